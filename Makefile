@@ -1,0 +1,58 @@
+# The two commands of the README: `make ingest` and `make test`. Each sets up what it needs.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help ingest test check format docker-test soak requirements clean
+
+help: ## Show this help
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simulator if there is no key)
+	@if [[ -n "$$GOOGLE_API_KEY" ]] || grep -qsE '^GOOGLE_API_KEY=.+' .env; then simulate=; \
+	else simulate=--simulate; echo "no GOOGLE_API_KEY: using the built-in simulator"; fi; \
+	$(BIN)/python scripts/ingest.py examples/knowledge_base $$simulate $(ARGS)
+
+test: $(VENV)/.dev ## Run the tests
+	$(BIN)/python -m pytest -m "not docker and not slow" $(ARGS)
+
+check: $(VENV)/.dev ## Everything that has to hold: lint, types, import contracts, tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(MAKE) test
+
+format: $(VENV)/.dev ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docker-test: $(VENV)/.dev ## Build and run the images (needs a Docker host)
+	$(BIN)/python -m pytest -m docker $(ARGS)
+
+soak: $(VENV)/.dev ## The long tests: minutes, by hand
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+requirements: $(VENV)/.dev ## Pin the requirements anew
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --upgrade requirements.in --output-file requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --upgrade requirements-dev.in --output-file requirements-dev.txt
+
+clean: ## Remove the environment and caches; stores, logs and reports stay
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Waypoint needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@

@@ -1,0 +1,154 @@
+"""The command line: parses, builds the settings, calls the app, maps errors to exit codes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from waypoint.errors import ExitCode
+from waypoint.settings import QuotaTier, Settings
+
+main_app = typer.Typer(
+    name="waypoint",
+    help="Stream a folder of documents into a Chroma collection of Gemini embeddings.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _described(field: str) -> str:
+    """A setting's own words, so that --help never says anything else than what holds."""
+    info = Settings.model_fields[field]
+    default = info.default
+    shown = getattr(default, "value", default)
+    parts = [f"[env: {field.upper()}]"]
+    if shown is not None:
+        parts.append(f"[default: {shown}]")
+    return f"{info.description}. {' '.join(parts)}"
+
+
+def _setting(field: str, name: str, **kwargs: Any) -> Any:
+    return typer.Option(name, help=_described(field), show_default=False, **kwargs)
+
+
+@main_app.callback()
+def _root() -> None:
+    # A callback keeps the commands' names even while there are few of them.
+    return
+
+
+@main_app.command()
+def ingest(
+    path: Annotated[
+        Path | None,
+        typer.Argument(help=_described("knowledge_base_path"), show_default=False),
+    ] = None,
+    concurrency: Annotated[int | None, _setting("concurrency", "--concurrency")] = None,
+    category: Annotated[
+        str | None, typer.Option("--category", help="Ingest only this top folder.")
+    ] = None,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Remove documents that are gone even where that is hard to believe: an empty "
+            "folder, another folder than last time, more than half of the documents.",
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only read, chunk and count: documents, chunks, tokens, calls, cost, least "
+            "time. Needs no key, writes nothing.",
+        ),
+    ] = False,
+    clear: Annotated[
+        bool,
+        typer.Option(
+            "--clear", help="Start the collection anew; texts already paid for are not paid again."
+        ),
+    ] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate",
+            help="Use the built-in simulator of the Gemini API: no key, no cost, and vectors "
+            "that only know words.",
+        ),
+    ] = False,
+    collection: Annotated[str | None, _setting("collection_name", "--collection")] = None,
+    model: Annotated[str | None, _setting("embedding_model", "--model")] = None,
+    dimensions: Annotated[int | None, _setting("embedding_dimensions", "--dimensions")] = None,
+    quota_tier: Annotated[QuotaTier | None, _setting("quota_tier", "--quota-tier")] = None,
+    rpm: Annotated[int | None, _setting("quota_rpm", "--rpm")] = None,
+    tpm: Annotated[int | None, _setting("quota_tpm", "--tpm")] = None,
+    rpd: Annotated[int | None, _setting("quota_rpd", "--rpd")] = None,
+    chunk_size: Annotated[int | None, _setting("chunk_size", "--chunk-size")] = None,
+    chunk_overlap: Annotated[int | None, _setting("chunk_overlap", "--chunk-overlap")] = None,
+    batch_size: Annotated[int | None, _setting("batch_size", "--batch-size")] = None,
+    max_file_size: Annotated[int | None, _setting("max_file_size", "--max-file-size")] = None,
+    call_timeout: Annotated[float | None, _setting("call_timeout", "--call-timeout")] = None,
+    give_up_after: Annotated[float | None, _setting("give_up_after", "--give-up-after")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Show every event, and tracebacks of errors.")
+    ] = False,
+) -> None:
+    """Ingest a folder of documents: what changed, and nothing else."""
+    from waypoint.commands.ingest import IngestCommand
+
+    settings = {
+        "knowledge_base_path": path,
+        "concurrency": concurrency,
+        "collection_name": collection,
+        "embedding_model": model,
+        "embedding_dimensions": dimensions,
+        "quota_tier": quota_tier,
+        "quota_rpm": rpm,
+        "quota_tpm": tpm,
+        "quota_rpd": rpd,
+        "chunk_size": chunk_size,
+        "chunk_overlap": chunk_overlap,
+        "batch_size": batch_size,
+        "max_file_size": max_file_size,
+        "call_timeout": call_timeout,
+        "give_up_after": give_up_after,
+    }
+    command = IngestCommand(
+        settings,
+        category=category,
+        prune=prune,
+        clear=clear,
+        simulate=simulate,
+        json=json,
+        verbose=verbose,
+    )
+    raise typer.Exit(command.plan() if dry_run else command.run())
+
+
+@main_app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def simulate(context: typer.Context) -> None:
+    """Serve the Gemini embedding API locally, with quotas and faults (`simulate --help`)."""
+    from waypoint.simulator.__main__ import main as serve
+
+    raise typer.Exit(serve(context.args))
+
+
+def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> None:
+    """Run the command line and exit with its code."""
+    try:
+        main_app(sys.argv[1:] if arguments is None else arguments, prog_name=program)
+    except KeyboardInterrupt:
+        # Before the run has its own handlers there is nothing to drain.
+        sys.exit(ExitCode.INTERRUPTED)

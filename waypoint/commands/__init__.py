@@ -1,0 +1,1 @@
+"""Commands: what stands between the command line and the app; speaks to the person."""

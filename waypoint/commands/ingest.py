@@ -1,0 +1,142 @@
+"""The ingest command: display, log, report, summary and exit code around one ingestion."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import anyio
+from rich.console import Console
+
+from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.planning import make_plan
+from waypoint.commands.failures import flatten, tell_failure
+from waypoint.commands.summary import print_plan, print_summary
+from waypoint.errors import ExitCode, StoreWriteError, WaypointError
+from waypoint.events import EventBus, RunEnded
+from waypoint.settings import LogLevel, Settings, load_settings
+from waypoint.telemetry.logs import JsonLog
+from waypoint.telemetry.progress import Display, LineDisplay, LiveDisplay
+from waypoint.telemetry.report import ReportBuilder, write_report
+
+
+class IngestCommand:
+    """One call of ``ingest``. ``options``: settings by name, None where not given."""
+
+    def __init__(
+        self,
+        options: dict[str, Any],
+        *,
+        category: str | None,
+        prune: bool,
+        clear: bool,
+        simulate: bool,
+        json: bool,
+        verbose: bool,
+    ) -> None:
+        # Whatever a person reads goes to stderr: stdout is the report's alone.
+        self._console = Console(stderr=True, highlight=False)
+        self._options = options
+        self._json = json
+        self._verbose = verbose
+        self._ingest = IngestOptions(
+            simulate=simulate,
+            category=category,
+            prune=prune,
+            clear=clear,
+            survey=self._console.is_terminal,
+        )
+
+    def plan(self) -> int:
+        """``--dry-run``: the exit code is that of a run with the same rejects."""
+        try:
+            plan = make_plan(
+                self._load(), simulate=self._ingest.simulate, category=self._ingest.category
+            )
+        except WaypointError as error:
+            tell_failure(self._console, error, verbose=self._verbose)
+            return error.exit_code
+        if self._json:
+            sys.stdout.buffer.write(plan.to_json())
+        print_plan(self._console, plan)
+        return ExitCode.INCOMPLETE if plan.rejected else ExitCode.OK
+
+    def run(self) -> int:
+        """Ingest; returns the exit code."""
+        try:
+            settings = self._load()
+            _make_folder(settings.log_dir)
+            return self._run(settings)
+        except WaypointError as error:
+            tell_failure(self._console, error, verbose=self._verbose)
+            return error.exit_code
+
+    def _load(self) -> Settings:
+        level = LogLevel.DEBUG if self._verbose else None
+        return load_settings(**self._options, log_level=level)
+
+    def _run(self, settings: Settings) -> int:
+        events = EventBus()
+        ingestion = Ingestion(settings, self._ingest, events)
+        reporting = ReportBuilder()
+        report = reporting.report
+        report.run_id = ingestion.run_id
+        failure: WaypointError | None = None
+        with ExitStack() as stack:
+            log = stack.enter_context(
+                JsonLog(settings.log_dir, ingestion.run_id, settings.log_level)
+            )
+            display = stack.enter_context(self._display(settings, ingestion))
+            for listener in (reporting, log, display):
+                events.subscribe(listener)
+            try:
+                anyio.run(ingestion.run)
+            except Exception as error:
+                failure = flatten(error)
+            report.standing_rejects = ingestion.standing_rejects
+            code = _exit_code(report.standing_rejects + report.removals_refused, failure)
+            events.emit(
+                RunEnded(
+                    ingestion.standing_rejects,
+                    code,
+                    failure.message if failure else "",
+                    failure.hint if failure else "",
+                )
+            )
+        path = write_report(report, settings.log_dir)
+        if self._json:
+            sys.stdout.buffer.write(report.to_json())
+        if failure is not None:
+            tell_failure(self._console, failure, verbose=self._verbose)
+        print_summary(self._console, report, path)
+        if log.failure is not None:
+            self._console.print(f"the log could not be written: {log.failure.strerror}")
+        return code
+
+    def _display(self, settings: Settings, ingestion: Ingestion) -> Display:
+        if self._console.is_terminal and not self._verbose:
+            return LiveDisplay(self._console, ingestion.quota_share)
+        return LineDisplay(
+            self._console,
+            ingestion.quota_share,
+            form=settings.log_format,
+            least=settings.log_level,
+        )
+
+
+def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:
+    if failure is not None:
+        return failure.exit_code
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreWriteError(
+            f"cannot make the folder {folder}: {error.strerror}",
+            hint="make it yourself, or set LOG_DIR to a folder that can be written",
+        ) from error

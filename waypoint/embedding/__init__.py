@@ -1,0 +1,1 @@
+"""Embedding: the Gemini adapter, the quota, retries and batching."""

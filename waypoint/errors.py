@@ -1,0 +1,148 @@
+"""Every error that Waypoint raises on purpose, what to do about it, and its exit code.
+
+    WaypointError
+    ├── UsageError (2)                  the command or its configuration is wrong
+    │   ├── ConfigurationError          a setting has an impossible value
+    │   ├── MissingKeyError             no API key, and no simulator asked for
+    │   └── CollectionMismatchError     the collection was made with other settings
+    ├── CannotContinueError (3)         something outside has to be mended first
+    │   ├── KeyRefusedError             the service refuses the key
+    │   ├── RequestRefusedError         the service refuses model or request as such
+    │   ├── ServiceUnavailableError     the service stayed away longer than we wait
+    │   ├── StoreUnavailableError       Chroma cannot be reached, or died
+    │   ├── StoreDamagedError           Chroma answers, but its files are broken
+    │   ├── StoreLockedError            another process holds the store
+    │   ├── StoreWriteError             disk full, or a folder that cannot be written
+    │   └── LedgerError                 the ledger cannot be read or written
+    ├── StoppedEarlyError (4)           stopped on purpose: come back later
+    │   └── DailyQuotaError             the day's texts are used up
+    ├── InterruptedRunError (130)       a signal stopped the run; it drained
+    └── RejectedError                   one document or chunk; the run goes on
+        ├── DocumentRejectedError
+        └── TextRejectedError
+
+An error says what happened (its message) and the way out (its ``hint``). What was done
+before it stays done in every case.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process says to its caller when it ends."""
+
+    OK = 0
+    INCOMPLETE = 1
+    """Finished, but documents were rejected or a check failed."""
+    USAGE = 2
+    CANNOT_CONTINUE = 3
+    STOPPED_EARLY = 4
+    INTERRUPTED = 130
+
+
+class WaypointError(Exception):
+    """The root. ``hint`` is the way out, in words for the person at the terminal."""
+
+    exit_code: ExitCode = ExitCode.CANNOT_CONTINUE
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(WaypointError):
+    """The command or its configuration is wrong; nothing was done."""
+
+    exit_code = ExitCode.USAGE
+
+
+class ConfigurationError(UsageError):
+    """One or several settings have impossible values; all of them are named at once."""
+
+
+class MissingKeyError(UsageError):
+    """Neither an API key nor ``--simulate``."""
+
+
+class CollectionMismatchError(UsageError):
+    """The collection was made with another model, dimension, provider or chunking."""
+
+
+class CannotContinueError(WaypointError):
+    """Something outside Waypoint has to be mended; then the same command goes on."""
+
+    exit_code = ExitCode.CANNOT_CONTINUE
+
+
+class KeyRefusedError(CannotContinueError):
+    """The service refuses the key (400 API_KEY_INVALID, 401, 403)."""
+
+
+class RequestRefusedError(CannotContinueError):
+    """The service refuses the model or the form of the request, whatever the texts."""
+
+
+class ServiceUnavailableError(CannotContinueError):
+    """The embedding service did not answer usefully for as long as we are to wait."""
+
+
+class StoreUnavailableError(CannotContinueError):
+    """Chroma cannot be started, reached, or has gone away."""
+
+
+class StoreDamagedError(CannotContinueError):
+    """Chroma's files are broken: it answers, but cannot read or write the collection."""
+
+
+class StoreLockedError(CannotContinueError):
+    """Another process holds the store; ``hint`` names it."""
+
+
+class StoreWriteError(CannotContinueError):
+    """The disk is full, or the folder cannot be written."""
+
+
+class LedgerError(CannotContinueError):
+    """The ledger cannot be opened, read or written."""
+
+
+class StoppedEarlyError(WaypointError):
+    """Stopped on purpose before the end; run again later."""
+
+    exit_code = ExitCode.STOPPED_EARLY
+
+
+class DailyQuotaError(StoppedEarlyError):
+    """The texts a day that the account allows are used up."""
+
+
+class InterruptedRunError(WaypointError):
+    """A signal stopped the run; what was in flight is stored."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
+class RejectedError(WaypointError):
+    """One thing cannot be ingested; the rest goes on."""
+
+    exit_code = ExitCode.INCOMPLETE
+
+
+class DocumentRejectedError(RejectedError):
+    """A document cannot be read. ``source`` is its path below the knowledge base."""
+
+    def __init__(self, source: str, reason: str, *, hint: str = "") -> None:
+        super().__init__(f"{source}: {reason}", hint=hint)
+        self.source = source
+        self.reason = reason
+
+
+class TextRejectedError(RejectedError):
+    """The service refuses one text as such. The text itself is never in the message."""
+
+    def __init__(self, reason: str, *, hint: str = "") -> None:
+        super().__init__(reason, hint=hint)
+        self.reason = reason

@@ -1,0 +1,232 @@
+"""What a run tells about itself. Events are facts, emitted once, and never ask for an answer.
+
+No event holds a document's text, a vector or the key: whatever listens may write all of it
+to a log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """The root of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted(Event):
+    run_id: str
+    collection: str
+    provider: str
+    model: str
+    dimensions: int
+    knowledge_base: str
+    concurrency: int
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed(Event):
+    """The folder was counted, so that a progress display knows the whole."""
+
+    files: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FilesFound(Event):
+    """Files met by the walk; of them, ``unchanged`` need nothing."""
+
+    files: int
+    bytes: int
+    unchanged: int
+    unchanged_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileSkipped(Event):
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FolderUnreadable(Event):
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentUnchanged(Event):
+    """Read again, and found to be what it was."""
+
+    source: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentWarning(Event):
+    source: str
+    warning: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRejected(Event):
+    source: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentChunked(Event):
+    source: str
+    size: int
+    chunks: int
+    characters: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksLookedUp(Event):
+    """Where each chunk's vector comes from; the numbers add up to the chunks looked up."""
+
+    present: int
+    """In the collection already, with these metadata or others."""
+    paid: int
+    """In the ledger."""
+    parked: int
+    """The same text is being embedded for another chunk."""
+    to_pay: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted(Event):
+    texts: int
+    tokens: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallAnswered(Event):
+    texts: int
+    tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded(Event):
+    """A call came to an end of which we know: answered, refused or failed."""
+
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailed(Event):
+    """A call that will be tried again after ``wait`` seconds."""
+
+    reason: str
+    status: int | None
+    wait: float
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TextsPaid(Event):
+    """Vectors that are in the ledger from now on."""
+
+    texts: int
+    tokens: int
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class TextRejected(Event):
+    source: str
+    chunk_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaChanged(Event):
+    """The pace was changed: by what the server said, or because nothing spoke against it."""
+
+    rpm: int
+    tpm: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChunksWritten(Event):
+    """Acknowledged by Chroma."""
+
+    added: int
+    updated: int
+    deleted: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreRetried(Event):
+    operation: str
+    reason: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreNotice(Event):
+    """Something about the store or the ledger that the user should know."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentDone(Event):
+    source: str
+    chunks: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRemoved(Event):
+    source: str
+    chunks: int
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalRefused(Event):
+    """Documents are missing from the folder, but in a way that is hard to believe."""
+
+    documents: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draining(Event):
+    """The run takes in nothing more and finishes what is in flight."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEnded(Event):
+    standing_rejects: int
+    """Documents and chunks that stand rejected, from this run or an earlier one."""
+    exit_code: int
+    message: str
+    hint: str
+
+
+Listener = Callable[[Event], None]
+
+
+class EventBus:
+    """Hands every event to every listener, in order, at once."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def subscribe(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    def emit(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener(event)

@@ -1,0 +1,153 @@
+"""The things that travel through the pipeline: frozen, slotted, and without behaviour of weight.
+
+Words are those of docs/architecture.md. Offsets are in characters (code points) of
+``Document.text``; vectors are one-dimensional, C-contiguous, float32, of unit length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+MetadataValue: TypeAlias = str | int | float | bool
+"""What one Chroma metadata field may hold here; lists are stored as JSON text."""
+
+Metadata: TypeAlias = Mapping[str, MetadataValue]
+
+Vector: TypeAlias = NDArray[np.float32]
+"""Shape (dimensions,), float32, unit length."""
+
+Vectors: TypeAlias = NDArray[np.float32]
+"""Shape (n, dimensions), float32, rows of unit length."""
+
+TextKey: TypeAlias = bytes
+"""32 bytes: the hash of provider, model, dimensions, task type and embedded text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file found below the knowledge base, as the folder's walk saw it."""
+
+    source: str
+    """Path relative to the knowledge base, with ``/``, whatever the system."""
+    path: Path
+    size: int
+    """Bytes."""
+    mtime_ns: int
+    ctime_ns: int
+
+    @property
+    def category(self) -> str:
+        """The top folder; empty for a file that lies directly in the knowledge base."""
+        top, separator, _ = self.source.partition("/")
+        return top if separator else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading of a document."""
+
+    level: int
+    """1 to 6."""
+    title: str
+    start: int
+    """Offset in ``Document.text`` of the first character of the heading's line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A source that was read. ``text`` is normalised: no BOM, LF line ends, NFC."""
+
+    file: SourceFile
+    doc_id: str
+    title: str
+    text: str
+    """The body, without front matter. All spans and hashes refer to it."""
+    headings: tuple[Heading, ...]
+    """In the order of the text."""
+    metadata: Metadata
+    """Scalars of the front matter, under names that do not clash with Waypoint's own."""
+    digest: str
+    """SHA-256 of the file's bytes, hexadecimal."""
+    read_at_ns: int
+    """Wall clock at the time of reading, nanoseconds since the epoch."""
+    warnings: tuple[str, ...] = ()
+    """What was odd about the file but did not keep it from being read."""
+
+    @property
+    def source(self) -> str:
+        return self.file.source
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a document that gets one vector."""
+
+    id: str
+    source: str
+    text: str
+    metadata: dict[str, MetadataValue]
+    """All fields that Chroma stores with it (docs/architecture.md lists them)."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReject:
+    """A file that cannot be ingested, and why."""
+
+    source: str
+    reason: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file that is left out by rule (no reader for its format, a link that leaves the folder)."""
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFolder:
+    """A folder whose entries could not be listed: what lies below it is unknown, not gone."""
+
+    source: str
+    """Path relative to the knowledge base; empty for the knowledge base itself."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingSpace:
+    """What makes two vectors comparable. Vectors of different spaces are never mixed."""
+
+    provider: str
+    """``gemini`` or ``simulator``."""
+    model: str
+    dimensions: int
+    task_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one answered call cost."""
+
+    texts: int
+    tokens: int
+    """As the service counted them where it says so, else our estimate."""
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSpan:
+    """Where a chunk lies in its document, and what it is called."""
+
+    start: int
+    end: int
+    id: str
+    occurrence: int = field(default=0)
+    """How many chunks before it in the document have the same text."""

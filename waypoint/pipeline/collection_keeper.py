@@ -1,0 +1,205 @@
+"""Whether the collection and the ledger speak of the same thing, and what to do if they don't.
+
+The ledger says what Chroma holds; that is worth something only while it names this very
+collection, in the state it was left in. Where it does not, every document counts as begun:
+it is then compared with the collection id by id, and written from vectors already paid for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from waypoint import __version__
+from waypoint.embedding.known_models import EmbeddingModel
+from waypoint.embedding.text_key import TextKeys
+from waypoint.errors import CollectionMismatchError
+from waypoint.events import EventBus, StoreNotice
+from waypoint.models import EmbeddingSpace, MetadataValue
+from waypoint.storage.chroma_records import CollectionState, StoredChunk
+from waypoint.storage.ledger import Ledger, LedgerCollection
+from waypoint.storage.ledger_thread import LedgerThread
+
+SCHEMA = 1
+"""Of the metadata that chunks and collections carry."""
+
+_GENERATION = "waypoint_generation"
+
+_WORDS = {
+    "waypoint_schema": "schema version",
+    "waypoint_provider": "provider",
+    "waypoint_model": "model",
+    "waypoint_dimensions": "dimensions",
+    "waypoint_task_type": "task type",
+    "waypoint_chunking": "chunking",
+}
+
+
+class CollectionStore(Protocol):
+    """What the keeper needs of a vector store; errors as ``VectorStore``."""
+
+    async def open(self, name: str) -> CollectionState | None: ...
+
+    async def create(
+        self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
+    ) -> CollectionState: ...
+
+    async def drop(self, name: str) -> None: ...
+
+    async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None: ...
+
+    def stored_chunks(self) -> AsyncIterator[Sequence[StoredChunk]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a collection is made with; two recipes never share one."""
+
+    space: EmbeddingSpace
+    chunking: str
+    """The chunker's fingerprint."""
+
+    def metadata(self) -> dict[str, MetadataValue]:
+        """As it is kept in the collection's metadata."""
+        return {
+            "waypoint_schema": SCHEMA,
+            "waypoint_provider": self.space.provider,
+            "waypoint_model": self.space.model,
+            "waypoint_dimensions": self.space.dimensions,
+            "waypoint_task_type": self.space.task_type,
+            "waypoint_chunking": self.chunking,
+        }
+
+
+class CollectionKeeper:
+    """Opens the run's collection and keeps its generation."""
+
+    def __init__(
+        self,
+        store: CollectionStore,
+        ledger: LedgerThread,
+        events: EventBus,
+        recipe: Recipe,
+        model: EmbeddingModel,
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._events = events
+        self._recipe = recipe
+        self._model = model
+        self._entry: LedgerCollection | None = None
+
+    @property
+    def entry(self) -> LedgerCollection:
+        """The ledger's entry, once the collection is open."""
+        assert self._entry is not None, "no collection is open"
+        return self._entry
+
+    async def open(self, name: str, root: str, *, clear: bool) -> LedgerCollection:
+        """Open or make the collection, and bring the ledger into agreement with it.
+
+        Raises:
+            CollectionMismatchError: it was made with another recipe, or not by Waypoint.
+        """
+        if clear:
+            await self._store.drop(name)
+            await self._ledger.run(Ledger.forget_collection, name)
+        state = await self._store.open(name)
+        known = await self._ledger.run(Ledger.collection, name)
+        if state is None:
+            if known is not None:
+                self._events.emit(
+                    StoreNotice(
+                        f"collection {name!r} is gone from Chroma: it is written anew from the "
+                        "vectors already paid for"
+                    )
+                )
+            self._entry = await self._create(name, root)
+            return self._entry
+        self._check(name, state)
+        if known is None or not await self._agrees(known, state):
+            known = await self._take_back(name, root, state)
+        self._entry = known
+        return known
+
+    async def raise_generation(self) -> None:
+        """Tell later runs that the collection is no longer what a copy made before is."""
+        entry = self.entry
+        generation = entry.generation + 1
+        # The ledger first: if we die in between, Chroma is one behind, which is understood.
+        await self._ledger.run(Ledger.set_generation, entry.id, generation)
+        await self._store.set_metadata(self._metadata(generation))
+
+    async def _create(self, name: str, root: str) -> LedgerCollection:
+        state = await self._store.create(name, self._recipe.space, self._metadata(1))
+        return await self._ledger.run(
+            Ledger.adopt_collection, name, chroma_id=state.id, generation=1, root=root
+        )
+
+    def _metadata(self, generation: int) -> dict[str, MetadataValue]:
+        return {
+            **self._recipe.metadata(),
+            _GENERATION: generation,
+            "waypoint_version": __version__,
+        }
+
+    def _check(self, name: str, state: CollectionState) -> None:
+        if "waypoint_schema" not in state.metadata:
+            raise CollectionMismatchError(
+                f"collection {name!r} was not made by Waypoint ({state.count:,} records)",
+                hint="choose another name with --collection, or delete it and start anew "
+                "with --clear",
+            )
+        differences = [
+            f"{_WORDS[key]} is {state.metadata.get(key)!r} there and {value!r} now"
+            for key, value in self._recipe.metadata().items()
+            if state.metadata.get(key) != value
+        ]
+        if differences:
+            raise CollectionMismatchError(
+                f"collection {name!r} was made with other settings: {'; '.join(differences)}",
+                hint="use the settings it was made with, choose another name with --collection, "
+                "or start it anew with --clear (texts already paid for are not paid again)",
+            )
+
+    async def _agrees(self, known: LedgerCollection, state: CollectionState) -> bool:
+        generation = state.metadata.get(_GENERATION)
+        if known.chroma_id != state.id or generation not in (
+            known.generation,
+            known.generation - 1,
+        ):
+            return False
+        expected = await self._ledger.run(Ledger.chunk_count, known.id)
+        # With documents begun, any number is possible; they are compared one by one anyway.
+        return expected is None or expected == state.count
+
+    async def _take_back(self, name: str, root: str, state: CollectionState) -> LedgerCollection:
+        """Learn from Chroma what the ledger does not know: its documents and their vectors."""
+        generation = state.metadata.get(_GENERATION)
+        entry = await self._ledger.run(
+            Ledger.adopt_collection,
+            name,
+            chroma_id=state.id,
+            generation=generation if isinstance(generation, int) else 1,
+            root=root,
+        )
+        space = self._recipe.space
+        keys = TextKeys(space)
+        chunks = vectors = 0
+        async for page in self._store.stored_chunks():
+            sources = {chunk.source for chunk in page}
+            await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
+            paid = {
+                keys.key(self._model.text_to_embed(chunk.text, space.task_type)): chunk.vector
+                for chunk in page
+            }
+            vectors += await self._ledger.run(Ledger.take_back, space, paid)
+            chunks += len(page)
+        self._events.emit(
+            StoreNotice(
+                f"collection {name!r} is not as the ledger left it: its {chunks:,} chunks are "
+                f"compared one by one; {vectors:,} vectors were taken into the ledger"
+            )
+        )
+        return entry

@@ -1,0 +1,108 @@
+"""The stage that finds out where each chunk's vector comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from waypoint.events import ChunksLookedUp, EventBus
+from waypoint.models import Metadata, MetadataValue
+from waypoint.pipeline.in_flight import InFlight
+from waypoint.pipeline.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
+from waypoint.pipeline.ports import VectorStore
+from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger_thread import LedgerThread
+
+Group = list[tuple[DocumentJob, list[Candidate]]]
+
+
+class Lookup:
+    """Is the chunk in the collection already? Is its text paid for, or being paid for?"""
+
+    def __init__(
+        self, store: VectorStore, ledger: LedgerThread, in_flight: InFlight, events: EventBus
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._in_flight = in_flight
+        self._events = events
+
+    async def run(
+        self,
+        groups: MemoryObjectReceiveStream[Group],
+        to_pay: MemoryObjectSendStream[list[Candidate]],
+        orders: MemoryObjectSendStream[WriteOrder],
+    ) -> None:
+        """Send each chunk to be paid for, to be written, or nowhere if nothing is to be done."""
+        async for group in groups:
+            await self._in_flight.room()
+            order = WriteOrder()
+            missing = await self._missing(group, order)
+            leaders = [candidate for candidate in missing if self._in_flight.claim(candidate)]
+            unpaid = await self._unpaid(leaders, order)
+            present = sum(len(candidates) for _, candidates in group) - len(missing)
+            self._events.emit(
+                ChunksLookedUp(
+                    present=present,
+                    paid=len(leaders) - len(unpaid),
+                    parked=len(missing) - len(leaders),
+                    to_pay=len(unpaid),
+                )
+            )
+            if order.settled:
+                await orders.send(order)
+            if unpaid:
+                await to_pay.send(unpaid)
+
+    async def _missing(self, group: Group, order: WriteOrder) -> list[Candidate]:
+        """Those of the chunks that the collection lacks; what else it needs goes into the order."""
+        missing: list[Candidate] = []
+        for job, candidates in group:
+            job.keys.extend(candidate.key for candidate in candidates)
+            if not candidates:
+                order.settled.append((job, 0))
+            elif job.known is None:
+                missing.extend(candidates)
+            else:
+                missing.extend(await self._compare(job, candidates, order))
+        return missing
+
+    async def _compare(
+        self, job: DocumentJob, candidates: Sequence[Candidate], order: WriteOrder
+    ) -> list[Candidate]:
+        """For a document that was begun before: only what differs is written."""
+        stored = await self._store.metadata_of([candidate.chunk.id for candidate in candidates])
+        missing = []
+        for candidate in candidates:
+            metadata = stored.get(candidate.chunk.id)
+            if metadata is None:
+                missing.append(candidate)
+                continue
+            if changes := metadata_changes(metadata, candidate.chunk.metadata):
+                order.changes.append(MetadataChange(candidate.chunk.id, changes))
+            order.settled.append((job, 1))
+        return missing
+
+    async def _unpaid(self, leaders: Sequence[Candidate], order: WriteOrder) -> list[Candidate]:
+        if not leaders:
+            return []
+        paid = await self._ledger.run(Ledger.paid_vectors, [leader.key for leader in leaders])
+        unpaid = []
+        for leader in leaders:
+            vector = paid.get(leader.key)
+            if vector is None:
+                unpaid.append(leader)
+                continue
+            for candidate in (leader, *self._in_flight.release(leader.key)):
+                order.add(candidate, vector)
+        return unpaid
+
+
+def metadata_changes(stored: Metadata, wanted: Metadata) -> dict[str, MetadataValue | None]:
+    """What an update must say; Chroma merges, so a key that went away is set to None."""
+    changes: dict[str, MetadataValue | None] = {
+        key: value for key, value in wanted.items() if stored.get(key) != value
+    }
+    changes.update((key, None) for key in stored if key not in wanted)
+    return changes

@@ -1,0 +1,161 @@
+"""The stages that buy vectors: one that fills batches, and N workers that make the calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+
+import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+from waypoint.embedding.batching import Batch, BatchBuilder
+from waypoint.embedding.known_models import EmbeddingModel
+from waypoint.embedding.port import Answer, CallRefusedError
+from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.errors import RequestRefusedError
+from waypoint.events import EventBus, TextRejected, TextsPaid
+from waypoint.models import EmbeddingSpace
+from waypoint.pipeline.in_flight import InFlight
+from waypoint.pipeline.messages import Candidate, WriteOrder
+from waypoint.stopping import Stop
+from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger_thread import LedgerThread
+
+IDLE = 0.05
+"""Seconds without a further text after which a batch is sent although it is not full."""
+
+CONTROL_TEXT = "Waypoint"
+"""Harmless: if even this is refused, it is not the texts that are wrong."""
+
+
+async def fill_batches(
+    candidates: MemoryObjectReceiveStream[list[Candidate]],
+    batches: MemoryObjectSendStream[Batch[Candidate]],
+    builder: BatchBuilder[Candidate],
+) -> None:
+    """Turn texts into batches; what is left is sent when the input is idle."""
+    while True:
+        some: list[Candidate] | None = None
+        try:
+            if len(builder):
+                with anyio.move_on_after(IDLE):
+                    some = await candidates.receive()
+            else:
+                some = await candidates.receive()
+        except anyio.EndOfStream:
+            break
+        if some is None:
+            await batches.send(builder.flush())
+            continue
+        for candidate in some:
+            for batch in builder.add(candidate):
+                await batches.send(batch)
+    if len(builder):
+        await batches.send(builder.flush())
+
+
+class Payer:
+    """What the workers share: each makes one call at a time, and commits it before the next."""
+
+    def __init__(
+        self,
+        embedder: RetryingEmbedder,
+        ledger: LedgerThread,
+        in_flight: InFlight,
+        stop: Stop,
+        events: EventBus,
+        *,
+        space: EmbeddingSpace,
+        model: EmbeddingModel,
+        today: Callable[[], date],
+    ) -> None:
+        self._embedder = embedder
+        self._ledger = ledger
+        self._in_flight = in_flight
+        self._stop = stop
+        self._events = events
+        self._space = space
+        self._model = model
+        self._today = today
+        self._answered = False
+
+    async def work(
+        self,
+        batches: MemoryObjectReceiveStream[Batch[Candidate]],
+        orders: MemoryObjectSendStream[WriteOrder],
+    ) -> None:
+        """One worker. What was answered is passed on even when the run is to stop."""
+        while True:
+            with self._stop.interruptible():
+                try:
+                    batch = await batches.receive()
+                except anyio.EndOfStream:
+                    return
+            await self._buy(batch, orders)
+
+    async def _buy(
+        self, batch: Batch[Candidate], orders: MemoryObjectSendStream[WriteOrder]
+    ) -> None:
+        texts = [candidate.text for candidate in batch.items]
+        try:
+            answer = await self._embedder.embed(texts, batch.tokens)
+        except CallRefusedError as error:
+            if len(batch.items) > 1:
+                # Someone's text spoils the call for all; halve until it is alone.
+                for half in batch.halves():
+                    await self._buy(half, orders)
+                return
+            await self._suspect_configuration(error)
+            await self._reject(batch.items[0], error, orders)
+            return
+        self._answered = True
+        order = await self._pay(batch, answer)
+        await orders.send(order)
+
+    async def _pay(self, batch: Batch[Candidate], answer: Answer) -> WriteOrder:
+        tokens = batch.tokens if answer.tokens is None else answer.tokens
+        cost = tokens * self._model.usd_per_million_tokens / 1_000_000
+        # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
+        with anyio.CancelScope(shield=True):
+            await self._ledger.run(
+                Ledger.pay,
+                self._space,
+                [candidate.key for candidate in batch.items],
+                answer.vectors,
+                tokens=tokens,
+                cost_usd=cost,
+                day=self._today().isoformat(),
+            )
+        self._events.emit(TextsPaid(len(batch.items), tokens, cost))
+        order = WriteOrder()
+        for leader, vector in zip(batch.items, answer.vectors, strict=True):
+            for candidate in (leader, *self._in_flight.release(leader.key)):
+                order.add(candidate, vector)
+        return order
+
+    async def _suspect_configuration(self, refusal: CallRefusedError) -> None:
+        """Before the first good answer, a refusal may be about the request as such."""
+        if self._answered:
+            return
+        try:
+            await self._embedder.embed([CONTROL_TEXT], 1)
+        except CallRefusedError:
+            raise RequestRefusedError(
+                f"the service refuses every request: {refusal.reason}",
+                hint="check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
+            ) from refusal
+        self._answered = True
+
+    async def _reject(
+        self,
+        leader: Candidate,
+        error: CallRefusedError,
+        orders: MemoryObjectSendStream[WriteOrder],
+    ) -> None:
+        order = WriteOrder()
+        for candidate in (leader, *self._in_flight.release(leader.key)):
+            chunk = candidate.chunk
+            candidate.job.rejects[chunk.id] = error.reason
+            order.settled.append((candidate.job, 1))
+            self._events.emit(TextRejected(chunk.source, chunk.id, error.reason))
+        await orders.send(order)

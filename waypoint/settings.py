@@ -1,0 +1,187 @@
+"""All settings, read once at the edge: options, then the environment, then ``.env``, then defaults.
+
+``Settings`` is frozen and checked as a whole, so that every problem is named at once.
+Nothing else in Waypoint reads the environment. Each room is handed its own section.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from waypoint.errors import ConfigurationError
+
+_COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
+
+
+class QuotaTier(StrEnum):
+    """The account's tier; ``auto`` starts at the free pace and finds its way up."""
+
+    AUTO = "auto"
+    FREE = "free"
+    ONE = "1"
+    TWO = "2"
+    THREE = "3"
+
+
+class LogFormat(StrEnum):
+    """How lines look where there is no terminal."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least severe line that is shown."""
+
+    DEBUG = "DEBUG"
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaSettings:
+    """What the account allows. ``None`` takes the tier's figure, 0 means no limit."""
+
+    tier: QuotaTier
+    rpm: int | None
+    tpm: int | None
+    rpd: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where Chroma is: a server if ``host`` is set, else a private one over ``persist_path``."""
+
+    persist_path: Path
+    host: str | None
+    port: int
+    ssl: bool
+
+
+class Settings(BaseSettings):
+    """One run's configuration. Field names in capitals are the environment variables."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        env_ignore_empty=True,
+        populate_by_name=True,
+        # A traceback must not show the key among the input.
+        hide_input_in_errors=True,
+    )
+
+    google_api_key: SecretStr | None = Field(None, description="Key of the Gemini API")
+    google_gemini_base_url: str | None = Field(
+        None, description="Another server that speaks the Gemini API"
+    )
+    embedding_model: str = Field("gemini-embedding-001", description="Embedding model")
+    embedding_dimensions: int = Field(
+        768, ge=128, le=3072, description="Dimensions of the vectors (768, 1536, 3072)"
+    )
+    knowledge_base_path: Path = Field(
+        Path("knowledge_base"), description="Folder of documents to ingest"
+    )
+    chroma_persist_path: Path = Field(
+        Path("chroma_db"), description="Folder of the embedded store and of the ledger"
+    )
+    chroma_host: str | None = Field(
+        None, description="A Chroma server's host, instead of the embedded store"
+    )
+    chroma_port: int = Field(8000, ge=1, le=65535, description="The Chroma server's port")
+    chroma_ssl: bool = Field(default=False, description="Speak TLS to the Chroma server")
+    collection_name: str | None = Field(
+        None,
+        description="Collection to fill (default waypoint_kb, waypoint_kb_simulated if simulated)",
+    )
+    log_dir: Path = Field(Path("logs"), description="Folder of reports and logs")
+    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe line shown")
+    log_format: LogFormat = Field(
+        LogFormat.TEXT, description="Form of the lines where there is no terminal"
+    )
+    chunk_size: int = Field(600, ge=50, le=16_000, description="Longest chunk, in characters")
+    chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in characters")
+    concurrency: int = Field(8, ge=1, le=256, description="Embedding calls in flight")
+    batch_size: int = Field(100, ge=1, le=100, description="Most texts in one call")
+    call_timeout: float = Field(
+        60.0, gt=0, le=600, description="Seconds after which a call is given up and retried"
+    )
+    give_up_after: float = Field(
+        600.0, gt=0, description="Seconds without one good answer after which the run stops"
+    )
+    drain_grace: float = Field(
+        30.0, gt=0, description="Seconds an interrupted run may take to finish what is in flight"
+    )
+    max_file_size: int = Field(
+        50 * 1024 * 1024, ge=1, description="Largest file that is read, in bytes"
+    )
+    quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
+    quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
+    quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")
+    quota_rpd: int | None = Field(None, ge=0, description="Texts a day, 0 for no limit")
+
+    @field_validator("collection_name")
+    @classmethod
+    def _collection_name_is_chromas(cls, name: str | None) -> str | None:
+        # Chroma's own rule; told here, before anything was read or paid for.
+        if name is not None and not _COLLECTION_NAME.fullmatch(name):
+            raise ValueError(
+                "3 to 512 characters of a-z A-Z 0-9 . _ -, beginning and ending with a letter "
+                "or digit"
+            )
+        return name
+
+    @field_validator("quota_tier", mode="before")
+    @classmethod
+    def _tier_may_be_a_number(cls, tier: object) -> object:
+        return str(tier) if isinstance(tier, int) else tier
+
+    @field_validator("chunk_overlap")
+    @classmethod
+    def _overlap_is_below_size(cls, overlap: int, info: ValidationInfo) -> int:
+        # A validator of the field, not of the model: that one runs only if all else is well,
+        # and its problem would not be named with the others.
+        size = info.data.get("chunk_size")
+        if size is not None and overlap >= size:
+            raise ValueError(f"{overlap} must be below CHUNK_SIZE ({size})")
+        return overlap
+
+    @property
+    def quota(self) -> QuotaSettings:
+        return QuotaSettings(self.quota_tier, self.quota_rpm, self.quota_tpm, self.quota_rpd)
+
+    @property
+    def store(self) -> StoreSettings:
+        return StoreSettings(
+            self.chroma_persist_path, self.chroma_host, self.chroma_port, self.chroma_ssl
+        )
+
+
+def load_settings(**options: Any) -> Settings:
+    """Build the settings; options that are None were not given and change nothing.
+
+    Raises:
+        ConfigurationError: naming every impossible value at once.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sentence = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {sentence}" if name else sentence)
+        raise ConfigurationError(
+            "; ".join(problems),
+            hint="correct the option, the environment variable or the line in .env",
+        ) from error

@@ -1,0 +1,237 @@
+"""The HTTP of the simulator: routes, the writing of answers, and the faults of a connection.
+
+Every answer carries ``x-waypoint-simulator: 1``. An embedding call is over when its last
+byte is in the system's socket buffer; only then is it counted as answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Mapping
+from typing import NoReturn
+
+import orjson
+from aiohttp import web
+
+from waypoint.simulator import errors
+from waypoint.simulator.calls import EmbedCall, find_model, parse_call
+from waypoint.simulator.errors import Refusal
+from waypoint.simulator.faults import Fault
+from waypoint.simulator.models import MAX_BODY_BYTES
+from waypoint.simulator.quota import SECOND_NS
+from waypoint.simulator.service import EmbeddingService
+
+_HEADERS = {
+    "Content-Type": "application/json; charset=UTF-8",
+    "Vary": "Origin, X-Origin, Referer",
+    "Server": "waypoint-simulator",
+    "x-waypoint-simulator": "1",
+}
+_METHODS = {"embedContent": True, "batchEmbedContents": False}
+_REFUSALS = {
+    Fault.INTERNAL: errors.internal,
+    Fault.UNAVAILABLE: errors.unavailable,
+    Fault.DEADLINE: errors.deadline_exceeded,
+}
+_BODIES = {
+    Fault.NOT_JSON: ("text/html; charset=UTF-8", b"<!DOCTYPE html><title>Error</title>\n"),
+    Fault.EMPTY_OBJECT: (_HEADERS["Content-Type"], b"{}\n"),
+}
+_CUT_SHORT = frozenset({Fault.RESET_IN_BODY, Fault.TRUNCATED})
+_SILENT = frozenset({Fault.RESET_BEFORE_ANSWER, Fault.HANG})
+
+
+def create_app(service: EmbeddingService) -> web.Application:
+    """The application that serves ``service``; run it with ``handler_cancellation=True``."""
+    handlers = _Handlers(service)
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    app.add_routes(
+        [
+            web.post(r"/{version:v1|v1beta}/models/{model:[^:/]+}:{method}", handlers.embed),
+            web.get(r"/{version:v1|v1beta}/models/{model:[^:/]+}", handlers.describe),
+            web.get("/_simulator/stats", handlers.stats),
+            web.get("/_simulator/texts", handlers.texts),
+            web.get("/_simulator/settings", handlers.settings),
+            web.post("/_simulator/settings", handlers.configure),
+            web.post("/_simulator/reset", handlers.reset),
+        ]
+    )
+    return app
+
+
+class _Handlers:
+    def __init__(self, service: EmbeddingService) -> None:
+        self._service = service
+
+    async def describe(self, request: web.Request) -> web.StreamResponse:
+        try:
+            self._service.check_key(_key_of(request))
+            info = request.match_info
+            model = find_model(info["model"], info["version"], "getModel")
+        except Refusal as refusal:
+            return _json_response(refusal.body(), refusal.code)
+        return _json_response(model.resource())
+
+    async def embed(self, request: web.Request) -> web.StreamResponse:
+        self._service.stats.call_begins()
+        try:
+            return await self._embed(request)
+        finally:
+            self._service.stats.call_ends()
+
+    async def stats(self, _request: web.Request) -> web.StreamResponse:
+        return _json_response(self._service.stats.snapshot())
+
+    async def texts(self, _request: web.Request) -> web.StreamResponse:
+        return _json_response(self._service.stats.answers_by_text())
+
+    async def settings(self, _request: web.Request) -> web.StreamResponse:
+        return _json_response(self._service.settings.public())
+
+    async def configure(self, request: web.Request) -> web.StreamResponse:
+        try:
+            changes = orjson.loads(await request.read())
+            self._service.configure(**changes)
+        except (TypeError, ValueError) as error:
+            return _json_response(errors.invalid_argument(str(error)).body(), 400)
+        return _json_response(self._service.settings.public())
+
+    async def reset(self, _request: web.Request) -> web.StreamResponse:
+        self._service.reset()
+        return _json_response({})
+
+    async def _embed(self, request: web.Request) -> web.StreamResponse:
+        service = self._service
+        call: EmbedCall | None = None
+        fault: Fault | None = None
+        try:
+            try:
+                call = await self._read_call(request)
+                arrival_ns = service.clock()
+                fault = service.admit(call, arrival_ns)
+                return await self._answer(request, call, fault, arrival_ns)
+            except Refusal as refusal:
+                response = _json_response(refusal.body(), refusal.code)
+                await _send(request, response)
+                service.stats.sent(refusal.code)
+                return response
+        except (ConnectionError, asyncio.CancelledError):
+            if fault is None:
+                service.stats.abandoned()
+            raise
+
+    async def _read_call(self, request: web.Request) -> EmbedCall:
+        """The call in a request; raises Refusal if key, model or body are not in order."""
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise errors.body_too_large(MAX_BODY_BYTES) from error
+        self._service.check_key(_key_of(request))
+        info = request.match_info
+        method = info["method"]
+        model = find_model(info["model"], info["version"], method)
+        single = _METHODS.get(method)
+        if single is None:
+            raise errors.model_not_found(model.name, info["version"], method)
+        return parse_call(body, model, single=single)
+
+    async def _answer(
+        self, request: web.Request, call: EmbedCall, fault: Fault | None, arrival_ns: int
+    ) -> web.StreamResponse:
+        """Answer an admitted call after its latency, or spoil it as its fault says."""
+        service = self._service
+        due_ns = arrival_ns + round(service.latency_s(call) * SECOND_NS)
+        headers = dict(_HEADERS)
+        digests: list[bytes] = []
+        if fault in _REFUSALS or fault in _SILENT:
+            body = b""
+        elif fault in _BODIES:
+            headers["Content-Type"], body = _BODIES[fault]
+        else:
+            gzip = "gzip" in request.headers.get("Accept-Encoding", "")
+            body, digests = await service.answer(call, fault, gzip=gzip)
+            if gzip:
+                headers["Content-Encoding"] = "gzip"
+        await asyncio.sleep(max(0, due_ns - service.clock()) / SECOND_NS)
+        if fault in _REFUSALS:
+            raise _REFUSALS[fault]()
+        if fault in _SILENT:
+            await _stay_silent(request, reset=fault is Fault.RESET_BEFORE_ANSWER)
+        if fault in _CUT_SHORT:
+            await _cut_short(request, headers, body, reset=fault is Fault.RESET_IN_BODY)
+        response = web.Response(body=body, headers=headers)
+        await _send(request, response)
+        service.stats.sent(200)
+        if fault is None:
+            service.stats.answered(call, digests, record=service.settings.record_texts)
+        return response
+
+
+def _key_of(request: web.Request) -> str:
+    return request.headers.get("x-goog-api-key") or request.query.get("key", "")
+
+
+def _json_response(body: object, status: int = 200) -> web.Response:
+    data = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return web.Response(body=data, status=status, headers=_HEADERS)
+
+
+async def _send(request: web.Request, response: web.Response) -> None:
+    """Write a response until the system has taken its last byte.
+
+    Raises:
+        ConnectionError: the client left before.
+    """
+    _pause_when_anything_is_buffered(request)
+    await response.prepare(request)
+    await response.write_eof()
+    await request.writer.drain()
+
+
+async def _cut_short(
+    request: web.Request, headers: Mapping[str, str], body: bytes, *, reset: bool
+) -> NoReturn:
+    """Promise the whole body, send half of it, and end the connection."""
+    _pause_when_anything_is_buffered(request)
+    response = web.StreamResponse(headers={**headers, "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    await request.writer.drain()
+    transport = _transport_of(request)
+    if reset:
+        _reset(transport)
+    else:
+        transport.close()
+    await _until_disconnected()
+
+
+async def _stay_silent(request: web.Request, *, reset: bool) -> NoReturn:
+    if reset:
+        _reset(_transport_of(request))
+    await _until_disconnected()
+
+
+async def _until_disconnected() -> NoReturn:
+    """Wait for the cancellation by which the end of a connection reaches its handler."""
+    await asyncio.get_running_loop().create_future()
+    raise AssertionError("a future that nobody holds was resolved")
+
+
+def _reset(transport: asyncio.Transport) -> None:
+    """Close with a TCP RST, which only a socket that must not linger sends."""
+    connection = transport.get_extra_info("socket")
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
+def _pause_when_anything_is_buffered(request: web.Request) -> None:
+    """Make ``drain`` wait for an empty buffer, not for one below the usual 64 KiB."""
+    _transport_of(request).set_write_buffer_limits(high=0)
+
+
+def _transport_of(request: web.Request) -> asyncio.Transport:
+    if request.transport is None:
+        raise ConnectionResetError("the client left")
+    return request.transport

@@ -1,0 +1,137 @@
+"""What a document says about itself, made fit for storing beside Waypoint's own fields."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import date, datetime
+from typing import Any
+
+from waypoint.models import MetadataValue
+
+RESERVED_NAMES = frozenset(
+    {
+        "source",
+        "doc_id",
+        "category",
+        "section_header",
+        "subsection_header",
+        "chunk_index",
+        "chunk_count",
+        "char_start",
+        "char_end",
+        "content_hash",
+        "heading_path",
+        "page",
+        "format",
+        "language",
+    }
+)
+"""Waypoint's own: a document's field of such a name is stored as ``fm_<name>``."""
+
+ALIASES = {"source_organization": "source_org"}
+"""Names of documents' fields, and the shorter ones they are stored under."""
+
+MAX_FIELDS = 64
+MAX_NAME_CHARACTERS = 128
+MAX_VALUE_CHARACTERS = 4096
+
+_INT64 = range(-(2**63), 2**63)
+
+
+class FieldCollector:
+    """Takes fields as a parser gives them; keeps what can be stored and warns of the rest."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.metadata: dict[str, MetadataValue] = {}
+        self.warnings: list[str] = []
+        self._full = False
+
+    def warn(self, message: str) -> None:
+        self.warnings.append(message)
+
+    def add(self, name: object, value: object) -> None:
+        """Keep a field: scalars as they are, dates in ISO 8601, lists and mappings as JSON.
+
+        None, empty strings, lists and mappings, and numbers that are not finite say nothing and
+        are dropped without a warning.
+        """
+        try:
+            scalar = _to_scalar(value)
+        except (TypeError, ValueError, RecursionError):
+            self.warn(f"field {_shown(name)} left out: it cannot be stored as JSON")
+            return
+        if scalar is None:
+            return
+        key = str(name).strip()
+        problem = _problem(key, scalar)
+        if problem:
+            self.warn(f"field {_shown(name)} left out: {problem}")
+        elif key == "title":
+            self.title = " ".join(str(scalar).split())
+        else:
+            self._keep(_stored_name(key), scalar)
+
+    def _keep(self, key: str, scalar: MetadataValue) -> None:
+        if key in self.metadata:
+            self.warn(f"field {_shown(key)} is given twice: the first counts")
+        elif len(self.metadata) < MAX_FIELDS:
+            self.metadata[key] = scalar
+        elif not self._full:
+            self._full = True
+            self.warn(f"more than {MAX_FIELDS} fields: those from {_shown(key)} on are left out")
+
+
+def _stored_name(key: str) -> str:
+    key = ALIASES.get(key, key)
+    return f"fm_{key}" if key in RESERVED_NAMES or key.startswith("chroma:") else key
+
+
+def _problem(key: str, scalar: MetadataValue) -> str:
+    if not key:
+        return "its name is empty"
+    if len(key) > MAX_NAME_CHARACTERS:
+        return f"its name is longer than {MAX_NAME_CHARACTERS} characters"
+    if isinstance(scalar, str) and len(scalar) > MAX_VALUE_CHARACTERS:
+        return f"its value is longer than {MAX_VALUE_CHARACTERS:,} characters"
+    try:
+        f"{key}{scalar}".encode()
+    except UnicodeEncodeError:
+        return "it contains half a surrogate pair"
+    return ""
+
+
+def _to_scalar(value: object) -> MetadataValue | None:
+    match value:
+        case bool():
+            return value
+        case int():
+            return value if value in _INT64 else str(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return value.strip() or None
+        case None | [] | ():
+            return None
+        case date() | datetime():
+            return value.isoformat()
+        case list() | tuple() | dict():
+            if not value:
+                return None
+            return json.dumps(
+                value, ensure_ascii=False, separators=(",", ":"), default=_json_default
+            )
+        case _:
+            raise TypeError(type(value).__name__)
+
+
+def _json_default(value: Any) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+def _shown(name: object) -> str:
+    text = str(name)
+    return ascii(text if len(text) <= 40 else text[:39] + "…")

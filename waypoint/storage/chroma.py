@@ -1,0 +1,357 @@
+"""The Chroma adapter: the only file that imports chromadb's client.
+
+Facts it builds on were measured with chromadb 1.5.9 (docs/architecture.md): ids whose vector
+never changes make every write idempotent, so that a write whose answer was lost is simply
+done again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import anyio
+import httpx
+import numpy as np
+from anyio import to_thread
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from waypoint.errors import StoreDamagedError, StoreUnavailableError
+from waypoint.events import EventBus, StoreRetried
+from waypoint.models import Chunk, EmbeddingSpace, Metadata, MetadataValue, Vector, Vectors
+from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe
+from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
+
+if TYPE_CHECKING:
+    from chromadb.api import AsyncClientAPI
+    from chromadb.api.models.AsyncCollection import AsyncCollection
+
+T = TypeVar("T")
+
+PAGE = 5_000
+"""Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""
+
+VECTOR_PAGE = 1_000
+"""Records a request when vectors come with them: about 5 MB at 768 dimensions."""
+
+CALL_TIMEOUT = 120.0
+"""Seconds; a write of 5,000 rows was seen to take 9 s. The client has no limit of its own."""
+
+GIVE_UP_AFTER = 120.0
+"""Seconds during which a server that went away is tried again."""
+
+INDEX = {
+    "hnsw": {
+        "space": "cosine",
+        "ef_construction": 100,
+        "max_neighbors": 16,
+        "ef_search": 200,
+        "sync_threshold": 1_000,
+    }
+}
+"""Measured to keep recall@10 at 0.99 up to 100,000 records."""
+
+
+class _TransientStoreError(Exception):
+    """Worth another try."""
+
+
+class ChromaStore:
+    """A Chroma server and one of its collections. Made by :func:`open_chroma`.
+
+    chromadb is imported, and its client built, when the first operation needs it: that takes
+    0.7 s and more, which a run that finds nothing changed does not have to wait for.
+    """
+
+    def __init__(
+        self,
+        probe: ChromaProbe,
+        events: EventBus,
+        revive: Callable[[], Awaitable[bool]] | None,
+    ) -> None:
+        self._probe = probe
+        self._events = events
+        self._revive = revive
+        self._client: AsyncClientAPI | None = None
+        self._name = ""
+        self._collection: AsyncCollection | None = None
+
+    # -- the collection as a whole ---------------------------------------------------------
+
+    async def open(self, name: str) -> CollectionState | None:
+        """Turn to the collection of that name; None if there is none."""
+        self._name, self._collection = name, None
+        return await self._call("open the collection", lambda: self._probe.describe(name))
+
+    async def create(
+        self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
+    ) -> CollectionState:
+        """Make the collection and turn to it.
+
+        For gemini, an embedding function is persisted with it, so that a client that knows
+        nothing of us embeds its questions rightly; see docs/architecture.md.
+        """
+        client = await self._connected()
+        from waypoint.storage.persisted_function import PersistedGeminiFunction
+
+        function = PersistedGeminiFunction(space) if space.provider == "gemini" else None
+
+        async def create() -> CollectionState:
+            collection = await client.create_collection(
+                name,
+                configuration=cast(Any, INDEX),
+                metadata=dict(metadata),
+                embedding_function=cast(Any, function),
+                get_or_create=True,
+            )
+            self._name, self._collection = name, collection
+            found = cast("dict[str, MetadataValue]", collection.metadata or {})
+            return CollectionState(str(collection.id), dict(found), await collection.count())
+
+        return await self._call("create the collection", create)
+
+    async def drop(self, name: str) -> None:
+        """Delete the collection; no error if there is none."""
+        self._collection = None
+        await self._call("delete the collection", lambda: self._probe.drop(name))
+
+    async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None:
+        """Replace the collection's metadata."""
+        here = await self._here()
+        await self._call(
+            "write the collection's metadata", partial(here.modify, metadata=dict(metadata))
+        )
+
+    async def count(self) -> int:
+        here = await self._here()
+        return await self._call("count", here.count)
+
+    # -- chunks ----------------------------------------------------------------------------
+
+    async def upsert(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
+        """Write chunks with their vectors; ``vectors``: shape (len(chunks), dimensions)."""
+        here = await self._here()
+        write = partial(
+            here.upsert,
+            ids=[chunk.id for chunk in chunks],
+            embeddings=cast(Any, vectors),
+            metadatas=cast(Any, [chunk.metadata for chunk in chunks]),
+            documents=[chunk.text for chunk in chunks],
+        )
+        await self._call("write chunks", write)
+
+    async def update_metadata(
+        self, metadata: Mapping[str, Mapping[str, MetadataValue | None]]
+    ) -> None:
+        """Change metadata of chunks, by id. A value of None removes its key."""
+        here, ids = await self._here(), list(metadata)
+        for start in range(0, len(ids), PAGE):
+            some = ids[start : start + PAGE]
+            rows = cast(Any, [dict(metadata[chunk_id]) for chunk_id in some])
+            await self._call("update metadata", partial(here.update, some, metadatas=rows))
+
+    async def delete(self, ids: Sequence[str]) -> None:
+        """Delete chunks; ids that do not exist do no harm."""
+        here = await self._here()
+        for start in range(0, len(ids), PAGE):
+            some = list(ids[start : start + PAGE])
+            await self._call("delete chunks", partial(here.delete, some))
+
+    async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
+        """The metadata of those of the chunks that exist, by id; at most ``PAGE`` ids."""
+        here = await self._here()
+        found = await self._call(
+            "read metadata", lambda: here.get(ids=list(ids), include=["metadatas"])
+        )
+        metadatas = found["metadatas"] or []
+        return dict(zip(found["ids"], cast(Any, metadatas), strict=True))
+
+    async def ids_of(self, source: str) -> list[str]:
+        """The ids of all chunks of a document."""
+        here = await self._here()
+        ids: list[str] = []
+        while True:
+            page = await self._call(
+                "read ids",
+                lambda: here.get(where={"source": source}, include=[], limit=PAGE, offset=len(ids)),
+            )
+            ids.extend(page["ids"])
+            if len(page["ids"]) < PAGE:
+                return ids
+
+    async def stored_chunks(self) -> AsyncIterator[list[StoredChunk]]:
+        """All chunks with their vectors, a page at a time."""
+        here = await self._here()
+        offset = 0
+        while True:
+            page = await self._call(
+                "read chunks",
+                partial(
+                    here.get,
+                    include=["metadatas", "documents", "embeddings"],
+                    limit=VECTOR_PAGE,
+                    offset=offset,
+                ),
+            )
+            vectors = np.asarray(page["embeddings"], dtype=np.float32)
+            columns = (page["ids"], page["metadatas"] or [], page["documents"] or [], vectors)
+            yield [
+                StoredChunk(chunk_id, str((metadata or {}).get("source", "")), text or "", vector)
+                for chunk_id, metadata, text, vector in zip(*columns, strict=True)
+            ]
+            offset += len(page["ids"])
+            if len(page["ids"]) < VECTOR_PAGE:
+                return
+
+    async def nearest(self, vector: Vector, top: int) -> list[Neighbour]:
+        """The chunks nearest to a vector of shape (dimensions,), nearest first."""
+        here = await self._here()
+        found = await self._call(
+            "search", lambda: here.query(query_embeddings=cast(Any, [vector]), n_results=top)
+        )
+        columns = (found["ids"], found["documents"], found["metadatas"], found["distances"])
+        rows = zip(*(cast(Any, column)[0] for column in columns), strict=True)
+        return [Neighbour(*row) for row in rows]
+
+    # -- how calls are made ----------------------------------------------------------------
+
+    async def _connected(self) -> AsyncClientAPI:
+        if self._client is None:
+            chromadb: Any = await to_thread.run_sync(lambda: importlib.import_module("chromadb"))
+            address = self._probe.address
+            self._client = cast(
+                "AsyncClientAPI",
+                await self._call(
+                    "connect",
+                    lambda: chromadb.AsyncHttpClient(
+                        host=address.host, port=address.port, ssl=address.ssl
+                    ),
+                ),
+            )
+        return self._client
+
+    async def _here(self) -> AsyncCollection:
+        if self._collection is None:
+            client = await self._connected()
+            # None: a persisted embedding function would ask for its key.
+            self._collection = await client.get_collection(self._name, embedding_function=None)
+        return self._collection
+
+    async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """One operation, tried again while the server is away.
+
+        Raises:
+            StoreUnavailableError: it stayed away.
+            StoreDamagedError: it answers, but its index is broken; final, never retried.
+        """
+        policy = AsyncRetrying(
+            retry=retry_if_exception_type(_TransientStoreError),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=stop_after_delay(GIVE_UP_AFTER),
+            before_sleep=lambda state: self._report(operation, state),
+            reraise=True,
+        )
+        try:
+            async for attempt in policy:
+                with attempt:
+                    return await self._attempt(operation, call)
+        except _TransientStoreError as error:
+            raise StoreUnavailableError(
+                f"Chroma did not answer for {GIVE_UP_AFTER:g} s ({operation}: {error})",
+                hint="see that the server runs and can be reached, then run the same command "
+                "again; what is paid is kept",
+            ) from error
+        raise AssertionError("tenacity neither returned nor raised")
+
+    async def _attempt(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            with anyio.fail_after(CALL_TIMEOUT):
+                return await call()
+        except TimeoutError as error:
+            raise _TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
+        except httpx.TransportError as error:
+            if self._revive is not None:
+                await self._revive()
+            raise _TransientStoreError(type(error).__name__) from error
+        except Exception as error:
+            raise _translate(operation, error) from error
+
+    def _report(self, operation: str, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait = state.next_action.sleep if state.next_action else 0.0
+        self._events.emit(StoreRetried(operation, str(error), wait))
+
+
+def _translate(operation: str, error: Exception) -> Exception:
+    """The error to raise for one of Chroma's own; the error itself if it is ours."""
+    name = type(error).__name__
+    if name == "RateLimitError":
+        return _TransientStoreError("the server is overloaded")
+    if name in ("InternalError", "NotFoundError"):
+        return StoreDamagedError(
+            f"Chroma cannot {operation}: {error}",
+            hint="the store may be damaged; --clear makes the collection anew from the "
+            "vectors already paid for",
+        )
+    # The client raises a bare Exception for a status whose body is not Chroma's: a proxy's
+    # 502, say, or a server that is just coming up. The probe raises HTTPStatusError.
+    if type(error) is Exception or isinstance(error, httpx.HTTPStatusError):
+        return _TransientStoreError("an answer that is not Chroma's")
+    return error
+
+
+@asynccontextmanager
+async def open_chroma(
+    host: str,
+    port: int,
+    events: EventBus,
+    *,
+    ssl: bool = False,
+    revive: Callable[[], Awaitable[bool]] | None = None,
+) -> AsyncIterator[ChromaStore]:
+    """A connection to a Chroma server.
+
+    Args:
+        revive: starts the server again if it is ours and dead.
+
+    Raises:
+        StoreUnavailableError: the server cannot be reached.
+    """
+    address = ChromaAddress(host, port, ssl)
+    async with httpx.AsyncClient(base_url=address.url, timeout=CALL_TIMEOUT) as http_client:
+        probe = ChromaProbe(address, http_client)
+        try:
+            await probe.heartbeat()
+        except httpx.HTTPError as error:
+            raise StoreUnavailableError(
+                f"no Chroma server answers at {address} ({type(error).__name__})",
+                hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
+                "CHROMA_HOST to use the embedded store",
+            ) from error
+        try:
+            yield ChromaStore(probe, events, revive)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await _close_client()
+
+
+async def _close_client() -> None:
+    """chromadb's client has no close of its own: its connections are kept by event loop."""
+    module = sys.modules.get("chromadb.api.async_fastapi")
+    if module is None:
+        return
+    clients = module.AsyncFastAPI._clients
+    http_client = clients.pop(asyncio.get_running_loop().__hash__(), None)
+    if http_client is not None:
+        await http_client.aclose()

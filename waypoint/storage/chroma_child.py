@@ -1,0 +1,154 @@
+"""The private Chroma server: a child process over CHROMA_PERSIST_PATH, on loopback.
+
+Chroma is never in our own process: its in-process client holds the GIL while it writes, and
+a kill in the middle of that can wreck the store. The child runs in a session of its own, so
+that a terminal's Ctrl-C does not reach it while the run drains, and ends itself by SIGTERM,
+which it survives unharmed, when its standard input closes: our death closes it, however we die.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+from anyio.abc import Process
+
+from waypoint.errors import StoreUnavailableError
+
+HOST = "127.0.0.1"
+START_TIMEOUT = 30.0
+"""Seconds until the server must listen; a cold open of 100,000 records takes about one."""
+STOP_TIMEOUT = 60.0
+"""Seconds the server may take to end: an upsert of 5,000 rows under way can take nine."""
+
+LOG_NAME = "chroma.log"
+
+
+class ChromaChild:
+    """A running private server; made by :func:`run_chroma_child`."""
+
+    def __init__(self, folder: Path, log_path: Path, lock_descriptor: int) -> None:
+        self._folder = folder
+        self._log_path = log_path
+        self._lock_descriptor = lock_descriptor
+        self._process: Process | None = None
+        self._revived = False
+        self.port = _free_port()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the server and return when it listens.
+
+        Raises:
+            StoreUnavailableError: it ended, or does not listen in time.
+        """
+        # By its path, with -P: neither the working folder nor ours is put on its module path.
+        command = [sys.executable, "-P", str(Path(__file__).with_name("chroma_server.py"))]
+        log = await anyio.to_thread.run_sync(lambda: self._log_path.open("ab"))
+        try:
+            self._process = await anyio.open_process(
+                [*command, str(self._folder), HOST, str(self.port)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                pass_fds=(self._lock_descriptor,),
+            )
+        finally:
+            log.close()
+        try:
+            with anyio.fail_after(START_TIMEOUT):
+                while not await self._listens():
+                    if self._process.returncode is not None:
+                        raise self._died()
+                    await anyio.sleep(0.01)
+        except TimeoutError:
+            await self.stop()
+            raise StoreUnavailableError(
+                f"the private Chroma server did not listen within {START_TIMEOUT:g} s",
+                hint=f"see {self._log_path}",
+            ) from None
+
+    async def revive(self) -> bool:
+        """Start a dead server again, once in a run. False if it is alive.
+
+        Raises:
+            StoreUnavailableError: it died a second time.
+        """
+        if self._process is not None and self._process.returncode is None:
+            return False
+        if self._revived:
+            raise self._died()
+        self._revived = True
+        await self.start()
+        return True
+
+    async def stop(self) -> None:
+        """Ask the server to end, and wait until it has. Never kills it: that can wreck a store."""
+        process = self._process
+        if process is None:
+            return
+        if process.stdin is not None:
+            await process.stdin.aclose()
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        with anyio.move_on_after(STOP_TIMEOUT):
+            await process.wait()
+        if process.returncode is not None:
+            await process.aclose()
+
+    async def _listens(self) -> bool:
+        try:
+            stream = await anyio.connect_tcp(HOST, self.port)
+        except OSError:
+            return False
+        await stream.aclose()
+        return True
+
+    def _died(self) -> StoreUnavailableError:
+        status = self._process.returncode if self._process else None
+        return StoreUnavailableError(
+            f"the private Chroma server over {self._folder} ended (status {status})",
+            hint=f"see {self._log_path}; then run the same command again",
+        )
+
+
+@asynccontextmanager
+async def run_chroma_child(
+    folder: Path, log_folder: Path, lock_descriptor: int
+) -> AsyncIterator[ChromaChild]:
+    """A private server over ``folder`` for as long as the context is open.
+
+    Args:
+        folder: CHROMA_PERSIST_PATH; locked by the caller.
+        log_folder: where the server's own output goes, to ``chroma.log``.
+        lock_descriptor: the lock's, inherited, so that the folder stays locked until the
+            server is really gone.
+
+    Raises:
+        StoreUnavailableError: as :meth:`ChromaChild.start`.
+    """
+    child = ChromaChild(folder, log_folder / LOG_NAME, lock_descriptor)
+    try:
+        await child.start()
+        yield child
+    finally:
+        with anyio.CancelScope(shield=True):
+            await child.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

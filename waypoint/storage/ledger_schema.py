@@ -1,0 +1,90 @@
+"""The ledger's tables. A change is a new migration at the end of ``MIGRATIONS``, never an edit."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from waypoint.errors import LedgerError
+
+MIGRATIONS = (
+    """
+    CREATE TABLE spaces (
+        id INTEGER PRIMARY KEY,
+        provider TEXT NOT NULL, model TEXT NOT NULL,
+        dimensions INTEGER NOT NULL, task_type TEXT NOT NULL,
+        UNIQUE (provider, model, dimensions, task_type)
+    ) STRICT;
+
+    -- What was paid for, shared by all collections. A vector is float32, little-endian.
+    CREATE TABLE vectors (
+        text_key BLOB PRIMARY KEY,
+        space_id INTEGER NOT NULL REFERENCES spaces (id),
+        vector BLOB NOT NULL,
+        paid_at REAL NOT NULL
+    ) STRICT;
+
+    CREATE TABLE collections (
+        id INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        chroma_id TEXT NOT NULL,
+        -- Chroma's metadata holds ``generation`` or, if we died while raising it, one less.
+        generation INTEGER NOT NULL,
+        root TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE documents (
+        id INTEGER PRIMARY KEY,
+        collection_id INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        -- 'begun': Chroma may hold any part of any version. 'done': exactly this version.
+        state TEXT NOT NULL CHECK (state IN ('begun', 'done')),
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, ctime_ns INTEGER NOT NULL,
+        read_at_ns INTEGER NOT NULL,
+        digest TEXT NOT NULL,
+        chunk_count INTEGER NOT NULL,
+        UNIQUE (collection_id, source)
+    ) STRICT;
+
+    CREATE TABLE chunks (
+        document_id INTEGER NOT NULL REFERENCES documents (id) ON DELETE CASCADE,
+        chunk_id TEXT NOT NULL,
+        text_key BLOB NOT NULL,
+        PRIMARY KEY (document_id, chunk_id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX chunks_by_text ON chunks (text_key);
+
+    -- What cannot be ingested, for as long as it stands. chunk_id is '' for a whole document.
+    CREATE TABLE rejects (
+        collection_id INTEGER NOT NULL REFERENCES collections (id) ON DELETE CASCADE,
+        source TEXT NOT NULL,
+        chunk_id TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        PRIMARY KEY (collection_id, source, chunk_id)
+    ) STRICT, WITHOUT ROWID;
+
+    -- Texts answered on a day of the service's calendar (Pacific time).
+    CREATE TABLE usage (
+        day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,
+        texts INTEGER NOT NULL, tokens INTEGER NOT NULL, cost_usd REAL NOT NULL,
+        PRIMARY KEY (day, provider, model)
+    ) STRICT, WITHOUT ROWID;
+    """,
+)
+
+SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date, each step in a transaction of its own.
+
+    Raises:
+        LedgerError: the ledger was written by a newer Waypoint.
+    """
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise LedgerError(
+            f"the ledger has schema version {version}; this Waypoint knows {SCHEMA_VERSION}",
+            hint="upgrade Waypoint, or use another CHROMA_PERSIST_PATH",
+        )
+    for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version={number}; COMMIT;")

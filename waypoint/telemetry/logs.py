@@ -1,0 +1,109 @@
+"""The log: one event a line, as JSON, written on a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import orjson
+
+from waypoint import events
+from waypoint.errors import StoreWriteError
+from waypoint.settings import LogLevel
+
+_LEVELS: dict[type[events.Event], LogLevel] = {
+    events.CallStarted: LogLevel.DEBUG,
+    events.CallEnded: LogLevel.DEBUG,
+    events.FilesFound: LogLevel.DEBUG,
+    events.CallFailed: LogLevel.WARNING,
+    events.StoreRetried: LogLevel.WARNING,
+    events.FolderUnreadable: LogLevel.WARNING,
+    events.FileSkipped: LogLevel.WARNING,
+    events.DocumentWarning: LogLevel.WARNING,
+    events.StoreNotice: LogLevel.WARNING,
+    events.RemovalRefused: LogLevel.WARNING,
+    events.DocumentRejected: LogLevel.ERROR,
+    events.TextRejected: LogLevel.ERROR,
+}
+_ORDER = list(LogLevel)
+
+
+def level_of(event: events.Event) -> LogLevel:
+    """How much an event matters: INFO unless it is named above."""
+    return _LEVELS.get(type(event), LogLevel.INFO)
+
+
+def shown_at(event: events.Event, least: LogLevel) -> bool:
+    """Whether an event is to be shown when ``least`` is the least level shown."""
+    return _ORDER.index(level_of(event)) >= _ORDER.index(least)
+
+
+def event_name(event: events.Event) -> str:
+    """``CallFailed`` becomes ``call_failed``."""
+    name = type(event).__name__
+    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+
+
+def log_record(event: events.Event, run_id: str) -> dict[str, Any]:
+    """An event as a JSON object: time (UTC), level, event, run, and its own fields."""
+    now = datetime.now(UTC).isoformat("T", "milliseconds")
+    head = {"time": now, "level": level_of(event), "event": event_name(event), "run": run_id}
+    return {**head, **{k: v for k, v in asdict(event).items() if k != "run_id"}}
+
+
+class JsonLog:
+    """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
+
+    The loop hands lines to a thread and never waits for the disk. A disk that fails silences
+    the log, not the run; the context's end says so.
+    """
+
+    def __init__(self, folder: Path, run_id: str, least: LogLevel) -> None:
+        self._path = folder / "waypoint.jsonl"
+        self._run_id = run_id
+        self._least = least
+        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="log", daemon=True)
+        self.failure: OSError | None = None
+
+    def __call__(self, event: events.Event) -> None:
+        if shown_at(event, self._least):
+            line = orjson.dumps(log_record(event, self._run_id), option=orjson.OPT_APPEND_NEWLINE)
+            self._lines.put(line)
+
+    def __enter__(self) -> JsonLog:
+        try:
+            self._file = self._path.open("ab")
+        except OSError as error:
+            raise StoreWriteError(
+                f"cannot write the log {self._path}: {error.strerror}",
+                hint="make LOG_DIR writable, or set it to a folder that is",
+            ) from error
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._lines.put(None)
+        self._thread.join()
+
+    def _write(self) -> None:
+        with self._file as file:
+            while (line := self._lines.get()) is not None:
+                if self.failure is not None:
+                    continue
+                try:
+                    file.write(line)
+                    if self._lines.empty():
+                        file.flush()
+                except OSError as error:
+                    self.failure = error

@@ -1,0 +1,223 @@
+"""The report: what a run did, counted from its events."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from functools import singledispatchmethod
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from waypoint import events
+from waypoint.errors import StoreWriteError
+
+MOST_LISTED = 1_000
+"""Rejects and warnings that are listed; all of them are counted."""
+
+
+@dataclass(slots=True)
+class RunReport:
+    """What one run did. Seconds, US dollars; counts of documents, chunks, texts and calls."""
+
+    run_id: str = ""
+    started: str = ""
+    seconds: float = 0.0
+    exit_code: int = 0
+    message: str = ""
+    hint: str = ""
+    collection: str = ""
+    provider: str = ""
+    model: str = ""
+    dimensions: int = 0
+    knowledge_base: str = ""
+    concurrency: int = 0
+    documents: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("found", "unchanged", "ingested", "removed", "rejected", "skipped"), 0
+        )
+    )
+    chunks: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("cut", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
+             "deleted", "rejected"), 0
+        )
+    )  # fmt: skip
+    texts_paid: int = 0
+    tokens_paid: int = 0
+    cost_usd: float = 0.0
+    calls: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(("started", "answered", "retried", "rate_limited"), 0)
+    )
+    retries_by_reason: dict[str, int] = field(default_factory=dict)
+    in_flight_at_end: int = 0
+    """Texts of calls that were sent and whose answer never came: at most these may have been
+    billed without being stored."""
+    standing_rejects: int = 0
+    removals_refused: int = 0
+    quota_rpm: int = 0
+    quota_tpm: int = 0
+    rejects: list[dict[str, str]] = field(default_factory=list)
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+class ReportBuilder:
+    """Listens to a run and keeps its report."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.report = RunReport(started=datetime.now(UTC).isoformat("T", "seconds"))
+        self._clock = clock
+        self._started = clock()
+        self._retries: Counter[str] = Counter()
+
+    def __call__(self, event: events.Event) -> None:
+        self._take(event)
+
+    def _warn(self, source: str, warning: str) -> None:
+        if len(self.report.warnings) < MOST_LISTED:
+            self.report.warnings.append({"source": source, "warning": warning})
+
+    def _list_reject(self, **fields: str) -> None:
+        if len(self.report.rejects) < MOST_LISTED:
+            self.report.rejects.append(fields)
+
+    @singledispatchmethod
+    def _take(self, _event: Any) -> None:
+        """Most events only concern the display."""
+
+    @_take.register
+    def _(self, event: events.RunStarted) -> None:
+        for name in ("run_id", "collection", "provider", "model", "dimensions", "knowledge_base",
+                     "concurrency"):  # fmt: skip
+            setattr(self.report, name, getattr(event, name))
+
+    @_take.register
+    def _(self, event: events.FilesFound) -> None:
+        self.report.documents["found"] += event.files
+        self.report.documents["unchanged"] += event.unchanged
+
+    @_take.register
+    def _(self, event: events.FileSkipped) -> None:
+        self.report.documents["skipped"] += 1
+        self._warn(event.source, event.reason)
+
+    @_take.register
+    def _(self, event: events.FolderUnreadable) -> None:
+        self._warn(event.source, event.reason)
+
+    @_take.register
+    def _(self, event: events.DocumentWarning) -> None:
+        self._warn(event.source, event.warning)
+
+    @_take.register
+    def _(self, _event: events.DocumentUnchanged) -> None:
+        self.report.documents["unchanged"] += 1
+
+    @_take.register
+    def _(self, event: events.DocumentRejected) -> None:
+        self.report.documents["rejected"] += 1
+        self._list_reject(source=event.source, reason=event.reason, hint=event.hint)
+
+    @_take.register
+    def _(self, event: events.DocumentChunked) -> None:
+        self.report.chunks["cut"] += event.chunks
+
+    @_take.register
+    def _(self, event: events.ChunksLookedUp) -> None:
+        chunks = self.report.chunks
+        chunks["present"] += event.present
+        chunks["from_ledger"] += event.paid
+        chunks["same_text"] += event.parked
+        chunks["to_pay"] += event.to_pay
+
+    @_take.register
+    def _(self, event: events.CallStarted) -> None:
+        self.report.calls["started"] += 1
+        self.report.in_flight_at_end += event.texts
+
+    @_take.register
+    def _(self, _event: events.CallAnswered) -> None:
+        self.report.calls["answered"] += 1
+
+    @_take.register
+    def _(self, event: events.CallEnded) -> None:
+        self.report.in_flight_at_end -= event.texts
+
+    @_take.register
+    def _(self, event: events.CallFailed) -> None:
+        self.report.calls["retried"] += 1
+        self.report.calls["rate_limited"] += event.status == 429
+        self._retries[event.reason] += 1
+        self.report.retries_by_reason = dict(self._retries)
+
+    @_take.register
+    def _(self, event: events.TextsPaid) -> None:
+        self.report.texts_paid += event.texts
+        self.report.tokens_paid += event.tokens
+        self.report.cost_usd += event.cost_usd
+
+    @_take.register
+    def _(self, event: events.TextRejected) -> None:
+        self.report.chunks["rejected"] += 1
+        self._list_reject(source=event.source, chunk=event.chunk_id, reason=event.reason)
+
+    @_take.register
+    def _(self, event: events.QuotaChanged) -> None:
+        self.report.quota_rpm, self.report.quota_tpm = event.rpm, event.tpm
+
+    @_take.register
+    def _(self, event: events.ChunksWritten) -> None:
+        chunks = self.report.chunks
+        chunks["added"] += event.added
+        chunks["updated"] += event.updated
+        chunks["deleted"] += event.deleted
+
+    @_take.register
+    def _(self, _event: events.DocumentDone) -> None:
+        self.report.documents["ingested"] += 1
+
+    @_take.register
+    def _(self, event: events.DocumentRemoved) -> None:
+        self.report.documents["removed"] += 1
+        self.report.chunks["deleted"] += event.chunks
+
+    @_take.register
+    def _(self, event: events.RemovalRefused) -> None:
+        self.report.removals_refused += event.documents
+        self.report.notices.append(f"{event.documents:,} documents not removed: {event.reason}")
+
+    @_take.register
+    def _(self, event: events.StoreNotice) -> None:
+        self.report.notices.append(event.message)
+
+    @_take.register
+    def _(self, event: events.RunEnded) -> None:
+        self.report.seconds = round(self._clock() - self._started, 3)
+        self.report.exit_code = event.exit_code
+        self.report.standing_rejects = event.standing_rejects
+        self.report.message, self.report.hint = event.message, event.hint
+
+
+def write_report(report: RunReport, folder: Path) -> Path:
+    """Write the report as JSON, named by its run.
+
+    Raises:
+        StoreWriteError: the folder cannot be written.
+    """
+    path = folder / f"run-{report.run_id}.json"
+    try:
+        path.write_bytes(report.to_json())
+    except OSError as error:
+        raise StoreWriteError(
+            f"cannot write the report {path}: {error.strerror}",
+            hint="make LOG_DIR writable",
+        ) from error
+    return path
