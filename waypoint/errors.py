@@ -14,6 +14,7 @@
     │   ├── StoreLockedError            another process holds the store
     │   ├── StoreWriteError             disk full, or a folder that cannot be written
     │   └── LedgerError                 the ledger cannot be read or written
+    │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
     ├── StoppedEarlyError (4)           stopped on purpose: come back later
     │   └── DailyQuotaError             the day's texts are used up
     ├── InterruptedRunError (130)       a signal stopped the run; it drained
@@ -107,6 +108,10 @@ class StoreWriteError(CannotContinueError):
 
 class LedgerError(CannotContinueError):
     """The ledger cannot be opened, read or written."""
+
+
+class LedgerDamagedError(LedgerError):
+    """The ledger's file is not a database, or a broken one."""
 
 
 class StoppedEarlyError(WaypointError):

@@ -64,6 +64,8 @@ class StoreSettings:
     host: str | None
     port: int
     ssl: bool
+    give_up_after: float
+    """Seconds during which a server that went away is tried again."""
 
 
 class Settings(BaseSettings):
@@ -118,6 +120,9 @@ class Settings(BaseSettings):
     give_up_after: float = Field(
         600.0, gt=0, description="Seconds without one good answer after which the run stops"
     )
+    chroma_give_up_after: float = Field(
+        120.0, gt=0, description="Seconds during which a Chroma that went away is tried again"
+    )
     drain_grace: float = Field(
         30.0, gt=0, description="Seconds an interrupted run may take to finish what is in flight"
     )
@@ -162,7 +167,11 @@ class Settings(BaseSettings):
     @property
     def store(self) -> StoreSettings:
         return StoreSettings(
-            self.chroma_persist_path, self.chroma_host, self.chroma_port, self.chroma_ssl
+            self.chroma_persist_path,
+            self.chroma_host,
+            self.chroma_port,
+            self.chroma_ssl,
+            self.chroma_give_up_after,
         )
 
 
@@ -170,7 +179,8 @@ def load_settings(**options: Any) -> Settings:
     """Build the settings; options that are None were not given and change nothing.
 
     Raises:
-        ConfigurationError: naming every impossible value at once.
+        ConfigurationError: naming every impossible value at once, or ``.env`` if it cannot
+            be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
@@ -184,4 +194,8 @@ def load_settings(**options: Any) -> Settings:
         raise ConfigurationError(
             "; ".join(problems),
             hint="correct the option, the environment variable or the line in .env",
+        ) from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f".env cannot be read: {error}", hint="save it as UTF-8 text that this user may read"
         ) from error

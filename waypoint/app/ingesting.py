@@ -1,9 +1,8 @@
-"""One ingestion, from its settings to its report."""
+"""One ingestion: its resources, its attempts, and what is repaired between them."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,39 +10,34 @@ from datetime import UTC, datetime
 import anyio
 from anyio import to_thread
 
+from waypoint.app.flow import Flow, FolderReader
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
-from waypoint.app.store import open_store
+from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker, ChunkingSettings
-from waypoint.embedding.batching import BatchBuilder
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, limits_for
-from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.embedding.text_key import TextKeys
-from waypoint.errors import InterruptedRunError
-from waypoint.events import EventBus, QuotaChanged, RunStarted, Surveyed
-from waypoint.models import Document, SourceFile
+from waypoint.errors import (
+    InterruptedRunError,
+    LedgerDamagedError,
+    StoreDamagedError,
+    StoreUnavailableError,
+)
+from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
-from waypoint.pipeline.in_flight import InFlight
-from waypoint.pipeline.intake import Discovery, Intake
-from waypoint.pipeline.lookup import Lookup
-from waypoint.pipeline.messages import Candidate
-from waypoint.pipeline.paying import Payer
-from waypoint.pipeline.pipeline import Pipeline, Stages
-from waypoint.pipeline.removal import Removal
-from waypoint.pipeline.shutdown import watch_signals
-from waypoint.pipeline.writing import Writer
+from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, Settings
-from waypoint.sources.discover import discover
-from waypoint.sources.reading import read_document
-from waypoint.sources.registry import default_registry
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger_thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
+from waypoint.storage.set_aside import ledger_files, set_aside
 
 DEFAULT_COLLECTION = "waypoint_kb"
+
+MOST_REPAIRS = 2
+"""Times a run begins anew after the store, or the ledger, was found damaged and mended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +73,10 @@ class Ingestion:
         self._settings = settings
         self._options = options
         self._events = events
-        self._registry = default_registry()
         self._quota: Quota | None = None
+        self._interruption = Interruption()
+        # --clear is done once, not again by an attempt after a repair.
+        self._to_clear = options.clear
 
     def quota_share(self) -> float | None:
         """Texts of the last minute, as a share of the limit; None without a limit."""
@@ -92,118 +88,142 @@ class Ingestion:
         Raises:
             WaypointError: with what to do about it; ``InterruptedRunError`` after a signal.
         """
-        stop = Stop()
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as watch:
-                watch.start_soon(watch_signals, stop, scope)
-                await self._run(stop)
+                watch.start_soon(watch_signals, self._interruption, scope)
+                await self._run()
                 watch.cancel_scope.cancel()
-        if stop.requested:
+        if self._interruption.reason:
             raise InterruptedRunError(
-                f"stopped: {stop.reason}",
+                f"stopped: {self._interruption.reason}",
                 hint="run the same command again to go on; what is paid for is kept",
             )
 
-    async def _run(self, stop: Stop) -> None:
+    async def _run(self) -> None:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
-        model = known_model(settings.embedding_model)
-        root = settings.knowledge_base_path
-        await to_thread.run_sync(self._discover)
+        known_model(settings.embedding_model)
+        reader = FolderReader(settings, self._options.category)
+        await to_thread.run_sync(reader.discover)
         endpoint = await find_endpoint(settings, simulate=self._options.simulate)
+        self._tell_start(endpoint)
         async with AsyncExitStack() as stack:
             lock = stack.enter_context(StoreLock(settings.chroma_persist_path))
-            ledger = await stack.enter_async_context(open_ledger(settings.chroma_persist_path))
-            store = await stack.enter_async_context(
+            store, embedded = await stack.enter_async_context(
                 open_store(settings.store, lock, settings.log_dir, self._events)
             )
-            embedder = LazyEmbedder(settings, endpoint, stack)
-            chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
-            recipe = Recipe(embedder.space, chunker.settings.fingerprint())
-            keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
-            name = collection_name(settings, endpoint.provider)
-            self._tell_start(name, endpoint)
-            await keeper.open(name, str(root.resolve()), clear=self._options.clear)
             if self._options.survey:
-                await self._survey()
-            await self._flow(stop, store, ledger, keeper, embedder, chunker)
+                self._events.emit(await to_thread.run_sync(reader.survey))
+            embedder = LazyEmbedder(settings, endpoint, stack)
+            for repairs_left in range(MOST_REPAIRS, -1, -1):
+                try:
+                    async with open_ledger(settings.chroma_persist_path) as ledger:
+                        await self._attempt(reader, store, ledger, embedder)
+                        return
+                except LedgerDamagedError as error:
+                    if not repairs_left:
+                        raise
+                    await self._set_ledger_aside(error)
+                except StoreDamagedError as error:
+                    if not repairs_left:
+                        raise
+                    await self._drop_damaged(store, embedded, endpoint, error)
+
+    async def _attempt(
+        self,
+        reader: FolderReader,
+        store: ChromaStore,
+        ledger: LedgerThread,
+        embedder: LazyEmbedder,
+    ) -> None:
+        settings = self._settings
+        killed = await ledger.run(
+            Ledger.start_run, self.run_id, settings.concurrency * settings.batch_size
+        )
+        if killed:
+            self._events.emit(
+                StoreNotice(
+                    f"an earlier run was killed: of at most {killed:,} texts that were in flight "
+                    "then, those whose answer had not arrived are paid for again"
+                )
+            )
+        chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
+        recipe = Recipe(embedder.space, chunker.settings.fingerprint())
+        model = known_model(settings.embedding_model)
+        keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
+        name = collection_name(settings, embedder.space.provider)
+        try:
+            await keeper.open(name, str(reader.root), clear=self._to_clear, suspicious=bool(killed))
+            self._to_clear = False
+            await self._flow(reader, store, ledger, embedder, keeper, chunker)
+        finally:
+            with anyio.CancelScope(shield=True):
+                self.standing_rejects = await ledger.run(Ledger.standing_rejects, name)
+                await ledger.run(Ledger.end_run, self.run_id)
 
     async def _flow(
         self,
-        stop: Stop,
+        reader: FolderReader,
         store: ChromaStore,
         ledger: LedgerThread,
-        keeper: CollectionKeeper,
         embedder: LazyEmbedder,
+        keeper: CollectionKeeper,
         chunker: Chunker,
     ) -> None:
-        settings, events, collection = self._settings, self._events, keeper.entry
-        model, space = known_model(settings.embedding_model), embedder.space
-        quota = await self._open_quota(ledger, embedder)
-        retrying = RetryingEmbedder(
-            embedder, quota, stop, events, give_up_after=settings.give_up_after
+        stop = Stop()
+        self._interruption.watch(stop)
+        self._quota = quota = await self._open_quota(ledger, embedder)
+        flow = Flow(
+            self._settings, reader, store, ledger, keeper, embedder, chunker, quota, self._events
         )
-        in_flight = InFlight()
-        writer = Writer(store, ledger, collection.id, events, keeper.raise_generation)
-        intake = Intake(
-            ledger,
-            collection.id,
-            events,
-            discover=self._discover,
-            read=self._read,
-            plan=chunker.plan,
-            model=model,
-            task_type=space.task_type,
-            keys=TextKeys(space),
-        )
-        payer = Payer(
-            retrying, ledger, in_flight, stop, events,
-            space=space, model=model, today=service_day,
-        )  # fmt: skip
-        builder: BatchBuilder[Candidate] = BatchBuilder(
-            settings.batch_size, lambda: quota.best_batch
-        )
-        stages = Stages(intake, Lookup(store, ledger, in_flight, events), builder, payer, writer)
-        pipeline = Pipeline(
-            stages,
-            stop,
-            events,
-            concurrency=settings.concurrency,
-            drain_grace=settings.drain_grace,
-        )
-        try:
-            await pipeline.run()
-            if intake.walk.complete and not stop.requested:
-                removal = Removal(
-                    ledger, writer, collection, events,
-                    root=str(settings.knowledge_base_path.resolve()),
-                    category=self._options.category, prune=self._options.prune,
-                )  # fmt: skip
-                await removal.run(intake.walk)
-        finally:
-            with anyio.CancelScope(shield=True):
-                self.standing_rejects = await ledger.run(Ledger.standing_rejects, collection.id)
+        await flow.run(stop, prune=self._options.prune)
 
     async def _open_quota(self, ledger: LedgerThread, embedder: LazyEmbedder) -> Quota:
-        simulated = embedder.space.provider == SIMULATOR and self._options.simulate
-        limits = limits_for(self._settings.quota, simulated=simulated)
+        settings = self._settings
+        limits = limits_for(settings.quota, simulated=self._options.simulate)
         used = await ledger.run(Ledger.texts_used, service_day().isoformat(), embedder.space)
-        self._quota = Quota(
+        self._events.emit(QuotaChanged(limits.rpm, limits.tpm, "at the start"))
+        return Quota(
             limits,
             self._events,
-            adaptive=self._settings.quota_tier is QuotaTier.AUTO and not simulated,
+            adaptive=settings.quota_tier is QuotaTier.AUTO and not self._options.simulate,
             used_today=used,
-            largest_text_tokens=self._settings.chunk_size,
+            largest_text_tokens=settings.chunk_size,
         )
-        self._events.emit(QuotaChanged(limits.rpm, limits.tpm, "at the start"))
-        return self._quota
 
-    def _tell_start(self, name: str, endpoint: Endpoint) -> None:
+    async def _set_ledger_aside(self, error: LedgerDamagedError) -> None:
+        folder = self._settings.chroma_persist_path
+        files = await to_thread.run_sync(ledger_files, folder)
+        target = await to_thread.run_sync(set_aside, folder, files)
+        self._events.emit(
+            StoreNotice(
+                f"{error.message}; it was moved to {target.name}, and what Chroma holds is taken "
+                "into a new one"
+            )
+        )
+
+    async def _drop_damaged(
+        self,
+        store: ChromaStore,
+        embedded: EmbeddedStore | None,
+        endpoint: Endpoint,
+        error: StoreDamagedError,
+    ) -> None:
+        """Make room for the collection to be written anew: it alone, if Chroma can drop it."""
+        self._events.emit(StoreNotice(error.message))
+        try:
+            await store.drop(collection_name(self._settings, endpoint.provider))
+        except (StoreDamagedError, StoreUnavailableError):
+            if embedded is None:
+                raise
+            await embedded.set_aside()
+
+    def _tell_start(self, endpoint: Endpoint) -> None:
         settings = self._settings
         self._events.emit(
             RunStarted(
                 self.run_id,
-                name,
+                collection_name(settings, endpoint.provider),
                 endpoint.provider,
                 settings.embedding_model,
                 settings.embedding_dimensions,
@@ -211,27 +231,3 @@ class Ingestion:
                 settings.concurrency,
             )
         )
-
-    def _discover(self) -> Iterator[Discovery]:
-        return discover(
-            self._settings.knowledge_base_path,
-            registry=self._registry,
-            category=self._options.category,
-            max_file_size=self._settings.max_file_size,
-        )
-
-    def _read(self, file: SourceFile) -> Document:
-        return read_document(
-            file, registry=self._registry, max_file_size=self._settings.max_file_size
-        )
-
-    async def _survey(self) -> None:
-        def count() -> Surveyed:
-            files = size = 0
-            for entry in self._discover():
-                if isinstance(entry, SourceFile):
-                    files += 1
-                    size += entry.size
-            return Surveyed(files, size)
-
-        self._events.emit(await to_thread.run_sync(count))

@@ -85,14 +85,16 @@ def normalised(values: list[Any], *, texts: int, dimensions: int) -> Vectors:
     if len(values) != texts:
         raise TransientCallError(f"{len(values)} vectors for {texts} texts", 200)
     try:
-        vectors = np.array(values, dtype=np.float32)
+        with np.errstate(over="ignore"):
+            vectors = np.array(values, dtype=np.float32)
     except (TypeError, ValueError):
         raise TransientCallError("vectors of unequal length or with non-numbers", 200) from None
     if vectors.ndim != 2 or vectors.shape[1] != dimensions:
         raise TransientCallError(f"vectors are not of {dimensions} dimensions", 200)
-    if not np.isfinite(vectors).all():
+    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
+    # A length is finite only if all its vector's values are.
+    if not np.isfinite(lengths).all():
         raise TransientCallError("vectors with values that are not finite", 200)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     if not lengths.all():
         raise TransientCallError("a vector of length zero", 200)
     return np.ascontiguousarray(vectors / lengths, dtype=np.float32)

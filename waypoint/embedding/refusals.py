@@ -6,6 +6,7 @@ The forms of Google's error bodies are those users report (``QuotaFailure`` with
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,8 @@ from waypoint.embedding.quota import daily_quota_error
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 
 _REASON_LENGTH = 200
+_KEY = re.compile(r"AIza[\w-]+|(?<=api_key:)[^'\"\s]+")
+"""An API key: Google quotes it where it says that a consumer is suspended."""
 _RETRIED_STATUS = frozenset({408, 425, 499, 500, 502, 503, 504})
 
 
@@ -108,4 +111,4 @@ def _whole(value: object) -> int | None:
 
 def _first_line(message: object) -> str:
     lines = str(message or "").strip().splitlines()
-    return lines[0][:_REASON_LENGTH] if lines else ""
+    return _KEY.sub("***", lines[0])[:_REASON_LENGTH] if lines else ""

@@ -16,7 +16,7 @@ from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import CollectionMismatchError
 from waypoint.events import EventBus, StoreNotice
-from waypoint.models import EmbeddingSpace, MetadataValue
+from waypoint.models import EmbeddingSpace, MetadataValue, Vector
 from waypoint.storage.chroma_records import CollectionState, StoredChunk
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger_thread import LedgerThread
@@ -25,6 +25,9 @@ SCHEMA = 1
 """Of the metadata that chunks and collections carry."""
 
 _GENERATION = "waypoint_generation"
+
+_SAMPLES = 5
+"""Chunks that must be found by their own vectors after a kill."""
 
 _WORDS = {
     "waypoint_schema": "schema version",
@@ -48,6 +51,8 @@ class CollectionStore(Protocol):
     async def drop(self, name: str) -> None: ...
 
     async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None: ...
+
+    async def examine(self, samples: Mapping[str, Vector]) -> None: ...
 
     def stored_chunks(self) -> AsyncIterator[Sequence[StoredChunk]]: ...
 
@@ -96,11 +101,19 @@ class CollectionKeeper:
         assert self._entry is not None, "no collection is open"
         return self._entry
 
-    async def open(self, name: str, root: str, *, clear: bool) -> LedgerCollection:
+    async def open(
+        self, name: str, root: str, *, clear: bool, suspicious: bool = False
+    ) -> LedgerCollection:
         """Open or make the collection, and bring the ledger into agreement with it.
+
+        Args:
+            root: the knowledge base, absolute.
+            clear: delete the collection first.
+            suspicious: the last run was killed: see whether the index still works.
 
         Raises:
             CollectionMismatchError: it was made with another recipe, or not by Waypoint.
+            StoreDamagedError: Chroma cannot read it.
         """
         if clear:
             await self._store.drop(name)
@@ -118,6 +131,9 @@ class CollectionKeeper:
             self._entry = await self._create(name, root)
             return self._entry
         self._check(name, state)
+        if suspicious:
+            samples = await self._ledger.run(Ledger.samples, known.id, _SAMPLES) if known else {}
+            await self._store.examine(samples)
         if known is None or not await self._agrees(known, state):
             known = await self._take_back(name, root, state)
         self._entry = known

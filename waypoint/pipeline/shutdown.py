@@ -9,11 +9,30 @@ import anyio
 from waypoint.stopping import Stop
 
 
-async def watch_signals(stop: Stop, run: anyio.CancelScope) -> None:
-    """Turn SIGINT and SIGTERM into a stop, and a second one into a cancellation of ``run``."""
+class Interruption:
+    """Whether a person wants the run to end; outlives the single attempts of a run."""
+
+    def __init__(self) -> None:
+        self.reason = ""
+        self._stop: Stop | None = None
+
+    def watch(self, stop: Stop) -> None:
+        """Pass the wish on to this stop, from now on or at once."""
+        self._stop = stop
+        if self.reason:
+            stop.request(self.reason)
+
+    def request(self, reason: str) -> None:
+        self.reason = reason
+        if self._stop is not None:
+            self._stop.request(reason)
+
+
+async def watch_signals(interruption: Interruption, run: anyio.CancelScope) -> None:
+    """Turn SIGINT and SIGTERM into an interruption, and a second one into a cancellation."""
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
-            if stop.requested:
+            if interruption.reason:
                 run.cancel()
                 return
-            stop.request(f"{signal.Signals(number).name} received")
+            interruption.request(f"{signal.Signals(number).name} received")

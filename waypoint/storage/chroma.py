@@ -23,13 +23,17 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
-    stop_after_delay,
     wait_random_exponential,
 )
 
-from waypoint.errors import StoreDamagedError, StoreUnavailableError
+from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus, StoreRetried
 from waypoint.models import Chunk, EmbeddingSpace, Metadata, MetadataValue, Vector, Vectors
+from waypoint.storage.chroma_errors import (
+    TransientStoreError,
+    damaged,
+    translate_store_error,
+)
 from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
 
@@ -45,11 +49,14 @@ PAGE = 5_000
 VECTOR_PAGE = 1_000
 """Records a request when vectors come with them: about 5 MB at 768 dimensions."""
 
+SAME = 1e-3
+"""Cosine distance below which two vectors are the same; float32 rounds at about 1e-7."""
+
 CALL_TIMEOUT = 120.0
 """Seconds; a write of 5,000 rows was seen to take 9 s. The client has no limit of its own."""
 
-GIVE_UP_AFTER = 120.0
-"""Seconds during which a server that went away is tried again."""
+SUSPECT_AFTER = 10.0
+"""Seconds after which an internal error of Chroma that does not pass counts as damage."""
 
 INDEX = {
     "hnsw": {
@@ -61,10 +68,6 @@ INDEX = {
     }
 }
 """Measured to keep recall@10 at 0.99 up to 100,000 records."""
-
-
-class _TransientStoreError(Exception):
-    """Worth another try."""
 
 
 class ChromaStore:
@@ -79,8 +82,10 @@ class ChromaStore:
         probe: ChromaProbe,
         events: EventBus,
         revive: Callable[[], Awaitable[bool]] | None,
+        give_up_after: float,
     ) -> None:
         self._probe = probe
+        self._give_up_after = give_up_after
         self._events = events
         self._revive = revive
         self._client: AsyncClientAPI | None = None
@@ -110,7 +115,8 @@ class ChromaStore:
         async def create() -> CollectionState:
             collection = await client.create_collection(
                 name,
-                configuration=cast(Any, INDEX),
+                # A copy: the client puts the embedding function into it.
+                configuration=cast(Any, dict(INDEX)),
                 metadata=dict(metadata),
                 embedding_function=cast(Any, function),
                 get_or_create=True,
@@ -224,6 +230,23 @@ class ChromaStore:
         rows = zip(*(cast(Any, column)[0] for column in columns), strict=True)
         return [Neighbour(*row) for row in rows]
 
+    async def examine(self, samples: Mapping[str, Vector]) -> None:
+        """See whether the index works: each sample must be found by its own vector.
+
+        Args:
+            samples: ids of stored chunks with the vectors they were stored with; the index is
+                loaded and asked even if there are none.
+
+        Raises:
+            StoreDamagedError: the index cannot be loaded, or does not find what it holds.
+        """
+        here = await self._here()
+        await self._call("read a chunk", partial(here.get, limit=1, include=["embeddings"]))
+        for chunk_id, vector in samples.items():
+            found = await self.nearest(vector, 5)
+            if not any(neighbour.distance < SAME for neighbour in found):
+                raise damaged("find", f"chunk {chunk_id} is not found by its own vector")
+
     # -- how calls are made ----------------------------------------------------------------
 
     async def _connected(self) -> AsyncClientAPI:
@@ -245,7 +268,8 @@ class ChromaStore:
         if self._collection is None:
             client = await self._connected()
             # None: a persisted embedding function would ask for its key.
-            self._collection = await client.get_collection(self._name, embedding_function=None)
+            get = partial(client.get_collection, self._name, embedding_function=None)
+            self._collection = await self._call("open the collection", get)
         return self._collection
 
     async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -253,12 +277,13 @@ class ChromaStore:
 
         Raises:
             StoreUnavailableError: it stayed away.
-            StoreDamagedError: it answers, but its index is broken; final, never retried.
+            StoreDamagedError: it answers, but cannot work.
+            StoreWriteError: it has no room to write.
         """
         policy = AsyncRetrying(
-            retry=retry_if_exception_type(_TransientStoreError),
+            retry=retry_if_exception_type(TransientStoreError),
             wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=stop_after_delay(GIVE_UP_AFTER),
+            stop=self._hopeless,
             before_sleep=lambda state: self._report(operation, state),
             reraise=True,
         )
@@ -266,9 +291,11 @@ class ChromaStore:
             async for attempt in policy:
                 with attempt:
                     return await self._attempt(operation, call)
-        except _TransientStoreError as error:
+        except TransientStoreError as error:
+            if error.suspicious:
+                raise damaged(operation, str(error)) from error
             raise StoreUnavailableError(
-                f"Chroma did not answer for {GIVE_UP_AFTER:g} s ({operation}: {error})",
+                f"Chroma did not answer for {self._give_up_after:g} s ({operation}: {error})",
                 hint="see that the server runs and can be reached, then run the same command "
                 "again; what is paid is kept",
             ) from error
@@ -279,36 +306,24 @@ class ChromaStore:
             with anyio.fail_after(CALL_TIMEOUT):
                 return await call()
         except TimeoutError as error:
-            raise _TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
+            raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
         except httpx.TransportError as error:
             if self._revive is not None:
                 await self._revive()
-            raise _TransientStoreError(type(error).__name__) from error
+            raise TransientStoreError(type(error).__name__) from error
         except Exception as error:
-            raise _translate(operation, error) from error
+            raise translate_store_error(operation, error) from error
+
+    def _hopeless(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        suspicious = isinstance(error, TransientStoreError) and error.suspicious
+        limit = min(SUSPECT_AFTER, self._give_up_after) if suspicious else self._give_up_after
+        return (state.seconds_since_start or 0.0) >= limit
 
     def _report(self, operation: str, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         wait = state.next_action.sleep if state.next_action else 0.0
         self._events.emit(StoreRetried(operation, str(error), wait))
-
-
-def _translate(operation: str, error: Exception) -> Exception:
-    """The error to raise for one of Chroma's own; the error itself if it is ours."""
-    name = type(error).__name__
-    if name == "RateLimitError":
-        return _TransientStoreError("the server is overloaded")
-    if name in ("InternalError", "NotFoundError"):
-        return StoreDamagedError(
-            f"Chroma cannot {operation}: {error}",
-            hint="the store may be damaged; --clear makes the collection anew from the "
-            "vectors already paid for",
-        )
-    # The client raises a bare Exception for a status whose body is not Chroma's: a proxy's
-    # 502, say, or a server that is just coming up. The probe raises HTTPStatusError.
-    if type(error) is Exception or isinstance(error, httpx.HTTPStatusError):
-        return _TransientStoreError("an answer that is not Chroma's")
-    return error
 
 
 @asynccontextmanager
@@ -319,11 +334,13 @@ async def open_chroma(
     *,
     ssl: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    give_up_after: float = 120.0,
 ) -> AsyncIterator[ChromaStore]:
     """A connection to a Chroma server.
 
     Args:
         revive: starts the server again if it is ours and dead.
+        give_up_after: seconds during which a server that went away is tried again.
 
     Raises:
         StoreUnavailableError: the server cannot be reached.
@@ -340,7 +357,7 @@ async def open_chroma(
                 "CHROMA_HOST to use the embedded store",
             ) from error
         try:
-            yield ChromaStore(probe, events, revive)
+            yield ChromaStore(probe, events, revive, give_up_after)
         finally:
             with anyio.CancelScope(shield=True):
                 await _close_client()

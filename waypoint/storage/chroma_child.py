@@ -39,6 +39,8 @@ class ChromaChild:
         self._lock_descriptor = lock_descriptor
         self._process: Process | None = None
         self._revived = False
+        # Several operations may meet a dead server at once.
+        self._reviving = anyio.Lock()
         self.port = _free_port()
 
     @property
@@ -79,19 +81,26 @@ class ChromaChild:
                 hint=f"see {self._log_path}",
             ) from None
 
+    async def restart(self) -> None:
+        """End the server, if it still runs, and start it anew on the same port."""
+        await self.stop()
+        self._revived = False
+        await self.start()
+
     async def revive(self) -> bool:
         """Start a dead server again, once in a run. False if it is alive.
 
         Raises:
             StoreUnavailableError: it died a second time.
         """
-        if self._process is not None and self._process.returncode is None:
-            return False
-        if self._revived:
-            raise self._died()
-        self._revived = True
-        await self.start()
-        return True
+        async with self._reviving:
+            if self._process is not None and self._process.returncode is None:
+                return False
+            if self._revived:
+                raise self._died()
+            self._revived = True
+            await self.start()
+            return True
 
     async def stop(self) -> None:
         """Ask the server to end, and wait until it has. Never kills it: that can wreck a store."""
@@ -125,7 +134,7 @@ class ChromaChild:
 
 @asynccontextmanager
 async def run_chroma_child(
-    folder: Path, log_folder: Path, lock_descriptor: int
+    folder: Path, log_folder: Path, lock_descriptor: int, *, started: bool = True
 ) -> AsyncIterator[ChromaChild]:
     """A private server over ``folder`` for as long as the context is open.
 
@@ -134,13 +143,15 @@ async def run_chroma_child(
         log_folder: where the server's own output goes, to ``chroma.log``.
         lock_descriptor: the lock's, inherited, so that the folder stays locked until the
             server is really gone.
+        started: False leaves the start to the caller.
 
     Raises:
         StoreUnavailableError: as :meth:`ChromaChild.start`.
     """
     child = ChromaChild(folder, log_folder / LOG_NAME, lock_descriptor)
     try:
-        await child.start()
+        if started:
+            await child.start()
         yield child
     finally:
         with anyio.CancelScope(shield=True):

@@ -17,7 +17,7 @@ from typing import cast
 
 import numpy as np
 
-from waypoint.errors import LedgerError, StoreWriteError
+from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.models import Document, EmbeddingSpace, SourceFile, TextKey, Vector, Vectors
 from waypoint.storage.ledger_schema import migrate
 
@@ -74,16 +74,23 @@ class Ledger:
         with self._translated():
             # One thread at a time uses the connection, but not always the same one.
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            # EXCLUSIVE before WAL keeps the index in memory: mounts of Docker Desktop have
-            # no shared memory. The store's lock makes us the only one anyway.
-            self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.execute("PRAGMA foreign_keys=ON")
-            migrate(self._db)
-            # On disk, so that memory does not grow with the number of files.
-            self._db.execute("PRAGMA temp_store=FILE")
-            self._db.execute("CREATE TEMP TABLE seen (source TEXT PRIMARY KEY) WITHOUT ROWID")
+            try:
+                self._prepare()
+            except BaseException:
+                self._db.close()
+                raise
+
+    def _prepare(self) -> None:
+        # EXCLUSIVE before WAL keeps the index in memory: mounts of Docker Desktop have
+        # no shared memory. The store's lock makes us the only one anyway.
+        self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.execute("PRAGMA foreign_keys=ON")
+        migrate(self._db)
+        # On disk, so that memory does not grow with the number of files.
+        self._db.execute("PRAGMA temp_store=FILE")
+        self._db.execute("CREATE TEMP TABLE seen (source TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def close(self) -> None:
         self._db.close()
@@ -105,9 +112,9 @@ class Ledger:
                 ) from error
             raise LedgerError(f"the ledger {self.path} failed: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise LedgerError(
+            raise LedgerDamagedError(
                 f"the ledger {self.path} is damaged: {error}",
-                hint="restore it from a backup, or move it away: the next run starts a new one",
+                hint="run again: it is set aside, and what Chroma holds is taken into a new one",
             ) from error
 
     @contextmanager
@@ -260,6 +267,27 @@ class Ledger:
         with self._transaction() as db:
             db.execute("DELETE FROM collections WHERE name = ?", (name,))
 
+    # -- runs ------------------------------------------------------------------------------
+
+    def start_run(self, run_id: str, most_in_flight: int) -> int:
+        """Note that a run begins; returns how many texts killed runs before it had in flight.
+
+        ``most_in_flight``: texts that may be in calls at once. Killed runs are told of once.
+        """
+        with self._transaction() as db:
+            lost = db.execute("SELECT sum(most_in_flight) FROM runs WHERE ended IS NULL").fetchone()
+            db.execute("UPDATE runs SET ended = started WHERE ended IS NULL")
+            db.execute(
+                "INSERT OR REPLACE INTO runs VALUES (?, ?, NULL, ?)",
+                (run_id, time.time(), most_in_flight),
+            )
+        return int(lost[0] or 0)
+
+    def end_run(self, run_id: str) -> None:
+        """Note that a run came to an end of its own, good or bad."""
+        with self._transaction() as db:
+            db.execute("UPDATE runs SET ended = ? WHERE run_id = ?", (time.time(), run_id))
+
     # -- documents -------------------------------------------------------------------------
 
     def sift(
@@ -324,6 +352,30 @@ class Ledger:
                 # The knowledge base itself is named by an empty string.
                 if not any(not folder or source.startswith(f"{folder}/") for folder in unreadable)
             ]
+
+    def samples(self, collection: int, count: int) -> dict[str, Vector]:
+        """Ids of a few stored chunks, from first to last document, with their vectors."""
+        with self._translated():
+            documents = self._db.execute(
+                """SELECT min(id), max(id) FROM documents
+                WHERE collection_id = ? AND state = 'done' AND chunk_count > 0""",
+                (collection,),
+            ).fetchone()
+            if documents[0] is None:
+                return {}
+            first, last = documents
+            starts = {first + (last - first) * step // max(1, count - 1) for step in range(count)}
+            found = {}
+            for start in starts:
+                row = self._db.execute(
+                    """SELECT chunk_id, vector FROM documents
+                    JOIN chunks ON document_id = documents.id JOIN vectors USING (text_key)
+                    WHERE collection_id = ? AND state = 'done' AND documents.id >= ? LIMIT 1""",
+                    (collection, start),
+                ).fetchone()
+                if row:
+                    found[str(row[0])] = np.frombuffer(row[1], dtype="<f4")
+        return found
 
     def document_count(self, collection: int, prefix: str = "") -> int:
         """Documents below ``prefix``, begun or done."""
@@ -391,7 +443,10 @@ class Ledger:
         )
 
     def touch(self, collection: int, documents: Sequence[Document]) -> None:
-        """Note the new times of documents whose bytes are what they were."""
+        """Note the new times of documents whose bytes are what they were.
+
+        What kept one from being read meanwhile is over; its chunks' rejects stand.
+        """
         with self._transaction() as db:
             db.executemany(
                 """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?
@@ -404,6 +459,10 @@ class Ledger:
                     for document in documents
                 ],
             )  # fmt: skip
+            db.executemany(
+                "DELETE FROM rejects WHERE collection_id = ? AND source = ? AND chunk_id = ''",
+                [(collection, document.source) for document in documents],
+            )
 
     def forget(self, collection: int, sources: Sequence[str]) -> None:
         """Forget documents whose chunks are deleted."""
@@ -420,6 +479,12 @@ class Ledger:
     def reject(self, collection: int, source: str, reason: str) -> None:
         """Note that a document cannot be ingested. Its older version, if any, stays."""
         with self._transaction() as db:
+            # It is to be read again next time, also if its size and times are then those of
+            # the version that is done: the hindrance may have been the file system's.
+            db.execute(
+                "UPDATE documents SET read_at_ns = 0 WHERE collection_id = ? AND source = ?",
+                (collection, source),
+            )
             db.execute(
                 "INSERT OR REPLACE INTO rejects VALUES (?, ?, '', ?)", (collection, source, reason)
             )
@@ -440,10 +505,12 @@ class Ledger:
                 (collection, prefix, prefix, collection),
             )
 
-    def standing_rejects(self, collection: int) -> int:
-        """Documents and chunks that stand rejected."""
+    def standing_rejects(self, name: str) -> int:
+        """Documents and chunks of the collection of that name that stand rejected."""
         with self._translated():
             row = self._db.execute(
-                "SELECT count(*) FROM rejects WHERE collection_id = ?", (collection,)
+                "SELECT count(*) FROM rejects"
+                " WHERE collection_id = (SELECT id FROM collections WHERE name = ?)",
+                (name,),
             ).fetchone()
         return int(row[0])

@@ -62,6 +62,14 @@ MIGRATIONS = (
         PRIMARY KEY (collection_id, source, chunk_id)
     ) STRICT, WITHOUT ROWID;
 
+    -- A run without an end was killed; what it had in flight may have been billed.
+    CREATE TABLE runs (
+        run_id TEXT PRIMARY KEY,
+        started REAL NOT NULL,
+        ended REAL,
+        most_in_flight INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
     -- Texts answered on a day of the service's calendar (Pacific time).
     CREATE TABLE usage (
         day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL,

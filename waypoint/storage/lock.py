@@ -58,10 +58,7 @@ class StoreLock:
             self._folder.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise StoreWriteError(
-                f"cannot write in {self._folder}: {error.strerror}",
-                hint="make the folder writable for this user, or set CHROMA_PERSIST_PATH",
-            ) from error
+            raise self._unwritable(error) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -71,9 +68,16 @@ class StoreLock:
                 f"{self._folder} is in use by {holder or 'another process'}",
                 hint="wait until it has ended, stop it, or use another CHROMA_PERSIST_PATH",
             ) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise self._unwritable(error) from error
         me = Holder(socket.gethostname(), os.getpid(), datetime.now(UTC).isoformat("T", "seconds"))
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, orjson.dumps(asdict(me)), 0)
+        try:
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, orjson.dumps(asdict(me)), 0)
+        except OSError as error:
+            os.close(descriptor)
+            raise self._unwritable(error) from error
         self._descriptor = descriptor
         return self
 
@@ -85,6 +89,13 @@ class StoreLock:
     ) -> None:
         os.close(self._descriptor)
         self._descriptor = -1
+
+    def _unwritable(self, error: OSError) -> StoreWriteError:
+        return StoreWriteError(
+            f"cannot write in {self._folder}: {error.strerror}",
+            hint="free disk space, make the folder writable for this user, or set "
+            "CHROMA_PERSIST_PATH",
+        )
 
 
 def _read_holder(descriptor: int) -> Holder | None:

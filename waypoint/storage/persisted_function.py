@@ -35,8 +35,10 @@ class PersistedGeminiFunction(EmbeddingFunction[Documents]):
         return ["cosine"]
 
     @staticmethod
-    def build_from_config(config: dict[str, Any]) -> EmbeddingFunction[Documents]:  # noqa: ARG004
-        raise TypeError("build Chroma's GoogleGeminiEmbeddingFunction instead")
+    def build_from_config(config: dict[str, Any]) -> EmbeddingFunction[Documents]:
+        # Chroma builds one to see whether it can; if not, it writes down nothing at all.
+        space = EmbeddingSpace("gemini", config["model_name"], config["dimension"], "")
+        return PersistedGeminiFunction(space)
 
     def get_config(self) -> dict[str, Any]:
         return {

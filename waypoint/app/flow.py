@@ -1,0 +1,158 @@
+"""One pass of the pipeline over the folder, and the removals after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from waypoint.app.service import LazyEmbedder
+from waypoint.chunking import Chunker
+from waypoint.embedding.batching import BatchBuilder
+from waypoint.embedding.known_models import known_model
+from waypoint.embedding.quota import Quota
+from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.text_key import TextKeys
+from waypoint.events import EventBus, Surveyed
+from waypoint.models import Document, SourceFile
+from waypoint.pipeline.collection_keeper import CollectionKeeper
+from waypoint.pipeline.in_flight import InFlight
+from waypoint.pipeline.intake import Discovery, Intake
+from waypoint.pipeline.lookup import Lookup
+from waypoint.pipeline.messages import Candidate
+from waypoint.pipeline.paying import Payer
+from waypoint.pipeline.pipeline import Pipeline, Stages
+from waypoint.pipeline.removal import Removal
+from waypoint.pipeline.writing import Writer
+from waypoint.service_day import service_day
+from waypoint.settings import Settings
+from waypoint.sources.discover import discover
+from waypoint.sources.reading import read_document
+from waypoint.sources.registry import default_registry
+from waypoint.stopping import Stop
+from waypoint.storage.chroma import ChromaStore
+from waypoint.storage.ledger_thread import LedgerThread
+
+
+class FolderReader:
+    """The knowledge base of a run, as its settings have it walked and read."""
+
+    def __init__(self, settings: Settings, category: str | None) -> None:
+        self.category = category
+        self.root: Path = settings.knowledge_base_path.resolve()
+        self._path = settings.knowledge_base_path
+        self._max_file_size = settings.max_file_size
+        self._registry = default_registry()
+
+    def discover(self) -> Iterator[Discovery]:
+        """Walk the folder. Raises UsageError at once if it, or the category, does not exist."""
+        return discover(
+            self._path,
+            registry=self._registry,
+            category=self.category,
+            max_file_size=self._max_file_size,
+        )
+
+    def read(self, file: SourceFile) -> Document:
+        """Read one file. Raises DocumentRejectedError."""
+        return read_document(file, registry=self._registry, max_file_size=self._max_file_size)
+
+    def survey(self) -> Surveyed:
+        """Count files and bytes."""
+        files = size = 0
+        for entry in self.discover():
+            if isinstance(entry, SourceFile):
+                files += 1
+                size += entry.size
+        return Surveyed(files, size)
+
+
+class Flow:
+    """Builds the pipeline from its parts and runs it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reader: FolderReader,
+        store: ChromaStore,
+        ledger: LedgerThread,
+        keeper: CollectionKeeper,
+        embedder: LazyEmbedder,
+        chunker: Chunker,
+        quota: Quota,
+        events: EventBus,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._store = store
+        self._ledger = ledger
+        self._keeper = keeper
+        self._embedder = embedder
+        self._chunker = chunker
+        self._quota = quota
+        self._events = events
+
+    async def run(self, stop: Stop, *, prune: bool) -> None:
+        """Ingest what changed, then remove what vanished.
+
+        Raises:
+            WaypointError: the first failure, once everything has drained.
+        """
+        settings, events, collection = self._settings, self._events, self._keeper.entry
+        writer = Writer(
+            self._store, self._ledger, collection.id, events, self._keeper.raise_generation
+        )
+        stages = self._stages(stop, writer)
+        pipeline = Pipeline(
+            stages,
+            stop,
+            events,
+            concurrency=settings.concurrency,
+            drain_grace=settings.drain_grace,
+        )
+        await pipeline.run()
+        walk = stages.intake.walk
+        if walk.complete and not stop.requested:
+            removal = Removal(
+                self._ledger,
+                writer,
+                collection,
+                events,
+                root=str(self._reader.root),
+                category=self._reader.category,
+                prune=prune,
+            )
+            await removal.run(walk)
+
+    def _stages(self, stop: Stop, writer: Writer) -> Stages:
+        settings, events, ledger = self._settings, self._events, self._ledger
+        model, space = known_model(settings.embedding_model), self._embedder.space
+        in_flight = InFlight()
+        intake = Intake(
+            ledger,
+            self._keeper.entry.id,
+            events,
+            discover=self._reader.discover,
+            read=self._reader.read,
+            plan=self._chunker.plan,
+            model=model,
+            task_type=space.task_type,
+            keys=TextKeys(space),
+        )
+        retrying = RetryingEmbedder(
+            self._embedder, self._quota, stop, events, give_up_after=settings.give_up_after
+        )
+        payer = Payer(
+            retrying,
+            ledger,
+            in_flight,
+            stop,
+            events,
+            space=space,
+            model=model,
+            today=service_day,
+        )
+        builder: BatchBuilder[Candidate] = BatchBuilder(
+            settings.batch_size, lambda: self._quota.best_batch
+        )
+        lookup = Lookup(self._store, ledger, in_flight, events)
+        return Stages(intake, lookup, builder, payer, writer)
