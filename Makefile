@@ -15,7 +15,7 @@ ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simula
 	$(BIN)/python scripts/ingest.py examples/knowledge_base $$simulate $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/python -m pytest -m "not docker and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m "not docker and not slow" $(ARGS)
 
 check: $(VENV)/.dev ## Everything that has to hold: lint, types, import contracts, tests
 	$(BIN)/ruff check .

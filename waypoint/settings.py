@@ -145,6 +145,12 @@ class Settings(BaseSettings):
             )
         return name
 
+    @field_validator("embedding_model")
+    @classmethod
+    def _model_has_one_name(cls, name: str) -> str:
+        # Its resource name is the same model, and must not be paid for again.
+        return name.removeprefix("models/")
+
     @field_validator("quota_tier", mode="before")
     @classmethod
     def _tier_may_be_a_number(cls, tier: object) -> object:

@@ -176,6 +176,8 @@ class ChromaStore:
 
     async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
         """The metadata of those of the chunks that exist, by id; at most ``PAGE`` ids."""
+        if not ids:
+            return {}
         here = await self._here()
         found = await self._call(
             "read metadata", lambda: here.get(ids=list(ids), include=["metadatas"])

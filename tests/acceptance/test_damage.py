@@ -1,0 +1,198 @@
+"""Stores and ledgers that are damaged, gone, older or somebody else's."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.chroma_servers import private_server
+from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
+from tests.support.command import Workspace
+from tests.support.corpus import document_text, write_corpus
+from waypoint.storage.set_aside import chroma_files, ledger_files
+
+_COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+
+Damage = Callable[[Workspace], None]
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[BackgroundSimulator]:
+    """A simulator without limits."""
+    with background_simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulator) -> Workspace:
+    """A store of 1,200 chunks, enough for Chroma to have written its index; only to be copied."""
+    workspace = Workspace(tmp_path_factory.mktemp("ingested"))
+    workspace.use(simulator.environment)
+    write_corpus(workspace.knowledge_base, documents=30, sections=40)
+    assert workspace.run().code == 0
+    return workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, ingested: Workspace) -> Workspace:
+    """A copy of the ingested store and its knowledge base."""
+    copy = Workspace(tmp_path / "copy")
+    shutil.copytree(ingested.folder, copy.folder, dirs_exist_ok=True)
+    copy.use({**ingested.environment, "KNOWLEDGE_BASE_PATH": str(copy.knowledge_base)})
+    return copy
+
+
+def assert_whole(workspace: Workspace) -> None:
+    """The collection is what a first run over the folder would make."""
+    assert_holds(
+        read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
+    )
+
+
+def break_index(workspace: Workspace) -> None:
+    """HNSW's files are rewritten in place: a kill can leave a header that says nothing."""
+    (header,) = workspace.store.glob("*/header.bin")
+    header.write_bytes(b"\xff" * 60)
+
+
+def lose_index_header(workspace: Workspace) -> None:
+    """A file of the index is gone."""
+    (header,) = workspace.store.glob("*/header.bin")
+    header.unlink()
+
+
+def break_database(workspace: Workspace) -> None:
+    """Chroma's database is no database: the server does not even start."""
+    with (workspace.store / "chroma.sqlite3").open("r+b") as database:
+        database.write(b"\0" * 5000)
+
+
+def scribble_over_database(workspace: Workspace) -> None:
+    """Chroma's database opens, but its pages are nonsense."""
+    with (workspace.store / "chroma.sqlite3").open("r+b") as database:
+        database.seek(200_000)
+        database.write(b"\xa5" * 3_000_000)
+
+
+def delete_store(workspace: Workspace) -> None:
+    """Chroma's files are gone."""
+    for path in chroma_files(workspace.store):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def delete_collection(workspace: Workspace) -> None:
+    """Another client has deleted the collection."""
+    with private_server(workspace.store) as port:
+        url = f"http://127.0.0.1:{port}{_COLLECTIONS}/{SIMULATED}"
+        httpx.delete(url).raise_for_status()
+
+
+def delete_records(workspace: Workspace) -> None:
+    """Another client has deleted some of the collection's records."""
+    some = list(chunks_of(workspace.knowledge_base))[:100]
+    with private_server(workspace.store) as port:
+        base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
+        described = httpx.get(f"{base}/{SIMULATED}").json()
+        url = f"{base}/{described['id']}/delete"
+        httpx.post(url, json={"ids": some}, timeout=60).raise_for_status()
+
+
+def break_ledger(workspace: Workspace) -> None:
+    """The ledger is no database."""
+    (workspace.store / "waypoint.sqlite3").write_bytes(b"not a ledger" * 1000)
+
+
+def delete_ledger(workspace: Workspace) -> None:
+    """The ledger is gone."""
+    for path in ledger_files(workspace.store):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        break_index,
+        lose_index_header,
+        break_database,
+        scribble_over_database,
+        delete_store,
+        delete_collection,
+        delete_records,
+        break_ledger,
+        delete_ledger,
+    ],
+    ids=lambda damage: damage.__name__,
+)
+def test_what_is_damaged_is_mended_without_a_call(workspace: Workspace, damage: Damage) -> None:
+    """The next run notices, says so, and makes the collection whole; it pays for nothing."""
+    damage(workspace)
+    report = workspace.report_of()
+    assert report["texts_paid"] == 0
+    assert report["notices"]
+    assert_whole(workspace)
+    assert workspace.report_of()["notices"] == []
+
+
+def test_broken_files_are_set_aside_and_never_deleted(workspace: Workspace) -> None:
+    """What cannot be opened is moved into a folder of its own, named in the report."""
+    (workspace.store / "chroma.sqlite3").write_bytes(b"\0" * 5000)
+    report = workspace.report_of()
+    (aside,) = workspace.store.glob("set-aside-*")
+    assert (aside / "chroma.sqlite3").read_bytes() == b"\0" * 5000
+    assert any(aside.name in notice for notice in report["notices"])
+
+
+def test_an_older_copy_of_the_store_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+    """A backup put back knows nothing of the edits since: they are written again, unpaid."""
+    # The copied folder is another root than the ledger's, until a run saw that nothing is gone.
+    assert workspace.run().code == 0
+    backup = tmp_path / "backup"
+    backup.mkdir()
+    for path in chroma_files(workspace.store):
+        target = backup / path.name
+        shutil.copytree(path, target) if path.is_dir() else shutil.copy2(path, target)
+    document = workspace.knowledge_base / "category_0" / "document_000.md"
+    document.write_text(document_text(20, seed=99))
+    (workspace.knowledge_base / "category_1" / "document_001.md").unlink()
+    assert workspace.run().code == 0
+    delete_store(workspace)
+    shutil.copytree(backup, workspace.store, dirs_exist_ok=True)
+    report = workspace.report_of()
+    assert report["texts_paid"] == 0
+    assert_whole(workspace)
+
+
+def test_with_store_and_ledger_lost_it_is_a_first_run(workspace: Workspace) -> None:
+    """Nothing is left to mend from: everything is paid for again."""
+    delete_store(workspace)
+    delete_ledger(workspace)
+    assert workspace.report_of()["texts_paid"] == len(chunks_of(workspace.knowledge_base))
+    assert_whole(workspace)
+
+
+def test_a_collection_that_is_not_ours_is_refused(workspace: Workspace) -> None:
+    """Its records stay as they are, and the way out is told."""
+    with private_server(workspace.store) as port:
+        base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
+        httpx.post(base, json={"name": "somebody_elses"}).raise_for_status()
+    outcome = workspace.run("--collection", "somebody_elses")
+    assert outcome.code == 2
+    assert "not made by Waypoint" in outcome.stderr
+    assert "--collection" in outcome.stderr
+
+
+def test_a_ledger_of_a_newer_waypoint_is_refused(workspace: Workspace) -> None:
+    """It is neither read wrongly nor set aside."""
+    with closing(sqlite3.connect(workspace.store / "waypoint.sqlite3")) as db:
+        db.execute("PRAGMA user_version = 999")
+    outcome = workspace.run()
+    assert outcome.code == 3
+    assert "upgrade Waypoint" in outcome.stderr
+    assert not list(workspace.store.glob("set-aside-*"))

@@ -1,0 +1,238 @@
+"""The ledger as a file: what is paid stays paid, and what goes wrong is told."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from waypoint.errors import LedgerError, StoreWriteError
+from waypoint.models import EmbeddingSpace, TextKey, Vectors
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
+from waypoint.storage.ledger_schema import SCHEMA_VERSION
+from waypoint.storage.ledger_thread import open_ledger
+
+SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
+OTHER = EmbeddingSpace("gemini", "gemini-embedding-2", 8, "RETRIEVAL_DOCUMENT")
+DAY = "2026-11-23"
+
+
+def key(text: object) -> TextKey:
+    """A text key."""
+    return hashlib.sha256(str(text).encode()).digest()
+
+
+def vectors_of(count: int) -> Vectors:
+    """Vectors with every kind of finite float32 in them: shape (count, 8)."""
+    vectors = np.random.default_rng(7).normal(size=(count, 8)).astype(np.float32)
+    vectors[0, :4] = [np.float32(1e-45), -0.0, np.float32(3.4e38), np.nextafter(np.float32(1), 2)]
+    return vectors
+
+
+def pay(ledger: Ledger, keys: list[TextKey], vectors: Vectors) -> None:
+    """Pay for texts, a token and a hundredth of a cent each."""
+    ledger.pay(SPACE, keys, vectors, tokens=len(keys), cost_usd=1e-4 * len(keys), day=DAY)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A new ledger in a folder of its own."""
+    opened = Ledger(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_paid_vectors_come_back_to_the_last_bit(tmp_path: Path) -> None:
+    """Also after the file was closed, and more than one query takes at once."""
+    keys, vectors = [key(number) for number in range(1_234)], vectors_of(1_234)
+    first = Ledger(tmp_path)
+    pay(first, keys, vectors)
+    first.close()
+    second = Ledger(tmp_path)
+    found = second.paid_vectors([key("unknown"), *keys])
+    assert second.paid_keys([*keys, key("unknown")]) == set(keys)
+    second.close()
+    assert set(found) == set(keys)
+    for paid, vector in zip(keys, vectors, strict=True):
+        assert found[paid].dtype == np.float32
+        assert found[paid].tobytes() == vector.tobytes()
+
+
+def test_vectors_of_any_layout_are_stored_row_by_row(ledger: Ledger) -> None:
+    """Whatever numpy made of the array on its way."""
+    vectors = np.asfortranarray(vectors_of(3).astype(np.float64))
+    pay(ledger, [key(number) for number in range(3)], vectors.astype(np.float32, order="F"))
+    assert np.array_equal(ledger.paid_vectors([key(2)])[key(2)], vectors_of(3)[2])
+
+
+def test_what_is_paid_is_not_paid_over(ledger: Ledger) -> None:
+    """The vector of a text never changes, whoever answers it a second time."""
+    vectors = vectors_of(2)
+    pay(ledger, [key("a")], vectors[:1])
+    pay(ledger, [key("a"), key("b")], vectors[::-1])
+    assert np.array_equal(ledger.paid_vectors([key("a")])[key("a")], vectors[0])
+    assert np.array_equal(ledger.paid_vectors([key("b")])[key("b")], vectors[0])
+
+
+def test_texts_are_counted_by_day_and_model(ledger: Ledger) -> None:
+    """What was answered twice was paid twice, and counts so."""
+    vectors = vectors_of(3)
+    pay(ledger, [key("a"), key("b")], vectors[:2])
+    pay(ledger, [key("a")], vectors[:1])
+    ledger.pay(OTHER, [key("c")], vectors[:1], tokens=5, cost_usd=1, day=DAY)
+    ledger.pay(SPACE, [key("d")], vectors[:1], tokens=5, cost_usd=1, day="2026-11-24")
+    assert ledger.texts_used(DAY, SPACE) == 3
+    assert ledger.texts_used(DAY, OTHER) == 1
+    assert ledger.texts_used("2026-11-24", SPACE) == 1
+    assert ledger.texts_used("2026-11-25", SPACE) == 0
+
+
+def test_a_payment_is_whole_or_not_at_all(ledger: Ledger) -> None:
+    """Neither vectors nor counts of a call that could not be noted in full."""
+    with pytest.raises(ValueError, match="zip"):
+        pay(ledger, [key("a"), key("b")], vectors_of(1))
+    assert ledger.paid_keys([key("a"), key("b")]) == set()
+    assert ledger.texts_used(DAY, SPACE) == 0
+    pay(ledger, [key("a")], vectors_of(1))
+    assert ledger.texts_used(DAY, SPACE) == 1
+
+
+PAY_AND_HANG = """
+import hashlib, sys, time
+from pathlib import Path
+import numpy as np
+from waypoint.models import EmbeddingSpace
+from waypoint.storage.ledger import Ledger
+ledger = Ledger(Path(sys.argv[1]))
+space = EmbeddingSpace("gemini", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
+number = 0
+while True:
+    key = hashlib.sha256(str(number).encode()).digest()
+    ledger.pay(space, [key], np.full((1, 8), number, "f4"), tokens=1, cost_usd=0, day="2026-11-23")
+    print(number, flush=True)
+    number += 1
+"""
+
+
+def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
+    """A process that dies by SIGKILL while it pays loses nothing that it had told us of."""
+    command = [sys.executable, "-c", PAY_AND_HANG, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told = [int(process.stdout.readline()) for _ in range(25)]
+        process.send_signal(signal.SIGKILL)
+        told.extend(int(line) for line in process.stdout if line.endswith("\n"))
+    assert process.returncode == -signal.SIGKILL
+    ledger = Ledger(tmp_path)
+    found = ledger.paid_vectors([key(number) for number in told])
+    used = ledger.texts_used(DAY, SPACE)
+    ledger.close()
+    assert [int(found[key(number)][0]) for number in told] == list(range(len(told)))
+    assert used in (len(told), len(told) + 1)
+
+
+FILL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from waypoint.errors import StoreWriteError
+from waypoint.models import EmbeddingSpace
+from waypoint.storage.ledger import Ledger
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ledger = Ledger(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+space = EmbeddingSpace("gemini", "gemini-embedding-001", 3072, "RETRIEVAL_DOCUMENT")
+paid = 0
+try:
+    while paid < 1_000:
+        key = paid.to_bytes(32, "big")
+        ledger.pay(space, [key], np.ones((1, 3072), "f4"), tokens=1, cost_usd=0, day="d")
+        paid += 1
+except StoreWriteError as error:
+    assert error.hint
+assert 0 < paid < 1_000, paid
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+ledger.pay(space, [b"x" * 32], np.ones((1, 3072), "f4"), tokens=1, cost_usd=0, day="d")
+assert ledger.texts_used("d", space) == paid + 1
+"""
+
+
+def test_a_full_disk_is_told_and_survived(tmp_path: Path) -> None:
+    """As what it is, and the ledger goes on as soon as there is room again."""
+    command = [sys.executable, "-c", FILL_DISK, str(tmp_path)]
+    subprocess.run(command, check=True, timeout=60)
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but a text", b"\0" * 8192])
+def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path, content: bytes) -> None:
+    """And left as it is."""
+    path = tmp_path / LEDGER_NAME
+    path.write_bytes(content)
+    with pytest.raises(LedgerError, match="damaged") as caught:
+        Ledger(tmp_path)
+    assert caught.value.hint
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_page_is_told(tmp_path: Path) -> None:
+    """Not taken for texts that were never paid."""
+    ledger = Ledger(tmp_path)
+    keys = [key(number) for number in range(2_000)]
+    pay(ledger, keys, vectors_of(2_000))
+    ledger.close()
+    path = tmp_path / LEDGER_NAME
+    content = bytearray(path.read_bytes())
+    content[8192:] = os.urandom(len(content) - 8192)
+    path.write_bytes(content)
+    with (
+        pytest.raises(LedgerError, match="damaged"),
+        contextlib.closing(Ledger(tmp_path)) as damaged,
+    ):
+        damaged.paid_vectors(keys)
+
+
+def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:
+    """Rather than misunderstood, and then written to."""
+    Ledger(tmp_path).close()
+    with sqlite3.connect(tmp_path / LEDGER_NAME) as database:
+        database.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
+    database.close()
+    with pytest.raises(LedgerError, match=f"schema version {SCHEMA_VERSION + 1}") as caught:
+        Ledger(tmp_path)
+    assert "upgrade" in caught.value.hint
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    """With what to do about it."""
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreWriteError) as caught:
+        Ledger(tmp_path / "file")
+    assert caught.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+    """As one that cannot be written."""
+    tmp_path.chmod(0o500)
+    with pytest.raises(StoreWriteError):
+        Ledger(tmp_path)
+
+
+async def test_the_ledgers_thread_runs_its_methods(tmp_path: Path) -> None:
+    """One after another, off the loop, and the file is closed at the end."""
+    async with open_ledger(tmp_path) as thread:
+        await thread.run(
+            Ledger.pay, SPACE, [key("a")], vectors_of(1), tokens=1, cost_usd=0, day=DAY
+        )
+        assert await thread.run(Ledger.paid_keys, [key("a"), key("b")]) == {key("a")}
+    # The write-ahead log is gone: the file was closed.
+    assert os.listdir(tmp_path) == [LEDGER_NAME]  # noqa: PTH208

@@ -1,0 +1,160 @@
+"""Settings: where they come from, and what is said of impossible ones."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+import pytest
+
+from waypoint.errors import ConfigurationError, ExitCode
+from waypoint.settings import QuotaTier, Settings, load_settings
+
+KEY = "AIzaSyA-key-that-must-not-be-seen"
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working folder, and an environment without any setting."""
+    monkeypatch.chdir(tmp_path)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def test_the_defaults() -> None:
+    """As the README and .env.example give them."""
+    settings = load_settings()
+    assert settings.google_api_key is None
+    assert settings.embedding_model == "gemini-embedding-001"
+    assert settings.embedding_dimensions == 768
+    assert (settings.chunk_size, settings.chunk_overlap) == (600, 90)
+    assert settings.concurrency == 8
+    assert settings.quota.tier is QuotaTier.AUTO
+    assert (settings.quota.rpm, settings.quota.tpm, settings.quota.rpd) == (None, None, None)
+    assert settings.store.host is None
+    assert settings.store.persist_path == Path("chroma_db")
+
+
+def test_an_option_wins_over_the_environment_over_the_file_over_the_default(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is taken where nothing before it says anything."""
+    (folder / ".env").write_text("CONCURRENCY=3\nCHUNK_SIZE=301\nBATCH_SIZE=31\nUNKNOWN=1\n")
+    monkeypatch.setenv("CONCURRENCY", "2")
+    monkeypatch.setenv("CHUNK_SIZE", "201")
+    settings = load_settings(concurrency=1, chunk_size=None)
+    assert (settings.concurrency, settings.chunk_size) == (1, 201)
+    assert (settings.batch_size, settings.chunk_overlap) == (31, 90)
+
+
+def test_an_empty_variable_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass on what is not set as an empty string."""
+    (folder / ".env").write_text("CHROMA_HOST=\nQUOTA_RPM=\n")
+    monkeypatch.setenv("GOOGLE_API_KEY", "")
+    monkeypatch.setenv("EMBEDDING_DIMENSIONS", "")
+    settings = load_settings()
+    assert settings.google_api_key is None
+    assert settings.store.host is None
+    assert settings.quota.rpm is None
+    assert settings.embedding_dimensions == 768
+
+
+def test_zero_is_a_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From wherever it comes, 0 means no limit, and is not taken for nothing."""
+    (folder / ".env").write_text("QUOTA_RPD=0\n")
+    monkeypatch.setenv("QUOTA_TPM", "0")
+    settings = load_settings(quota_rpm=0, chunk_overlap=0)
+    assert (settings.quota.rpm, settings.quota.tpm, settings.quota.rpd) == (0, 0, 0)
+    assert settings.chunk_overlap == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "tier"),
+    [
+        ("auto", QuotaTier.AUTO),
+        ("free", QuotaTier.FREE),
+        ("2", QuotaTier.TWO),
+        (3, QuotaTier.THREE),
+    ],
+)
+def test_a_tier_may_be_a_number(given: object, tier: QuotaTier) -> None:
+    """As it is written in the table of quotas."""
+    assert load_settings(quota_tier=given).quota.tier is tier
+
+
+def test_a_model_has_one_name() -> None:
+    """However it is written: the name goes into the keys of what is paid for."""
+    settings = load_settings(embedding_model="models/gemini-embedding-2")
+    assert settings.embedding_model == "gemini-embedding-2"
+
+
+def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that concern two settings together; each by its variable."""
+    monkeypatch.setenv("CONCURRENCY", "none")
+    monkeypatch.setenv("CHUNK_SIZE", "100")
+    monkeypatch.setenv("QUOTA_TIER", "gold")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(chunk_overlap=100, embedding_dimensions=64, collection_name="-")
+    message = str(caught.value)
+    named = ["CONCURRENCY", "CHUNK_OVERLAP", "QUOTA_TIER", "EMBEDDING_DIMENSIONS"]
+    assert all(f"{name}: " in message for name in [*named, "COLLECTION_NAME"])
+    assert "100 must be below CHUNK_SIZE (100)" in message
+    assert caught.value.hint
+    assert caught.value.exit_code is ExitCode.USAGE
+
+
+@pytest.mark.parametrize("options", [{"chunk_size": 90}, {"chunk_overlap": 600}])
+def test_the_overlap_is_below_the_size(options: dict[str, int]) -> None:
+    """Whichever of the two is the default."""
+    with pytest.raises(ConfigurationError, match="CHUNK_OVERLAP: "):
+        load_settings(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"concurrency": 0},
+        {"batch_size": 101},
+        {"embedding_dimensions": 3073},
+        {"chunk_size": 49},
+        {"quota_rpm": -1},
+        {"chroma_port": 65_536},
+        {"call_timeout": 0},
+        {"collection_name": "ab"},
+        {"collection_name": "ends with a dot."},
+        {"log_level": "LOUD"},
+    ],
+)
+def test_impossible_values_are_refused(options: dict[str, object]) -> None:
+    """With the name of the setting."""
+    (name,) = options
+    with pytest.raises(ConfigurationError, match=name.upper()):
+        load_settings(**options)
+
+
+def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither by the settings nor by an error about others, down to its traceback."""
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    settings = load_settings()
+    assert settings.google_api_key is not None
+    assert settings.google_api_key.get_secret_value() == KEY
+    assert KEY not in repr(settings) + str(settings)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(chunk_overlap=600, google_api_key=[KEY])
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_file_that_is_not_text_is_named(folder: Path) -> None:
+    """Instead of a traceback."""
+    (folder / ".env").write_bytes("COLLECTION_NAME=H\xe4fen\n".encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=r"\.env"):
+        load_settings()
+
+
+def test_settings_do_not_change() -> None:
+    """What a run began with is what it ends with."""
+    settings = load_settings()
+    with pytest.raises(ValueError, match="frozen"):
+        settings.concurrency = 9
