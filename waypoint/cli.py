@@ -134,6 +134,30 @@ def ingest(
     raise typer.Exit(command.plan() if dry_run else command.run())
 
 
+@main_app.command()
+def cache(
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Drop the vectors that no collection uses.")
+    ] = False,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Prune although the last run did not come to its end: what it had paid for and "
+            "not yet stored is dropped with the rest.",
+        ),
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Show what the ledger holds: vectors paid for, collections, size; or make room."""
+    from waypoint.commands.cache import show_cache
+
+    raise typer.Exit(show_cache(prune=prune, force=force, json=json, verbose=verbose))
+
+
 @main_app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     add_help_option=False,

@@ -18,8 +18,8 @@ import pytest
 from waypoint.errors import LedgerError, StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey, Vectors
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
-from waypoint.storage.ledger_schema import SCHEMA_VERSION
-from waypoint.storage.ledger_thread import open_ledger
+from waypoint.storage.ledger.schema import SCHEMA_VERSION
+from waypoint.storage.ledger.thread import open_ledger
 
 SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
 OTHER = EmbeddingSpace("gemini", "gemini-embedding-2", 8, "RETRIEVAL_DOCUMENT")
@@ -149,7 +149,7 @@ from waypoint.models import EmbeddingSpace
 from waypoint.storage.ledger import Ledger
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger = Ledger(Path(sys.argv[1]))
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
 space = EmbeddingSpace("gemini", "gemini-embedding-001", 3072, "RETRIEVAL_DOCUMENT")
 paid = 0
 try:

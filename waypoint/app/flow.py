@@ -30,7 +30,7 @@ from waypoint.sources.reading import read_document
 from waypoint.sources.registry import default_registry
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 
 class FolderReader:

@@ -30,7 +30,7 @@ from waypoint.settings import QuotaTier, Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger_thread import LedgerThread, open_ledger
+from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.set_aside import ledger_files, set_aside
 
@@ -152,14 +152,16 @@ class Ingestion:
         model = known_model(settings.embedding_model)
         keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
         name = collection_name(settings, embedder.space.provider)
+        complete = False
         try:
             await keeper.open(name, str(reader.root), clear=self._to_clear, suspicious=bool(killed))
             self._to_clear = False
             await self._flow(reader, store, ledger, embedder, keeper, chunker)
+            complete = not self._interruption.reason
         finally:
             with anyio.CancelScope(shield=True):
                 self.standing_rejects = await ledger.run(Ledger.standing_rejects, name)
-                await ledger.run(Ledger.end_run, self.run_id)
+                await ledger.run(Ledger.end_run, self.run_id, complete=complete)
 
     async def _flow(
         self,

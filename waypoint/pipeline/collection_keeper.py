@@ -19,7 +19,7 @@ from waypoint.events import EventBus, StoreNotice
 from waypoint.models import EmbeddingSpace, MetadataValue, Vector
 from waypoint.storage.chroma_records import CollectionState, StoredChunk
 from waypoint.storage.ledger import Ledger, LedgerCollection
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 SCHEMA = 1
 """Of the metadata that chunks and collections carry."""

@@ -27,7 +27,7 @@ from waypoint.events import (
 from waypoint.models import Document, FileReject, SkippedFile, SourceFile, UnreadableFolder
 from waypoint.pipeline.messages import Candidate, DocumentJob, FoundFile, ReadDocument
 from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder
 

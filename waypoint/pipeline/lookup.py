@@ -12,7 +12,7 @@ from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.pipeline.ports import VectorStore
 from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 Group = list[tuple[DocumentJob, list[Candidate]]]
 

@@ -19,7 +19,7 @@ from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 IDLE = 0.05
 """Seconds without a further text after which a batch is sent although it is not full."""

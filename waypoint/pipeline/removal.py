@@ -6,7 +6,7 @@ from waypoint.events import EventBus, RemovalRefused
 from waypoint.pipeline.intake import WalkResult
 from waypoint.pipeline.writing import Writer
 from waypoint.storage.ledger import Ledger, LedgerCollection
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 
 class Removal:

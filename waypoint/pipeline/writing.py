@@ -13,7 +13,7 @@ from waypoint.events import ChunksWritten, DocumentDone, DocumentRemoved, EventB
 from waypoint.pipeline.messages import DocumentJob, WriteOrder
 from waypoint.pipeline.ports import VectorStore
 from waypoint.storage.ledger import DoneDocument, Ledger
-from waypoint.storage.ledger_thread import LedgerThread
+from waypoint.storage.ledger.thread import LedgerThread
 
 ROWS = 1_000
 """Rows in one write: 500 to 1,000 is where Chroma is fastest per CPU second."""

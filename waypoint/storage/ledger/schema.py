@@ -67,6 +67,8 @@ MIGRATIONS = (
         run_id TEXT PRIMARY KEY,
         started REAL NOT NULL,
         ended REAL,
+        -- Everything was dealt with: neither stopped nor failed.
+        complete INTEGER NOT NULL DEFAULT 0,
         most_in_flight INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
 

@@ -1,0 +1,65 @@
+"""The cache command: what the ledger holds, and making room in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+from tests.support.crash_at import CRASHED
+
+CACHE = ("-m", "waypoint", "cache")
+CRASH = (str(Path(__file__).parents[1] / "support" / "crash_at.py"),)
+
+
+@pytest.fixture
+def simulator() -> Iterator[BackgroundSimulator]:
+    """A simulator without limits."""
+    with background_simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
+    """A knowledge base of 24 chunks, not yet ingested."""
+    workspace = Workspace(tmp_path)
+    workspace.use(simulator.environment)
+    write_corpus(workspace.knowledge_base, documents=6, sections=4)
+    return workspace
+
+
+def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulator) -> None:
+    """Vectors of a removed document are unused, and are dropped only when asked."""
+    assert workspace.run(entry=CACHE).code == 2
+    assert workspace.run().code == 0
+    sorted(workspace.knowledge_base.rglob("*.md"))[0].unlink()
+    assert workspace.run().code == 0
+
+    shown = orjson.loads(workspace.run("--json", entry=CACHE).stdout)
+    assert (shown["spaces"][0]["vectors"], shown["spaces"][0]["unused"]) == (24, 4)
+    assert (shown["collections"][0]["documents"], shown["collections"][0]["chunks"]) == (5, 20)
+
+    pruned = orjson.loads(workspace.run("--prune", "--json", entry=CACHE).stdout)
+    assert (pruned["pruned"], pruned["spaces"][0]["vectors"]) == (4, 20)
+    table = workspace.run(entry=CACHE)
+    assert table.code == 0
+    assert "gemini-embedding-001" in table.stdout
+    # What is still in use is not paid for again.
+    assert workspace.report_of("--clear")["texts_paid"] == 0
+
+
+def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> None:
+    """Paid and not yet stored looks unused, so pruning waits for a run that ends."""
+    assert workspace.run("after-pay", "1", entry=CRASH).code == CRASHED
+    refused = workspace.run("--prune", entry=CACHE)
+    assert refused.code == 2
+    assert "--force" in refused.stderr
+    report = workspace.report_of()
+    assert report["texts_paid"] + report["chunks"]["from_ledger"] == 24
+    assert report["chunks"]["from_ledger"] > 0
+    assert workspace.run("--prune", entry=CACHE).code == 0

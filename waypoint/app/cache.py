@@ -1,0 +1,56 @@
+"""The ledger's figures, read without a store."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from waypoint.errors import UsageError
+from waypoint.storage.ledger import LEDGER_NAME, CachedCollection, CachedSpace, Ledger
+from waypoint.storage.lock import StoreLock
+
+
+@dataclass(frozen=True, slots=True)
+class CacheReport:
+    """What the ledger holds."""
+
+    path: str
+    bytes: int
+    """Of the file, after pruning."""
+    spaces: list[CachedSpace]
+    collections: list[CachedCollection]
+    pruned: int | None
+    """Vectors dropped; None if that was not asked."""
+
+
+def read_cache(folder: Path, *, prune: bool, force: bool) -> CacheReport:
+    """Read the ledger of a store's folder, dropping first what no collection uses if asked.
+
+    Raises:
+        UsageError: there is no ledger, or pruning would drop what a run is still to store.
+        StoreLockedError: a run has it open.
+    """
+    path = folder / LEDGER_NAME
+    if not path.exists():
+        raise UsageError(
+            f"there is no ledger in {folder}",
+            hint="set CHROMA_PERSIST_PATH to the folder of an earlier run",
+        )
+    with StoreLock(folder), closing(Ledger(folder)) as ledger:
+        pruned = None
+        if prune:
+            if not force and (ledger.documents_begun() or not ledger.last_run_complete()):
+                raise UsageError(
+                    "the last run did not come to its end: vectors it has paid for and not yet "
+                    "stored would be dropped as unused",
+                    hint="run it to its end first, or add --force",
+                )
+            pruned = ledger.prune_unused()
+        return CacheReport(
+            str(path),
+            path.stat().st_size,
+            ledger.cached_spaces(),
+            ledger.cached_collections(),
+            pruned,
+        )

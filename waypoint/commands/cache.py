@@ -1,0 +1,68 @@
+"""The cache command: what the ledger holds, and making room in it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from waypoint.app.cache import CacheReport, read_cache
+from waypoint.commands.failures import tell_failure
+from waypoint.errors import ExitCode, WaypointError
+from waypoint.settings import load_settings
+
+
+def show_cache(*, prune: bool, force: bool, json: bool, verbose: bool) -> int:
+    """Print the ledger's figures, after pruning if asked; returns the exit code."""
+    console = Console(stderr=json, highlight=False)
+    try:
+        report = read_cache(load_settings().chroma_persist_path, prune=prune, force=force)
+    except WaypointError as error:
+        tell_failure(Console(stderr=True, highlight=False), error, verbose=verbose)
+        return error.exit_code
+    if json:
+        sys.stdout.buffer.write(
+            orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        )
+        return ExitCode.OK
+    _print(console, report)
+    return ExitCode.OK
+
+
+def _print(console: Console, report: CacheReport) -> None:
+    vectors = _table(
+        "vectors paid for",
+        words=("provider", "model", "task"),
+        figures=("dimensions", "vectors", "unused"),
+    )
+    for space in report.spaces:
+        figures = (space.dimensions, space.vectors, space.unused)
+        words = (space.provider, space.model, space.task_type)
+        vectors.add_row(*words, *(f"{figure:,}" for figure in figures))
+    collections = _table(
+        "collections",
+        words=("name", "knowledge base"),
+        figures=("documents", "begun", "chunks", "rejects"),
+    )
+    for entry in report.collections:
+        counts = (entry.documents, entry.begun, entry.chunks, entry.rejects)
+        collections.add_row(entry.name, entry.root, *(f"{count:,}" for count in counts))
+    console.print(vectors)
+    console.print(collections)
+    console.print(Text(f"{report.path}: {report.bytes / 1e6:,.1f} MB"), soft_wrap=True)
+    if report.pruned is not None:
+        console.print(f"{report.pruned:,} unused vectors dropped")
+
+
+def _table(title: str, *, words: Sequence[str], figures: Sequence[str]) -> Table:
+    table = Table(title=title)
+    for name in words:
+        table.add_column(name, overflow="fold")
+    for name in figures:
+        table.add_column(name, justify="right")
+    return table

@@ -1,0 +1,35 @@
+"""The ledger: which documents are begun and done, and every vector that was paid for.
+
+One SQLite file beside the store, in WAL mode and with ``synchronous=FULL``: what a commit
+has returned from survives the process and the machine. All methods are synchronous and
+belong on the ledger's own thread: see :class:`waypoint.storage.ledger.thread.LedgerThread`.
+"""
+
+from __future__ import annotations
+
+from waypoint.storage.ledger.cache import Cache, CachedCollection, CachedSpace
+from waypoint.storage.ledger.collections import Collections, LedgerCollection
+from waypoint.storage.ledger.documents import Documents, DoneDocument
+from waypoint.storage.ledger.file import LEDGER_NAME
+from waypoint.storage.ledger.runs import Runs
+from waypoint.storage.ledger.vectors import PaidVectors
+from waypoint.storage.ledger.walk import KnownDocument, Walk
+
+__all__ = [
+    "LEDGER_NAME",
+    "CachedCollection",
+    "CachedSpace",
+    "DoneDocument",
+    "KnownDocument",
+    "Ledger",
+    "LedgerCollection",
+]
+
+
+class Ledger(PaidVectors, Collections, Runs, Walk, Documents, Cache):
+    """The whole ledger: each base is one noun over the same file.
+
+    Raises:
+        LedgerError: the file is damaged, or is newer than this Waypoint.
+        StoreWriteError: the disk is full or the folder cannot be written.
+    """

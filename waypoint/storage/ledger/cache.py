@@ -1,0 +1,79 @@
+"""What the ledger holds, for a person who wants to know or to make room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waypoint.storage.ledger.file import LedgerFile
+
+_UNUSED = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = vectors.text_key)"
+
+
+@dataclass(frozen=True, slots=True)
+class CachedSpace:
+    """The vectors of one embedding space."""
+
+    provider: str
+    model: str
+    dimensions: int
+    task_type: str
+    vectors: int
+    unused: int
+    """Of them, those that no collection uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class CachedCollection:
+    """A collection as the ledger describes it."""
+
+    name: str
+    root: str
+    documents: int
+    begun: int
+    """Of them, those that a run has begun and not finished."""
+    chunks: int
+    rejects: int
+
+
+class Cache(LedgerFile):
+    """Figures over everything, and the one way to drop what was paid for."""
+
+    def cached_spaces(self) -> list[CachedSpace]:
+        """Vectors by embedding space."""
+        with self._translated():
+            rows = self._db.execute(
+                f"""SELECT provider, model, dimensions, task_type, count(*), sum({_UNUSED})
+                FROM vectors JOIN spaces ON space_id = spaces.id
+                GROUP BY space_id ORDER BY provider, model, dimensions"""  # noqa: S608
+            ).fetchall()
+        return [CachedSpace(*row) for row in rows]
+
+    def cached_collections(self) -> list[CachedCollection]:
+        """Collections by name."""
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT name, root,
+                    (SELECT count(*) FROM documents WHERE collection_id = c.id),
+                    (SELECT count(*) FROM documents
+                        WHERE collection_id = c.id AND state = 'begun'),
+                    (SELECT coalesce(sum(chunk_count), 0) FROM documents
+                        WHERE collection_id = c.id),
+                    (SELECT count(*) FROM rejects WHERE collection_id = c.id)
+                FROM collections AS c ORDER BY name"""
+            ).fetchall()
+        return [CachedCollection(*row) for row in rows]
+
+    def documents_begun(self) -> int:
+        """Documents, of any collection, that a run has begun and not finished."""
+        with self._translated():
+            row = self._db.execute("SELECT count(*) FROM documents WHERE state = 'begun'")
+            return int(row.fetchone()[0])
+
+    def prune_unused(self) -> int:
+        """Drop the vectors that no collection uses, and give their room back to the disk."""
+        with self._transaction() as db:
+            dropped = db.execute(f"DELETE FROM vectors WHERE {_UNUSED}").rowcount  # noqa: S608
+        with self._translated():
+            self._db.execute("VACUUM")
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return int(dropped)

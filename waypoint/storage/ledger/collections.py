@@ -1,0 +1,107 @@
+"""The collections the ledger speaks of, and what they should hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from waypoint.models import Vector
+from waypoint.storage.ledger.file import LedgerFile
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerCollection:
+    """The collection that the ledger's documents describe."""
+
+    id: int
+    name: str
+    chroma_id: str
+    generation: int
+    root: str
+
+
+class Collections(LedgerFile):
+    """The collections that the documents are in."""
+
+    def collection(self, name: str) -> LedgerCollection | None:
+        """The collection of that name, as the ledger knows it."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT id, name, chroma_id, generation, root FROM collections WHERE name = ?",
+                (name,),
+            ).fetchone()
+        return LedgerCollection(*row) if row else None
+
+    def adopt_collection(
+        self, name: str, *, chroma_id: str, generation: int, root: str
+    ) -> LedgerCollection:
+        """Describe this collection from now on; documents of an earlier one count as begun."""
+        with self._transaction() as db:
+            db.execute(
+                """INSERT INTO collections (name, chroma_id, generation, root) VALUES (?, ?, ?, ?)
+                ON CONFLICT (name) DO UPDATE
+                SET chroma_id = excluded.chroma_id, generation = excluded.generation""",
+                (name, chroma_id, generation, root),
+            )
+            db.execute(
+                "UPDATE documents SET state = 'begun'"
+                " WHERE collection_id = (SELECT id FROM collections WHERE name = ?)",
+                (name,),
+            )
+        adopted = self.collection(name)
+        assert adopted is not None
+        return adopted
+
+    def set_generation(self, collection: int, generation: int) -> None:
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE collections SET generation = ? WHERE id = ?", (generation, collection)
+            )
+
+    def set_root(self, collection: int, root: str) -> None:
+        with self._transaction() as db:
+            db.execute("UPDATE collections SET root = ? WHERE id = ?", (root, collection))
+
+    def forget_collection(self, name: str) -> None:
+        """Forget its documents and rejects. What was paid for stays."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM collections WHERE name = ?", (name,))
+
+    def chunk_count(self, collection: int) -> int | None:
+        """Chunks that the collection should hold; None while a document is only begun."""
+        with self._translated():
+            total, begun = self._db.execute(
+                "SELECT coalesce(sum(chunk_count), 0), coalesce(sum(state = 'begun'), 0)"
+                " FROM documents WHERE collection_id = ?",
+                (collection,),
+            ).fetchone()
+            rejected = self._db.execute(
+                "SELECT count(*) FROM rejects WHERE collection_id = ? AND chunk_id != ''",
+                (collection,),
+            ).fetchone()[0]
+        return None if begun else int(total) - int(rejected)
+
+    def samples(self, collection: int, count: int) -> dict[str, Vector]:
+        """Ids of a few stored chunks, from first to last document, with their vectors."""
+        with self._translated():
+            documents = self._db.execute(
+                """SELECT min(id), max(id) FROM documents
+                WHERE collection_id = ? AND state = 'done' AND chunk_count > 0""",
+                (collection,),
+            ).fetchone()
+            if documents[0] is None:
+                return {}
+            first, last = documents
+            starts = {first + (last - first) * step // max(1, count - 1) for step in range(count)}
+            found = {}
+            for start in starts:
+                row = self._db.execute(
+                    """SELECT chunk_id, vector FROM documents
+                    JOIN chunks ON document_id = documents.id JOIN vectors USING (text_key)
+                    WHERE collection_id = ? AND state = 'done' AND documents.id >= ? LIMIT 1""",
+                    (collection, start),
+                ).fetchone()
+                if row:
+                    found[str(row[0])] = np.frombuffer(row[1], dtype="<f4")
+        return found

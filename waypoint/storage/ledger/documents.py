@@ -1,0 +1,98 @@
+"""Documents: begun before their first write, done after their last."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from waypoint.models import Document, TextKey
+from waypoint.storage.ledger.rejects import Rejects
+
+
+@dataclass(frozen=True, slots=True)
+class DoneDocument:
+    """A document all of whose chunks Chroma has acknowledged."""
+
+    document: Document
+    chunks: Sequence[tuple[str, TextKey]]
+    """Id and text key of each chunk."""
+    rejects: Mapping[str, str]
+    """Chunk id to reason, for chunks that cannot be embedded."""
+
+
+class Documents(Rejects):
+    """The documents of each collection."""
+
+    def begin(self, collection: int, sources: Sequence[str]) -> None:
+        """Mark documents as begun: from now on Chroma may hold parts of them."""
+        with self._transaction() as db:
+            db.executemany(
+                """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
+                    read_at_ns, digest, chunk_count) VALUES (?, ?, 'begun', 0, 0, 0, 0, '', 0)
+                ON CONFLICT (collection_id, source) DO UPDATE SET state = 'begun'""",
+                [(collection, source) for source in sources],
+            )
+
+    def finish(self, collection: int, documents: Sequence[DoneDocument]) -> None:
+        """Mark documents as done: Chroma holds exactly these chunks of them."""
+        with self._transaction() as db:
+            for done in documents:
+                self._finish(db, collection, done)
+
+    def _finish(self, db: sqlite3.Connection, collection: int, done: DoneDocument) -> None:
+        document, file = done.document, done.document.file
+        (document_id,) = db.execute(
+            """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
+                read_at_ns, digest, chunk_count) VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (collection_id, source) DO UPDATE SET state = 'done',
+                size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
+                read_at_ns = excluded.read_at_ns, digest = excluded.digest,
+                chunk_count = excluded.chunk_count RETURNING id""",
+            (
+                collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
+                document.read_at_ns, document.digest, len(done.chunks),
+            ),
+        ).fetchone()  # fmt: skip
+        db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
+        db.executemany(
+            "INSERT INTO chunks VALUES (?, ?, ?)",
+            [(document_id, chunk_id, key) for chunk_id, key in done.chunks],
+        )
+        self._forgive(db, collection, document.source)
+        db.executemany(
+            "INSERT INTO rejects VALUES (?, ?, ?, ?)",
+            [(collection, document.source, *reject) for reject in done.rejects.items()],
+        )
+
+    def touch(self, collection: int, documents: Sequence[Document]) -> None:
+        """Note the new times of documents whose bytes are what they were.
+
+        What kept one from being read meanwhile is over; its chunks' rejects stand.
+        """
+        with self._transaction() as db:
+            db.executemany(
+                """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?
+                WHERE collection_id = ? AND source = ?""",
+                [
+                    (
+                        document.file.size, document.file.mtime_ns, document.file.ctime_ns,
+                        document.read_at_ns, collection, document.source,
+                    )
+                    for document in documents
+                ],
+            )  # fmt: skip
+            db.executemany(
+                "DELETE FROM rejects WHERE collection_id = ? AND source = ? AND chunk_id = ''",
+                [(collection, document.source) for document in documents],
+            )
+
+    def forget(self, collection: int, sources: Sequence[str]) -> None:
+        """Forget documents whose chunks are deleted."""
+        with self._transaction() as db:
+            for source in sources:
+                db.execute(
+                    "DELETE FROM documents WHERE collection_id = ? AND source = ?",
+                    (collection, source),
+                )
+                self._forgive(db, collection, source)

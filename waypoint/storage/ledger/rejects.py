@@ -1,0 +1,50 @@
+"""What cannot be ingested, for as long as it stands."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from waypoint.storage.ledger.file import LedgerFile
+
+
+class Rejects(LedgerFile):
+    """Documents and chunks that stand rejected."""
+
+    def reject(self, collection: int, source: str, reason: str) -> None:
+        """Note that a document cannot be ingested. Its older version, if any, stays."""
+        with self._transaction() as db:
+            # It is to be read again next time, also if its size and times are then those of
+            # the version that is done: the hindrance may have been the file system's.
+            db.execute(
+                "UPDATE documents SET read_at_ns = 0 WHERE collection_id = ? AND source = ?",
+                (collection, source),
+            )
+            db.execute(
+                "INSERT OR REPLACE INTO rejects VALUES (?, ?, '', ?)", (collection, source, reason)
+            )
+
+    def _forgive(self, db: sqlite3.Connection, collection: int, source: str) -> None:
+        db.execute(
+            "DELETE FROM rejects WHERE collection_id = ? AND source = ?", (collection, source)
+        )
+
+    def forgive_unseen(self, collection: int, prefix: str) -> None:
+        """Forget rejects of files that are gone."""
+        with self._transaction() as db:
+            db.execute(
+                """DELETE FROM rejects WHERE collection_id = ?
+                    AND substr(source, 1, length(?)) = ?
+                    AND source NOT IN (SELECT source FROM seen)
+                    AND source NOT IN (SELECT source FROM documents WHERE collection_id = ?)""",
+                (collection, prefix, prefix, collection),
+            )
+
+    def standing_rejects(self, name: str) -> int:
+        """Documents and chunks of the collection of that name that stand rejected."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT count(*) FROM rejects"
+                " WHERE collection_id = (SELECT id FROM collections WHERE name = ?)",
+                (name,),
+            ).fetchone()
+        return int(row[0])

@@ -1,0 +1,41 @@
+"""Which runs came to an end of their own, and which were killed."""
+
+from __future__ import annotations
+
+import time
+
+from waypoint.storage.ledger.file import LedgerFile
+
+
+class Runs(LedgerFile):
+    """The runs."""
+
+    def start_run(self, run_id: str, most_in_flight: int) -> int:
+        """Note that a run begins; returns how many texts killed runs before it had in flight.
+
+        ``most_in_flight``: texts that may be in calls at once. Killed runs are told of once.
+        """
+        with self._transaction() as db:
+            lost = db.execute("SELECT sum(most_in_flight) FROM runs WHERE ended IS NULL").fetchone()
+            db.execute("UPDATE runs SET ended = started WHERE ended IS NULL")
+            db.execute(
+                "INSERT OR REPLACE INTO runs VALUES (?, ?, NULL, 0, ?)",
+                (run_id, time.time(), most_in_flight),
+            )
+        return int(lost[0] or 0)
+
+    def end_run(self, run_id: str, *, complete: bool) -> None:
+        """Note that a run came to an end of its own; ``complete``: neither stopped nor failed."""
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE runs SET ended = ?, complete = ? WHERE run_id = ?",
+                (time.time(), complete, run_id),
+            )
+
+    def last_run_complete(self) -> bool:
+        """Whether the latest run dealt with everything; True if there was none."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT complete FROM runs ORDER BY started DESC LIMIT 1"
+            ).fetchone()
+        return bool(row[0]) if row else True

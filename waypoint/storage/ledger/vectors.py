@@ -1,0 +1,104 @@
+"""What was paid for: vectors by text key, and texts by day."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+
+
+class PaidVectors(LedgerFile):
+    """The vectors, whatever collection they are in."""
+
+    def pay(
+        self,
+        space: EmbeddingSpace,
+        keys: Sequence[TextKey],
+        vectors: Vectors,
+        *,
+        tokens: int,
+        cost_usd: float,
+        day: str,
+    ) -> None:
+        """Commit the vectors of one answered call: from then on they are paid.
+
+        ``vectors``: shape (len(keys), dimensions). ``day``: the service's, ISO 8601.
+        """
+        rows = np.ascontiguousarray(vectors, dtype="<f4")
+        now = time.time()
+        with self._transaction() as db:
+            space_id = self._space_id(space)
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+                [(key, space_id, row.tobytes(), now) for key, row in zip(keys, rows, strict=True)],
+            )
+            db.execute(
+                """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET texts = texts + excluded.texts,
+                    tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd""",
+                (day, space.provider, space.model, len(keys), tokens, cost_usd),
+            )
+
+    def take_back(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
+        """Enter vectors that are stored but not in the ledger; returns how many were not."""
+        now = time.time()
+        with self._transaction() as db:
+            space_id = self._space_id(space)
+            before = db.total_changes
+            db.executemany(
+                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+                [
+                    (key, space_id, np.ascontiguousarray(vector, dtype="<f4").tobytes(), now)
+                    for key, vector in vectors.items()
+                ],
+            )
+            return db.total_changes - before
+
+    def paid_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
+        """Those of the texts that are paid for, with their vectors."""
+        found: dict[TextKey, Vector] = {}
+        with self._translated():
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                some = keys[start : start + KEYS_PER_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT text_key, vector FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
+                for key, blob in self._db.execute(query, some):
+                    found[key] = np.frombuffer(blob, dtype="<f4")
+        return found
+
+    def paid_keys(self, keys: Sequence[TextKey]) -> set[TextKey]:
+        """Those of the texts that are paid for."""
+        found: set[TextKey] = set()
+        with self._translated():
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                some = keys[start : start + KEYS_PER_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT text_key FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
+                found.update(key for (key,) in self._db.execute(query, some))
+        return found
+
+    def texts_used(self, day: str, space: EmbeddingSpace) -> int:
+        """Texts answered on that day for that provider and model."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT texts FROM usage WHERE day = ? AND provider = ? AND model = ?",
+                (day, space.provider, space.model),
+            ).fetchone()
+        return int(row[0]) if row else 0
+
+    def _space_id(self, space: EmbeddingSpace) -> int:
+        values = (space.provider, space.model, space.dimensions, space.task_type)
+        self._db.execute(
+            "INSERT OR IGNORE INTO spaces (provider, model, dimensions, task_type)"
+            " VALUES (?, ?, ?, ?)",
+            values,
+        )
+        row = self._db.execute(
+            "SELECT id FROM spaces WHERE (provider, model, dimensions, task_type) = (?, ?, ?, ?)",
+            values,
+        ).fetchone()
+        return int(row[0])
