@@ -12,6 +12,7 @@ from rich.console import Console
 
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.app.planning import make_plan
+from waypoint.app.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.summary import print_plan, print_summary
 from waypoint.errors import ExitCode, StoreWriteError, WaypointError
@@ -68,6 +69,7 @@ class IngestCommand:
         try:
             settings = self._load()
             _make_folder(settings.log_dir)
+            spare_loopback()
             return self._run(settings)
         except WaypointError as error:
             tell_failure(self._console, error, verbose=self._verbose)

@@ -20,6 +20,8 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
     if not report.collection:
         return
     documents, chunks = report.documents, report.chunks
+    # A simulator bills nobody: then it is what Gemini would have cost.
+    cost = f"${report.cost_usd:.4f}" + ("" if report.provider == "gemini" else " if it were Gemini")
     rate = report.texts_paid / report.seconds if report.seconds else 0.0
     lines = [
         f"{report.collection}: {documents['ingested']:,} documents ingested, "
@@ -27,7 +29,7 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
         f"{documents['rejected']:,} rejected, {documents['skipped']:,} left out",
         f"chunks: {chunks['added']:,} added, {chunks['updated']:,} updated, "
         f"{chunks['deleted']:,} deleted; vectors: {report.texts_paid:,} paid for "
-        f"(${report.cost_usd:.4f}), {chunks['from_ledger']:,} from the ledger, "
+        f"({cost}), {chunks['from_ledger']:,} from the ledger, "
         f"{chunks['same_text']:,} from the same text elsewhere",
         f"calls: {report.calls['answered']:,} answered, {report.calls['retried']:,} retried "
         f"({report.calls['rate_limited']:,} for quota); {duration(report.seconds)}, "

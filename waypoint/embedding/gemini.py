@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from typing import Any
+from urllib.request import getproxies
 
 import anyio
 import httpx2
@@ -162,7 +163,9 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
     """
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
     async with httpx2.AsyncClient(
-        transport=_ParsingTransport(limits=limits), timeout=None, trust_env=True
+        transport=_ParsingTransport(limits=limits),
+        mounts=_proxies(limits),
+        timeout=None,
     ) as http_client:
         yield genai.Client(
             api_key=api_key,
@@ -171,6 +174,19 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
                 base_url=base_url, api_version=API_VERSION, httpx_async_client=http_client
             ),
         )
+
+
+def _proxies(limits: httpx2.Limits) -> dict[str, httpx2.AsyncBaseTransport | None]:
+    """Transports for the proxies of the environment: httpx2 heeds them only on its own one."""
+    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {}
+    named = getproxies()
+    for host in filter(None, map(str.strip, named.pop("no", "").split(","))):
+        # ``.example.com`` is what others write for all hosts below it; ``*`` is httpx2's too.
+        mounts[f"all://*{host}" if host.startswith(".") else f"all://{host}"] = None
+    for scheme in ("http", "https", "all"):
+        if scheme in named:
+            mounts[f"{scheme}://"] = _ParsingTransport(limits=limits, proxy=named[scheme])
+    return mounts
 
 
 async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> bool:

@@ -283,6 +283,10 @@ def _sentence(event: events.Event) -> str:
         case events.Draining():
             return f"stopping ({event.reason}): finishing what is in flight"
         case events.QuotaChanged():
-            return f"quota: {event.rpm:,} texts and {event.tpm:,} tokens a minute ({event.why})"
+            limits = (
+                f"{event.rpm:,} texts" if event.rpm else "any number of texts",
+                f"{event.tpm:,} tokens" if event.tpm else "any number of tokens",
+            )
+            return f"quota: {' and '.join(limits)} a minute ({event.why})"
         case _:
             return event_name(event)

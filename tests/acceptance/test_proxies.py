@@ -1,0 +1,50 @@
+"""Proxies of the environment: for the service, and never for our own children."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+from waypoint.app.proxies import spare_loopback
+from waypoint.embedding.gemini import open_client
+
+DEAD = "http://127.0.0.1:9"
+
+
+def test_loopback_is_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is listed already stays, and is not listed twice."""
+    monkeypatch.setenv("NO_PROXY", "intra.example.org,localhost")
+    monkeypatch.setenv("no_proxy", "")
+    spare_loopback()
+    spare_loopback()
+    assert os.environ["NO_PROXY"] == "intra.example.org,localhost,127.0.0.1"
+
+
+async def test_the_service_is_called_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that is not there is what the call fails at; an exempted host is called directly."""
+    monkeypatch.setenv("HTTPS_PROXY", DEAD)
+    monkeypatch.setenv("NO_PROXY", "direct.invalid,.below.invalid")
+    async with open_client("key", None) as client:
+        http_client = client._api_client._async_httpx_client
+        assert isinstance(http_client, httpx2.AsyncClient)
+        default = http_client._transport
+        for host, proxied in (
+            ("generativelanguage.googleapis.com", True),
+            ("direct.invalid", False),
+            ("a.below.invalid", False),
+        ):
+            transport = http_client._transport_for_url(httpx2.URL(f"https://{host}/"))
+            assert (transport is not default) == proxied, host
+
+
+def test_children_on_loopback_are_reached_past_a_proxy(tmp_path: Path) -> None:
+    """A whole run with a dead proxy in its environment."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=2, sections=2)
+    workspace.use({"HTTP_PROXY": DEAD, "HTTPS_PROXY": DEAD, "http_proxy": DEAD})
+    assert workspace.run("--simulate").code == 0
