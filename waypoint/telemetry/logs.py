@@ -72,7 +72,7 @@ class JsonLog:
         self.failure: OSError | None = None
 
     def __call__(self, event: events.Event) -> None:
-        if shown_at(event, self._least):
+        if self.failure is None and shown_at(event, self._least):
             line = orjson.dumps(log_record(event, self._run_id), option=orjson.OPT_APPEND_NEWLINE)
             self._lines.put(line)
 
@@ -97,13 +97,12 @@ class JsonLog:
         self._thread.join()
 
     def _write(self) -> None:
-        with self._file as file:
-            while (line := self._lines.get()) is not None:
-                if self.failure is not None:
-                    continue
-                try:
+        try:
+            # The close writes what is buffered, and may fail as well.
+            with self._file as file:
+                while (line := self._lines.get()) is not None:
                     file.write(line)
                     if self._lines.empty():
                         file.flush()
-                except OSError as error:
-                    self.failure = error
+        except OSError as error:
+            self.failure = error

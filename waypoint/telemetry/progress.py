@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol
 
 import orjson
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -52,12 +52,14 @@ class RunState:
         self.total_files = 0
         self.total_bytes = 0
         self.seen_files = 0
-        self.bytes_done = 0
+        self.unchanged_bytes = 0
+        self.chunked_bytes = 0
         self.documents = 0
         self.unchanged = 0
         self.rejected = 0
         self.chunks_cut = 0
         self.chunks_settled = 0
+        self.chunks_with_vector = 0
         self.texts_paid = 0
         self.cost = 0.0
         self.retried = 0
@@ -71,23 +73,25 @@ class RunState:
             case events.FilesFound():
                 self.seen_files += event.files
                 self.unchanged += event.unchanged
-                self.bytes_done += event.unchanged_bytes
+                self.unchanged_bytes += event.unchanged_bytes
             case events.DocumentUnchanged():
                 self.unchanged += 1
-                self.bytes_done += event.size
+                self.unchanged_bytes += event.size
             case events.DocumentDone():
                 self.documents += 1
-                self.bytes_done += event.size
             case events.DocumentRejected():
                 self.rejected += 1
             case events.DocumentChunked():
                 self.chunks_cut += event.chunks
+                self.chunked_bytes += event.size
             case events.ChunksLookedUp():
                 self.chunks_settled += event.present
+                self.chunks_with_vector += event.present + event.paid + event.parked
             case events.ChunksWritten():
                 self.chunks_settled += event.added
             case events.TextsPaid():
                 self.texts_paid += event.texts
+                self.chunks_with_vector += event.texts
                 self.cost += event.cost_usd
                 self._paid_at.append((self._clock(), event.texts))
             case events.CallFailed():
@@ -112,10 +116,19 @@ class RunState:
 
     @property
     def share(self) -> float | None:
-        """Of the folder's bytes, those dealt with; None before it was surveyed."""
+        """Of the chunks to be expected, those that have their vector; None before it is known.
+
+        Vectors are what takes time: calls and quota bound a run, hardly ever the writing.
+        """
         if not self.total_bytes:
             return None
-        return min(1.0, self.bytes_done / self.total_bytes)
+        to_chunk = self.total_bytes - self.unchanged_bytes
+        if to_chunk <= 0:
+            return 1.0
+        if not self.chunked_bytes:
+            return 0.0
+        expected = self.chunks_cut * max(1.0, to_chunk / self.chunked_bytes)
+        return min(1.0, self.chunks_with_vector / expected) if expected else 0.0
 
     @property
     def seconds_left(self) -> float | None:
@@ -176,13 +189,15 @@ class LiveDisplay:
 
     def _draw(self) -> RenderableType:
         state = self._state
-        table = Table.grid(padding=(0, 2))
-        table.add_row(*(Text(text) for text in figures(state, self._quota_share())))
-        bar = ProgressBar(total=1.0, completed=state.share or 0.0, pulse=state.share is None)
-        parts: list[RenderableType] = [bar, table]
+        # A grid, since a bar by itself does not end its line.
+        lines = Table.grid()
+        lines.add_row(
+            ProgressBar(total=1.0, completed=state.share or 0.0, pulse=state.share is None)
+        )
+        lines.add_row(Text(" · ".join(figures(state, self._quota_share()))))
         if state.draining:
-            parts.append(Text(f"stopping ({state.draining}): finishing what is in flight"))
-        return Group(*parts)
+            lines.add_row(Text(f"stopping ({state.draining}): finishing what is in flight"))
+        return lines
 
 
 class LineDisplay:
