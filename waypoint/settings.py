@@ -55,6 +55,11 @@ class QuotaSettings:
     tpm: int | None
     rpd: int | None
 
+    @property
+    def to_be_found(self) -> bool:
+        """Whether the pace is to find its own way up: nothing was said of a minute's limits."""
+        return self.tier is QuotaTier.AUTO and self.rpm is None and self.tpm is None
+
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:

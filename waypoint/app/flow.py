@@ -116,6 +116,7 @@ class Flow:
                 self._ledger,
                 writer,
                 collection,
+                stop,
                 events,
                 root=str(self._reader.root),
                 category=self._reader.category,

@@ -26,7 +26,7 @@ from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.service_day import service_day
-from waypoint.settings import QuotaTier, Settings
+from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
@@ -188,7 +188,7 @@ class Ingestion:
         return Quota(
             limits,
             self._events,
-            adaptive=settings.quota_tier is QuotaTier.AUTO and not self._options.simulate,
+            adaptive=settings.quota.to_be_found and not self._options.simulate,
             used_today=used,
             largest_text_tokens=settings.chunk_size,
         )

@@ -8,7 +8,7 @@ it is then compared with the collection id by id, and written from vectors alrea
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from waypoint import __version__
@@ -25,6 +25,11 @@ SCHEMA = 1
 """Of the metadata that chunks and collections carry."""
 
 _GENERATION = "waypoint_generation"
+"""Raised before a run's first write, in the ledger and in Chroma. While that is under way the
+ledger holds it negative: Chroma may then have it or the one before."""
+
+_BEING_TAKEN_BACK = ""
+"""In place of Chroma's id: a death in the middle must not leave what looks like agreement."""
 
 _SAMPLES = 5
 """Chunks that must be found by their own vectors after a kill."""
@@ -134,23 +139,30 @@ class CollectionKeeper:
         if suspicious:
             samples = await self._ledger.run(Ledger.samples, known.id, _SAMPLES) if known else {}
             await self._store.examine(samples)
-        if known is None or not await self._agrees(known, state):
-            known = await self._take_back(name, root, state)
-        self._entry = known
-        return known
+        if known is not None and await self._agrees(known, state):
+            self._entry = replace(known, generation=_generation(state))
+        else:
+            await self._take_back(name, root, known, state)
+        return self.entry
 
     async def raise_generation(self) -> None:
         """Tell later runs that the collection is no longer what a copy made before is."""
         entry = self.entry
         generation = entry.generation + 1
-        # The ledger first: if we die in between, Chroma is one behind, which is understood.
-        await self._ledger.run(Ledger.set_generation, entry.id, generation)
+        await self._ledger.run(Ledger.set_generation, entry.id, -generation)
         await self._store.set_metadata(self._metadata(generation))
+        await self._ledger.run(Ledger.set_generation, entry.id, generation)
+        self._entry = replace(entry, generation=generation)
 
     async def _create(self, name: str, root: str) -> LedgerCollection:
         state = await self._store.create(name, self._recipe.space, self._metadata(1))
+        return await self._adopt(name, root, state.id, 1)
+
+    async def _adopt(
+        self, name: str, root: str, chroma_id: str, generation: int
+    ) -> LedgerCollection:
         return await self._ledger.run(
-            Ledger.adopt_collection, name, chroma_id=state.id, generation=1, root=root
+            Ledger.adopt_collection, name, chroma_id=chroma_id, generation=generation, root=root
         )
 
     def _metadata(self, generation: int) -> dict[str, MetadataValue]:
@@ -180,26 +192,21 @@ class CollectionKeeper:
             )
 
     async def _agrees(self, known: LedgerCollection, state: CollectionState) -> bool:
-        generation = state.metadata.get(_GENERATION)
-        if known.chroma_id != state.id or generation not in (
-            known.generation,
-            known.generation - 1,
-        ):
+        ours = abs(known.generation)
+        possible = (ours,) if known.generation > 0 else (ours, ours - 1)
+        if known.chroma_id != state.id or _generation(state) not in possible:
             return False
         expected = await self._ledger.run(Ledger.chunk_count, known.id)
         # With documents begun, any number is possible; they are compared one by one anyway.
         return expected is None or expected == state.count
 
-    async def _take_back(self, name: str, root: str, state: CollectionState) -> LedgerCollection:
+    async def _take_back(
+        self, name: str, root: str, known: LedgerCollection | None, state: CollectionState
+    ) -> None:
         """Learn from Chroma what the ledger does not know: its documents and their vectors."""
-        generation = state.metadata.get(_GENERATION)
-        entry = await self._ledger.run(
-            Ledger.adopt_collection,
-            name,
-            chroma_id=state.id,
-            generation=generation if isinstance(generation, int) else 1,
-            root=root,
-        )
+        # No generation is given twice: another copy of the collection may still bear it.
+        newest = max(_generation(state), abs(known.generation) if known else 0)
+        entry = await self._adopt(name, root, _BEING_TAKEN_BACK, newest)
         space = self._recipe.space
         keys = TextKeys(space)
         chunks = vectors = 0
@@ -212,10 +219,17 @@ class CollectionKeeper:
             }
             vectors += await self._ledger.run(Ledger.take_back, space, paid)
             chunks += len(page)
+        self._entry = await self._adopt(name, root, state.id, newest)
+        await self.raise_generation()
         self._events.emit(
             StoreNotice(
                 f"collection {name!r} is not as the ledger left it: its {chunks:,} chunks are "
                 f"compared one by one; {vectors:,} vectors were taken into the ledger"
             )
         )
-        return entry
+
+
+def _generation(state: CollectionState) -> int:
+    """The collection's generation; 0, which none has, if it was lost."""
+    generation = state.metadata.get(_GENERATION)
+    return generation if isinstance(generation, int) else 0

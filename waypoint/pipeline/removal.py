@@ -5,6 +5,7 @@ from __future__ import annotations
 from waypoint.events import EventBus, RemovalRefused
 from waypoint.pipeline.intake import WalkResult
 from waypoint.pipeline.writing import Writer
+from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
 
@@ -23,6 +24,7 @@ class Removal:
         ledger: LedgerThread,
         writer: Writer,
         collection: LedgerCollection,
+        stop: Stop,
         events: EventBus,
         *,
         root: str,
@@ -32,6 +34,7 @@ class Removal:
         self._ledger = ledger
         self._writer = writer
         self._collection = collection
+        self._stop = stop
         self._events = events
         self._root = root
         self._prefix = f"{category}/" if category else ""
@@ -48,7 +51,10 @@ class Removal:
         if vanished and reason:
             self._events.emit(RemovalRefused(len(vanished), reason))
             return
-        await self._writer.remove(vanished)
+        for source in vanished:
+            if self._stop.requested:
+                return
+            await self._writer.remove(source)
         await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix)
         if self._root != self._collection.root:
             await self._ledger.run(Ledger.set_root, collection, self._root)

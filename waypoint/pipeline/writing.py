@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import anyio
 import numpy as np
@@ -123,16 +123,15 @@ class Writer:
             await self._store.delete(stale)
         return len(stale)
 
-    async def remove(self, sources: Sequence[str]) -> None:
-        """Delete the chunks of documents that are gone, and forget them."""
-        for source in sources:
-            await self._prepare()
-            await self._ledger.run(Ledger.begin, self._collection, [source])
-            ids = await self._store.ids_of(source)
-            if ids:
-                await self._store.delete(ids)
-            await self._ledger.run(Ledger.forget, self._collection, [source])
-            self._events.emit(DocumentRemoved(source, len(ids)))
+    async def remove(self, source: str) -> None:
+        """Delete the chunks of a document that is gone, and forget it."""
+        await self._prepare()
+        await self._ledger.run(Ledger.begin, self._collection, [source])
+        ids = await self._store.ids_of(source)
+        if ids:
+            await self._store.delete(ids)
+        await self._ledger.run(Ledger.forget, self._collection, [source])
+        self._events.emit(DocumentRemoved(source, len(ids)))
 
 
 def _done(job: DocumentJob) -> DoneDocument:

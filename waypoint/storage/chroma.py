@@ -255,15 +255,20 @@ class ChromaStore:
         if self._client is None:
             chromadb: Any = await to_thread.run_sync(lambda: importlib.import_module("chromadb"))
             address = self._probe.address
-            self._client = cast(
-                "AsyncClientAPI",
-                await self._call(
-                    "connect",
-                    lambda: chromadb.AsyncHttpClient(
+
+            async def connect() -> AsyncClientAPI:
+                try:
+                    client = await chromadb.AsyncHttpClient(
                         host=address.host, port=address.port, ssl=address.ssl
-                    ),
-                ),
-            )
+                    )
+                    return cast("AsyncClientAPI", client)
+                except ValueError as error:
+                    # It hides what it met behind advice; a server that went away is no ValueError.
+                    if isinstance(error.__context__, Exception):
+                        raise error.__context__ from None
+                    raise
+
+            self._client = await self._call("connect", connect)
         return self._client
 
     async def _here(self) -> AsyncCollection:
