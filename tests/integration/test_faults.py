@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.support.background_simulator import KEY, background_simulator
-from tests.support.collection import assert_holds, chunks_of, read_embedded
+from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.events import CallFailed, Event, EventBus
-from waypoint.settings import Settings
+from waypoint.settings import Settings, load_settings
 from waypoint.simulator import Fault
 from waypoint.telemetry.report import ReportBuilder, RunReport
 
@@ -52,17 +52,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-async def ingest(base_url: str) -> tuple[RunReport, list[CallFailed]]:
+async def ingest(
+    base_url: str, *, call_timeout: float = 30.0
+) -> tuple[RunReport, list[CallFailed]]:
     """One run in this process, by the working folder's defaults."""
-    settings = Settings(
+    settings = load_settings(
         google_api_key=KEY,
         google_gemini_base_url=base_url,
         quota_rpm=0,
         quota_tpm=0,
         batch_size=4,
         concurrency=6,
-        # Above what a busy machine takes for an answer, below what a test may take.
-        call_timeout=1.5,
+        call_timeout=call_timeout,
     )
     events, reporting, failed = EventBus(), ReportBuilder(), list[CallFailed]()
 
@@ -76,37 +77,37 @@ async def ingest(base_url: str) -> tuple[RunReport, list[CallFailed]]:
     return reporting.report, failed
 
 
-def assert_whole(folder: Path, report: RunReport) -> None:
+async def assert_whole(folder: Path, report: RunReport) -> None:
     """All that was to be done is done, each text once."""
     assert report.texts_paid == report.chunks["added"] == TEXTS
     assert report.documents["ingested"] == DOCUMENTS
     assert report.in_flight_at_end == report.chunks["rejected"] == 0
-    collection = read_embedded(folder / "chroma_db", folder / "logs")
+    collection = await read_embedded_async(folder / "chroma_db", folder / "logs")
     assert_holds(collection, chunks_of(folder / "knowledge_base"))
 
 
 @pytest.mark.parametrize("fault", list(Fault))
 async def test_each_fault_at_a_fifth_of_the_calls(folder: Path, fault: Fault) -> None:
     """It is met, told with its status, tried again, and leaves no trace."""
-    with background_simulator(
-        faults={fault: 0.2}, seed=SEED, fault_retry_delay_s=0.2
-    ) as simulator:
-        report, failed = await ingest(simulator.base_url)
+    # Above what a busy machine takes for an answer, below what a test may take.
+    call_timeout = 3.0 if fault is Fault.HANG else 30.0
+    with background_simulator(faults={fault: 0.2}, seed=SEED, fault_retry_delay_s=0.2) as simulator:
+        report, failed = await ingest(simulator.base_url, call_timeout=call_timeout)
         met = simulator.stats().faults[fault]
         # Correct answers, each to the last byte: none is asked for again.
         assert set(simulator.answers().values()) == {1}
     assert met >= 3
     assert len(failed) == report.calls["retried"] == met
     assert {failure.status for failure in failed} == {STATUS[fault]}
-    assert_whole(folder, report)
+    await assert_whole(folder, report)
 
 
 async def test_a_mix_of_all_faults(folder: Path) -> None:
     """A third of the calls meets one fault or another."""
     faults = dict.fromkeys(Fault, 0.3 / len(Fault))
     with background_simulator(faults=faults, seed=SEED, fault_retry_delay_s=0.2) as simulator:
-        report, failed = await ingest(simulator.base_url)
+        report, failed = await ingest(simulator.base_url, call_timeout=3.0)
         assert set(simulator.answers().values()) == {1}
     assert len({failure.reason for failure in failed}) >= 3
     assert report.calls["started"] == report.calls["answered"] + report.calls["retried"]
-    assert_whole(folder, report)
+    await assert_whole(folder, report)

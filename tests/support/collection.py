@@ -38,7 +38,8 @@ class StoredRecord:
     vector: Vector
 
 
-@dataclass(frozen=True, slots=True)
+# asyncio's runner asks for the repr of what it returns: of thousands of vectors, seconds.
+@dataclass(frozen=True, slots=True, repr=False)
 class StoredCollection:
     """A collection, whole."""
 
@@ -52,13 +53,16 @@ class StoredCollection:
 
 def read_embedded(folder: Path, log_folder: Path, name: str = SIMULATED) -> StoredCollection:
     """A collection of an embedded store that nobody has open. Fails if there is none."""
+    return anyio.run(read_embedded_async, folder, log_folder, name)
 
-    async def read() -> StoredCollection:
-        with StoreLock(folder) as lock:
-            async with run_chroma_child(folder, log_folder, lock.descriptor) as child:
-                return await read_from(f"http://127.0.0.1:{child.port}", name)
 
-    return anyio.run(read)
+async def read_embedded_async(
+    folder: Path, log_folder: Path, name: str = SIMULATED
+) -> StoredCollection:
+    """The same, on an event loop that runs already."""
+    with StoreLock(folder) as lock:
+        async with run_chroma_child(folder, log_folder, lock.descriptor) as child:
+            return await read_from(f"http://127.0.0.1:{child.port}", name)
 
 
 async def read_from(server: str, name: str = SIMULATED) -> StoredCollection:

@@ -39,9 +39,13 @@ class Outcome:
 
 
 class Workspace:
-    """A folder with a knowledge base, a store and logs, and the environment of its commands."""
+    """A folder with a knowledge base, a store and logs, and the environment of its commands.
 
-    def __init__(self, folder: Path) -> None:
+    ``timeout``: seconds that a command may take.
+    """
+
+    def __init__(self, folder: Path, *, timeout: float = RUN_TIMEOUT) -> None:
+        self._timeout = timeout
         self.folder = folder
         self.knowledge_base = folder / "knowledge base"
         self.store = folder / "chroma_db"
@@ -73,7 +77,7 @@ class Workspace:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=RUN_TIMEOUT,
+            timeout=self._timeout,
             check=False,
         )
         return Outcome(ended.returncode, ended.stdout, ended.stderr)

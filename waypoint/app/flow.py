@@ -140,7 +140,12 @@ class Flow:
             keys=TextKeys(space),
         )
         retrying = RetryingEmbedder(
-            self._embedder, self._quota, stop, events, give_up_after=settings.give_up_after
+            self._embedder,
+            self._quota,
+            stop,
+            events,
+            give_up_after=settings.give_up_after,
+            prepare=self._embedder.connect,
         )
         payer = Payer(
             retrying,

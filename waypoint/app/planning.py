@@ -14,7 +14,7 @@ from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.embedding.quota import QuotaLimits, limits_for
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
-from waypoint.errors import DocumentRejectedError, StoreLockedError
+from waypoint.errors import DocumentRejectedError, StoreLockedError, StoreWriteError
 from waypoint.models import EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
 from waypoint.settings import Settings
 from waypoint.sources.discover import discover
@@ -49,7 +49,8 @@ class Plan:
 def make_plan(settings: Settings, *, simulate: bool, category: str | None) -> Plan:
     """Read and chunk everything, and count. Synchronous: there is nothing to overlap with.
 
-    Of each distinct text 8 bytes are kept in memory.
+    Of each distinct text 8 bytes are kept in memory. Of an existing store nothing is changed
+    but the lock's file.
 
     Raises:
         UsageError: the knowledge base or the category does not exist.
@@ -61,6 +62,11 @@ def make_plan(settings: Settings, *, simulate: bool, category: str | None) -> Pl
     chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
     registry = default_registry()
     plan = Plan()
+    if settings.google_gemini_base_url and not simulate:
+        plan.notices.append(
+            "the server at GOOGLE_GEMINI_BASE_URL is taken for Gemini here; for a simulator, "
+            "add --simulate"
+        )
     seen: set[bytes] = set()
     with _ledger_if_there(settings, plan) as ledger:
         walk = discover(
@@ -108,8 +114,8 @@ def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
         return
     try:
         lock = StoreLock(settings.chroma_persist_path).__enter__()
-    except StoreLockedError as error:
-        plan.notices.append(f"{error.message}: what it has paid for is not taken off here")
+    except (StoreLockedError, StoreWriteError) as error:
+        plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
         yield None
         return
     try:

@@ -102,11 +102,18 @@ class LazyEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> Answer:
         """As ``Embedder.embed``."""
+        return await (await self._connected()).embed(texts)
+
+    async def connect(self) -> None:
+        """Connect now, if that was not done yet."""
+        await self._connected()
+
+    async def _connected(self) -> Embedder:
         if self._embedder is None:
             async with self._lock:
                 if self._embedder is None:
                     self._embedder = await self._connect()
-        return await self._embedder.embed(texts)
+        return self._embedder
 
     async def _connect(self) -> Embedder:
         gemini = await to_thread.run_sync(_import_gemini)

@@ -27,6 +27,10 @@ class RetryingEmbedder:
 
     All workers share one object: a 429 that one of them meets makes all of them wait, and an
     answer that one of them gets tells all of them that the service is alive.
+
+    Args:
+        give_up_after: seconds from a first failure without an answer to anyone.
+        prepare: makes the embedder ready to call; awaited before each call's quota is taken.
     """
 
     def __init__(
@@ -37,6 +41,7 @@ class RetryingEmbedder:
         events: EventBus,
         *,
         give_up_after: float,
+        prepare: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         jitter: Callable[[float, float], float] = random.uniform,
@@ -46,6 +51,7 @@ class RetryingEmbedder:
         self._stop = stop
         self._events = events
         self._give_up_after = give_up_after
+        self._prepare = prepare
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -86,6 +92,10 @@ class RetryingEmbedder:
 
     async def _attempt(self, texts: Sequence[str], tokens: int, attempt: int) -> Answer:
         with self._stop.interruptible():
+            # Before quota is taken: what delays the first calls alone would let them arrive
+            # within the same minute as those after them.
+            if self._prepare is not None:
+                await self._prepare()
             await self._quota.acquire(len(texts), tokens)
         self._events.emit(CallStarted(len(texts), tokens, attempt))
         started = self._clock()

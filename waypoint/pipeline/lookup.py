@@ -102,7 +102,10 @@ class Lookup:
 def metadata_changes(stored: Metadata, wanted: Metadata) -> dict[str, MetadataValue | None]:
     """What an update must say; Chroma merges, so a key that went away is set to None."""
     changes: dict[str, MetadataValue | None] = {
-        key: value for key, value in wanted.items() if stored.get(key) != value
+        key: value
+        for key, value in wanted.items()
+        # Python takes True, 1 and 1.0 for equal; Chroma's filters do not.
+        if stored.get(key) != value or type(stored.get(key)) is not type(value)
     }
     changes.update((key, None) for key in stored if key not in wanted)
     return changes

@@ -1,0 +1,138 @@
+"""Interrupted, the run drains or ends at once as asked; it goes on later and pays nothing twice."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.collection import assert_holds, chunks_of, read_embedded
+from tests.support.command import RunningCommand, Workspace
+from tests.support.corpus import write_corpus
+from tests.support.waiting import wait_until
+
+CONCURRENCY, BATCH = 3, 5
+PACE = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH), "--json")
+TEXTS = 90
+
+
+@pytest.fixture
+def simulator() -> Iterator[BackgroundSimulator]:
+    """Slow enough to be interrupted."""
+    with background_simulator(latency_ms=150) as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
+    """90 chunks, not yet ingested."""
+    workspace = Workspace(tmp_path)
+    workspace.use(simulator.environment)
+    write_corpus(workspace.knowledge_base, documents=9, sections=10)
+    return workspace
+
+
+def wait_for_calls(running: RunningCommand, simulator: BackgroundSimulator) -> None:
+    """Until some texts are answered and every worker has a call in flight."""
+
+    def under_way() -> bool:
+        assert running.alive, running.stderr
+        stats = simulator.stats()
+        return stats.texts_answered >= 10 and stats.calls_in_flight == CONCURRENCY
+
+    wait_until(under_way)
+
+
+def hang(simulator: BackgroundSimulator) -> None:
+    """Leave every worker with a call that is never answered."""
+    simulator.configure(faults={"hang": 1.0})
+    wait_until(lambda: simulator.stats().faults.get("hang", 0) == CONCURRENCY)
+
+
+def finish(workspace: Workspace, simulator: BackgroundSimulator) -> int:
+    """Run again to the end, compare the whole, and return the number of texts that cost."""
+    simulator.configure(latency_ms=0, faults={})
+    report = workspace.report_of(*PACE[:-1])
+    collection = read_embedded(workspace.store, workspace.logs)
+    assert_holds(collection, chunks_of(workspace.knowledge_base))
+    return int(report["texts_paid"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_drains(
+    workspace: Workspace, simulator: BackgroundSimulator, number: signal.Signals
+) -> None:
+    """What is in flight is awaited, paid and stored; then 130, and nothing is left running."""
+    with workspace.start(*PACE) as running:
+        wait_for_calls(running, simulator)
+        running.signal(number)
+        outcome = running.wait()
+        assert running.orphans() == []
+    assert outcome.code == 130
+    assert f"{number.name} received" in outcome.stderr
+    assert "run the same command again" in outcome.stderr
+    report = outcome.report
+    assert report["exit_code"] == 130
+    assert report["in_flight_at_end"] == 0
+    assert report["texts_paid"] == simulator.stats().texts_answered < TEXTS
+    assert report["chunks"]["added"] == report["texts_paid"]
+    assert finish(workspace, simulator) == TEXTS - report["texts_paid"]
+    assert len(simulator.answers()) == TEXTS
+    assert set(simulator.answers().values()) == {1}
+
+
+def test_the_second_signal_ends_at_once(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """Calls that hang are not waited for; what was paid is kept, what was in flight is told."""
+    with workspace.start(*PACE) as running:
+        wait_for_calls(running, simulator)
+        hang(simulator)
+        running.signal(signal.SIGINT)
+        wait_until(lambda: "stopping (SIGINT received)" in running.stderr)
+        running.signal(signal.SIGINT)
+        outcome = running.wait()
+        assert running.orphans() == []
+    assert outcome.code == 130
+    report = outcome.report
+    # Well below the grace time of 30 s and the calls' own limit of 60 s.
+    assert report["in_flight_at_end"] == CONCURRENCY * BATCH
+    assert f"{CONCURRENCY * BATCH} texts were in flight at the end" in outcome.stderr
+    assert report["texts_paid"] == simulator.stats().texts_answered
+    assert finish(workspace, simulator) == TEXTS - report["texts_paid"]
+    assert set(simulator.answers().values()) == {1}
+
+
+def test_a_kill_leaves_nothing_running(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """Beside it a second run is refused; after kill -9 its server ends, and the next goes on."""
+    with workspace.start(*PACE) as running:
+        wait_for_calls(running, simulator)
+        hang(simulator)
+        second = workspace.run()
+        assert second.code == 3
+        assert f"process {running.pid} " in second.stderr
+        running.signal(signal.SIGKILL)
+        assert running.wait().code == -signal.SIGKILL
+        assert running.orphans() == []
+    answered = simulator.stats().texts_answered
+    assert finish(workspace, simulator) == TEXTS - answered
+    assert len(simulator.answers()) == TEXTS
+    assert set(simulator.answers().values()) == {1}
+
+
+def test_the_built_in_simulator_ends_with_the_run(tmp_path: Path) -> None:
+    """Neither a signal nor a kill leaves it behind."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=2, sections=10)
+    for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
+        # Twenty texts a minute: the run is under way for as long as it is not stopped.
+        with workspace.start("--simulate", "--rpm", "20", "--batch-size", "1") as running:
+            wait_until(lambda running=running: len(running.children()) == 2)  # type: ignore[misc]
+            running.signal(number)
+            assert running.wait().code == code
+            assert running.orphans() == []

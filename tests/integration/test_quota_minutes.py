@@ -1,0 +1,50 @@
+"""The pace against a service that counts: whole minutes of it, in real time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.background_simulator import background_simulator
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+
+RPM = 3_000
+TIERS_OWN = {"QUOTA_RPM": "", "QUOTA_TPM": ""}
+"""Empty, as if they were not set: the tier's figures hold."""
+LATENCY = {"latency_ms": 200, "latency_per_text_ms": 1}
+
+
+@pytest.mark.slow
+def test_three_minutes_at_the_quota_meet_no_429(tmp_path: Path) -> None:
+    """No window ever sees more than the quota, and hardly less than it."""
+    workspace = Workspace(tmp_path, timeout=300)
+    write_corpus(workspace.knowledge_base, documents=200, sections=46)
+    with background_simulator(rpm=RPM, tpm=1_000_000, tier="paid", **LATENCY) as simulator:
+        workspace.use(simulator.environment | TIERS_OWN)
+        report = workspace.report_of("--quota-tier", "1")
+        stats = simulator.stats()
+    assert report["texts_paid"] == stats.texts_answered == 9_200
+    assert stats.quota_refusals == {}
+    assert report["calls"]["rate_limited"] == 0
+    assert stats.peak_texts_admitted <= RPM
+    assert stats.first_arrival_s is not None
+    assert stats.last_arrival_s is not None
+    minutes = (stats.last_arrival_s - stats.first_arrival_s) / 60
+    assert minutes > 3
+    assert stats.texts_answered / minutes > 0.96 * RPM
+
+
+@pytest.mark.slow
+def test_auto_finds_its_way_to_the_quota(tmp_path: Path) -> None:
+    """Without being told, it doubles its pace until a 429 names the limit, and keeps to that."""
+    workspace = Workspace(tmp_path, timeout=300)
+    write_corpus(workspace.knowledge_base, documents=40, sections=30)
+    with background_simulator(rpm=600, **LATENCY) as simulator:
+        workspace.use(simulator.environment | TIERS_OWN)
+        report = workspace.report_of()
+        stats = simulator.stats()
+    assert report["texts_paid"] == stats.texts_answered == 1_200
+    assert 1 <= report["calls"]["rate_limited"] <= 16
+    assert report["quota_rpm"] == 600

@@ -1,0 +1,56 @@
+"""From whatever was raised to one error that a person can act on."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
+from waypoint.errors import ExitCode, KeyRefusedError, StoreWriteError, WaypointError
+
+
+def test_ours_is_told_as_it_is() -> None:
+    """Alone, or deep among others that it brought about."""
+    ours = KeyRefusedError("refused", hint="another key")
+    assert flatten(ours) is ours
+    inner = ExceptionGroup("inner", [ValueError("y"), ours])
+    assert flatten(ExceptionGroup("outer", [OSError("x"), inner])) is ours
+
+
+def test_of_two_of_ours_the_first_is_told() -> None:
+    """It is the one that the others followed from."""
+    first, second = StoreWriteError("disk full"), KeyRefusedError("refused")
+    assert flatten(ExceptionGroup("both", [first, second])) is first
+
+
+def test_anything_else_is_a_defect() -> None:
+    """3, its cause kept, and said to be no fault of the user's."""
+    cause = ZeroDivisionError("division by zero")
+    told = flatten(ExceptionGroup("outer", [cause, ValueError("later")]))
+    assert isinstance(told, UnexpectedError)
+    assert told.__cause__ is cause
+    assert told.exit_code is ExitCode.CANNOT_CONTINUE
+    assert told.message == "unexpected ZeroDivisionError: division by zero"
+    assert "--verbose" in told.hint
+
+
+def shown(error: WaypointError, *, verbose: bool) -> str:
+    """What a person sees of it."""
+    output = io.StringIO()
+    tell_failure(Console(file=output, width=40), error, verbose=verbose)
+    return output.getvalue()
+
+
+def test_the_traceback_is_shown_on_request_only() -> None:
+    """Message and way out are shown always, as they are: brackets are not markup."""
+    with pytest.raises(StoreWriteError) as caught:
+        raise StoreWriteError("no [bold]space[/] left", hint="free some") from OSError("disk")
+    brief = shown(caught.value, verbose=False)
+    assert brief == "error: no [bold]space[/] left\nway out: free some\n"
+    long = shown(caught.value, verbose=True)
+    assert long.endswith(brief)
+    assert "Traceback" in long
+    assert "OSError: disk" in long
+    assert "way out" not in shown(StoreWriteError("so it is"), verbose=False)

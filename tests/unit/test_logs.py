@@ -1,0 +1,86 @@
+"""The log: one event a line, and a run that never suffers from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from waypoint import events
+from waypoint.errors import StoreWriteError
+from waypoint.settings import LogLevel
+from waypoint.telemetry.logs import JsonLog, event_name, level_of, log_record, shown_at
+
+REJECTED = events.DocumentRejected("a.md", "why", "hint")
+
+
+@pytest.mark.parametrize(
+    ("event", "name"),
+    [
+        (events.RunEnded(0, 0, "", ""), "run_ended"),
+        (events.DocumentDone("a.md", 1, 1), "document_done"),
+        (events.Surveyed(1, 1), "surveyed"),
+    ],
+)
+def test_events_have_names_of_small_letters(event: events.Event, name: str) -> None:
+    """As fields of a log usually have."""
+    assert event_name(event) == name
+
+
+def test_a_record_has_a_head_and_the_events_own_fields() -> None:
+    """The run's id among them, once."""
+    record = log_record(REJECTED, "r1")
+    assert record.pop("time").endswith("+00:00")
+    assert record == {
+        "level": LogLevel.ERROR, "event": "document_rejected", "run": "r1",
+        "source": "a.md", "reason": "why", "hint": "hint",
+    }  # fmt: skip
+    assert "run_id" not in log_record(events.RunStarted("r1", "k", "p", "m", 1, "/", 1), "r1")
+
+
+def test_levels() -> None:
+    """A reject matters most, a call least; what is shown is what matters enough."""
+    called = events.CallStarted(1, 1, 1)
+    assert level_of(REJECTED) is LogLevel.ERROR
+    assert level_of(events.CallFailed("503", 503, 1.0, 1)) is LogLevel.WARNING
+    assert level_of(events.DocumentDone("a.md", 1, 1)) is LogLevel.INFO
+    assert level_of(called) is LogLevel.DEBUG
+    assert shown_at(called, LogLevel.DEBUG)
+    assert not shown_at(called, LogLevel.INFO)
+    assert shown_at(REJECTED, LogLevel.ERROR)
+
+
+def test_lines_are_appended_in_order(tmp_path: Path) -> None:
+    """By one run after another, and only those that matter enough."""
+    for run in ("r1", "r2"):
+        with JsonLog(tmp_path, run, LogLevel.INFO) as log:
+            for number in range(500):
+                log(events.DocumentDone(f"{number}.md", 1, 1))
+                log(events.CallStarted(1, 1, 1))
+        assert log.failure is None
+    lines = (tmp_path / "waypoint.jsonl").read_bytes().splitlines()
+    told = [(record["run"], record["source"]) for record in map(orjson.loads, lines)]
+    assert told == [(run, f"{n}.md") for run in ("r1", "r2") for n in range(500)]
+
+
+def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
+    """Before anything is done."""
+    with (
+        pytest.raises(StoreWriteError, match="cannot write the log") as caught,
+        JsonLog(tmp_path / "missing", "r1", LogLevel.INFO),
+    ):
+        pass
+    assert "LOG_DIR" in caught.value.hint
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+@pytest.mark.parametrize("lines", [1, 5_000], ids=["buffered", "written"])
+def test_a_full_disk_silences_the_log_not_the_run(tmp_path: Path, lines: int) -> None:
+    """Whether it is met at a write, at a flush or at the close."""
+    (tmp_path / "waypoint.jsonl").symlink_to("/dev/full")
+    with JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
+        for number in range(lines):
+            log(events.DocumentDone(f"{number}.md", 1, 1))
+    assert log.failure is not None
+    assert log.failure.strerror == "No space left on device"

@@ -1,0 +1,113 @@
+"""The plan: what a run would do and cost, counted as the run will count it."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.support.collection import chunks_of
+from tests.support.corpus import section_text, write_corpus
+from waypoint.app.planning import Plan, make_plan
+from waypoint.embedding.tokens import estimate_tokens
+from waypoint.errors import UsageError
+from waypoint.settings import QuotaTier, Settings, load_settings
+from waypoint.storage.lock import StoreLock
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A knowledge base of 12 chunks in the working folder, and no settings around it."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+    write_corpus(tmp_path / "knowledge_base", documents=3, sections=4)
+    return tmp_path
+
+
+def plan(*, category: str | None = None, simulate: bool = False, **settings: Any) -> Plan:
+    """The plan for the working folder."""
+    return make_plan(load_settings(**settings), simulate=simulate, category=category)
+
+
+def test_what_is_to_be_done(folder: Path) -> None:
+    """Documents, chunks, texts, tokens, calls and cost of a first run."""
+    chunks = chunks_of(folder / "knowledge_base").values()
+    tokens = sum(estimate_tokens(chunk.text) for chunk in chunks)
+    planned = plan(batch_size=5)
+    assert (planned.documents, planned.chunks, planned.texts_to_pay) == (3, 12, 12)
+    assert planned.texts_paid_before == planned.rejected == planned.skipped == 0
+    assert planned.tokens_to_pay == tokens
+    assert planned.calls == 3
+    assert planned.cost_usd == pytest.approx(tokens * 0.15 / 1_000_000)
+    assert orjson.loads(planned.to_json())["chunks"] == 12
+
+
+def test_a_text_is_counted_once_wherever_it_is(folder: Path) -> None:
+    """In one document or in several; and rejects and files without a reader are named."""
+    base = folder / "knowledge_base"
+    same = section_text(random.Random(5), 0)
+    (base / "twice.md").write_text(same * 2)
+    (base / "once.md").write_text(same)
+    (base / "bad.md").write_bytes(b"\x00\xff")
+    (base / "program.exe").write_bytes(b"")
+    planned = plan()
+    assert (planned.chunks, planned.texts_to_pay) == (15, 13)
+    assert (planned.rejected, planned.skipped) == (1, 1)
+    assert planned.rejects[0]["source"] == "bad.md"
+
+
+def test_a_category_alone(folder: Path) -> None:
+    """The others are not even read; one that does not exist is refused."""
+    assert plan(category="category_1").documents == 1
+    with pytest.raises(UsageError, match="category_9"):
+        plan(category="category_9")
+
+
+@pytest.mark.parametrize(
+    ("limits", "binding", "seconds"),
+    [
+        ({"quota_rpm": 6, "quota_tpm": 0}, "texts a minute", 120.0),
+        ({"quota_rpm": 0, "quota_tpm": 0}, "none", 0.0),
+        ({"quota_rpm": 6, "quota_tpm": 0, "quota_rpd": 5}, "texts a day", 172_800.0),
+        ({"quota_rpm": 6, "quota_tpm": 0, "quota_rpd": 12}, "texts a minute", 120.0),
+        ({"quota_tier": QuotaTier.FREE}, "texts a minute", 7.2),
+    ],
+    ids=["texts", "none", "day", "a day suffices", "tier"],
+)
+def test_the_least_time(folder: Path, limits: dict[str, Any], binding: str, seconds: float) -> None:
+    """That of the limit that binds, and of none if there is none."""
+    planned = plan(**limits)
+    assert planned.binding_quota == binding
+    assert planned.least_seconds == pytest.approx(seconds)
+
+
+def test_tokens_may_bind(folder: Path) -> None:
+    """Long texts meet the tokens' limit before the texts'."""
+    planned = plan(quota_rpm=1_000, quota_tpm=100)
+    assert planned.binding_quota == "tokens a minute"
+    assert planned.least_seconds == pytest.approx(planned.tokens_to_pay * 0.6)
+
+
+def test_the_simulator_has_no_quota(folder: Path) -> None:
+    """So there is nothing that a run would wait for."""
+    assert plan(simulate=True).binding_quota == "none"
+
+
+def test_nothing_is_written(folder: Path) -> None:
+    """Neither store nor logs."""
+    plan()
+    assert [path.name for path in folder.iterdir()] == ["knowledge_base"]
+
+
+def test_beside_a_run_the_ledger_is_left_alone(folder: Path) -> None:
+    """What it has paid for cannot be known then, which is said."""
+    (folder / "chroma_db").mkdir()
+    (folder / "chroma_db" / "waypoint.sqlite3").write_bytes(b"")
+    with StoreLock(folder / "chroma_db"):
+        planned = plan()
+    assert planned.texts_to_pay == 12
+    assert "in use by process" in planned.notices[0]

@@ -1,0 +1,167 @@
+"""What a person sees while a run goes on: its figures, and when a line is worth showing."""
+
+from __future__ import annotations
+
+import io
+
+import orjson
+import pytest
+from rich.console import Console
+
+from waypoint import events
+from waypoint.settings import LogFormat, LogLevel
+from waypoint.telemetry.progress import (
+    LINE_EVERY,
+    LineDisplay,
+    LiveDisplay,
+    RunState,
+    duration,
+    figures,
+)
+
+
+class Clock:
+    """Seconds that pass when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.4, "0s"),
+        (59.4, "59s"),
+        (59.6, "1m00s"),
+        (75, "1m15s"),
+        (3_600, "1h00m"),
+        (8_130, "2h15m"),
+    ],
+)
+def test_durations(seconds: float, shown: str) -> None:
+    """Two units at most."""
+    assert duration(seconds) == shown
+
+
+def test_figures_of_a_run_under_way() -> None:
+    """Documents, chunks, pace, quota, retries, rejects, cost and time left, with their units."""
+    clock = Clock()
+    state = RunState(clock)
+    for event in (
+        events.Surveyed(1_200, 100_000),
+        events.FilesFound(1_200, 100_000, 200, 20_000),
+        events.DocumentChunked("a.md", 5_000, 3_000, 4_900),
+        events.ChunksLookedUp(present=10, paid=0, parked=0, to_pay=2_990),
+        events.ChunksWritten(1_000, 0, 0, 1.0),
+        events.DocumentDone("a.md", 3_000, 5_000),
+        events.DocumentUnchanged("b.md", 0),
+        events.DocumentRejected("c.md", "why", ""),
+        events.CallFailed("503", 503, 1.0, 1),
+    ):
+        state.take(event)
+    clock.now += 10
+    state.take(events.TextsPaid(1_000, 90_000, 0.0135))
+    assert figures(state, 0.5) == [
+        "202/1,200 documents", "1,010/3,000 chunks", "100 texts/s", "50% of quota", "1 retried",
+        "1 rejected", "$0.0135", "7m45s left",
+    ]  # fmt: skip
+
+
+def test_figures_of_which_nothing_is_known_yet() -> None:
+    """No guess is shown as a fact, and nothing is divided by zero."""
+    assert figures(RunState(Clock()), None) == [
+        "0 documents", "0/0 chunks", "0 texts/s", "$0.0000", "time left unknown",
+    ]  # fmt: skip
+
+
+def test_the_pace_is_that_of_late() -> None:
+    """What was paid more than a quarter of a minute ago no longer counts."""
+    clock = Clock()
+    state = RunState(clock)
+    state.take(events.TextsPaid(600, 1, 0.0))
+    clock.now += 10
+    assert state.rate == 60
+    clock.now += 6
+    assert state.rate == 0
+
+
+def line_display(form: LogFormat, clock: Clock) -> tuple[LineDisplay, io.StringIO]:
+    """A display and what it prints."""
+    shown = io.StringIO()
+    console = Console(file=shown, width=80)
+    display = LineDisplay(console, lambda: None, form=form, least=LogLevel.INFO, clock=clock)
+    return display, shown
+
+
+def test_lines_now_and_then() -> None:
+    """Figures every ten seconds; rejects and warnings at once; nothing for each document."""
+    clock = Clock()
+    display, shown = line_display(LogFormat.TEXT, clock)
+    with display:
+        display(events.DocumentDone("a.md", 3, 100))
+        assert shown.getvalue() == ""
+        display(events.DocumentRejected("b [draft].md", "not valid UTF-8", ""))
+        assert shown.getvalue() == "rejected b [draft].md: not valid UTF-8\n"
+        clock.now += LINE_EVERY
+        display(events.DocumentDone("c.md", 3, 100))
+        display(events.DocumentDone("d.md", 3, 100))
+    _, figure_line = shown.getvalue().splitlines()
+    assert figure_line.startswith("2 documents · 0/0 chunks · ")
+
+
+@pytest.mark.parametrize(
+    ("event", "sentence"),
+    [
+        (events.TextRejected("a.md", "a:1", "400"), "rejected a:1 of a.md: 400"),
+        (events.FileSkipped("a.exe", "no reader"), "left out a.exe: no reader"),
+        (events.FolderUnreadable("a", "denied"), "left out a: denied"),
+        (events.DocumentWarning("a.md", "odd"), "warning a.md: odd"),
+        (events.StoreNotice("written anew"), "written anew"),
+        (
+            events.StoreRetried("write chunks", "ConnectError", 0.25),
+            "store: write chunks failed (ConnectError), again in 0.2 s",
+        ),
+        (events.RemovalRefused(1_000, "empty"), "1,000 documents not removed: empty"),
+        (
+            events.Draining("SIGINT received"),
+            "stopping (SIGINT received): finishing what is in flight",
+        ),
+        (
+            events.QuotaChanged(3_000, 0, "said so"),
+            "quota: 3,000 texts and any number of tokens a minute (said so)",
+        ),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, events.Event) else "",
+)
+def test_what_is_worth_a_line_of_its_own(event: events.Event, sentence: str) -> None:
+    """A sentence with the names and the reason."""
+    display, shown = line_display(LogFormat.TEXT, Clock())
+    display(event)
+    assert shown.getvalue() == f"{sentence}\n"
+
+
+def test_lines_for_machines() -> None:
+    """Each is a JSON object with the run's id, however long; never broken, never coloured."""
+    display, shown = line_display(LogFormat.JSON, Clock())
+    display(events.RunStarted("r1", "kb", "gemini", "m", 768, "/kb", 8))
+    display(events.DocumentRejected("a" * 300, "why", ""))
+    display(events.CallStarted(1, 1, 1))
+    records = [orjson.loads(line) for line in shown.getvalue().splitlines()]
+    assert [record["event"] for record in records] == ["run_started", "document_rejected"]
+    assert {record["run"] for record in records} == {"r1"}
+
+
+def test_a_terminal_sees_the_figures_live() -> None:
+    """And what is rejected stays above them."""
+    shown = io.StringIO()
+    console = Console(file=shown, force_terminal=True, width=120, color_system=None)
+    with LiveDisplay(console, lambda: 0.75) as display:
+        display(events.Surveyed(2, 100))
+        display(events.DocumentRejected("a.md", "why", ""))
+        display(events.Draining("SIGINT received"))
+    assert "rejected a.md: why" in shown.getvalue()
+    assert "75% of quota" in shown.getvalue()
+    assert "stopping (SIGINT received)" in shown.getvalue()
