@@ -121,7 +121,12 @@ class StoppedEarlyError(WaypointError):
 
 
 class DailyQuotaError(StoppedEarlyError):
-    """The texts a day that the account allows are used up."""
+    """The texts a day that the account allows are used up, or too few for a call are left."""
+
+    def __init__(self, message: str, *, hint: str = "", remaining: int = 0) -> None:
+        super().__init__(message, hint=hint)
+        self.remaining = remaining
+        """Texts that may still be sent today."""
 
 
 class InterruptedRunError(WaypointError):

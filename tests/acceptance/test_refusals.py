@@ -144,6 +144,16 @@ def test_the_day_is_used_up(workspace: Workspace) -> None:
         assert workspace.report_of()["texts_paid"] == 1
 
 
+def test_the_last_texts_of_a_day_are_used(workspace: Workspace) -> None:
+    """A batch larger than what is left is cut down to it, over runs; then the run stops."""
+    with background_simulator() as simulator:
+        workspace.use(simulator.environment)
+        assert workspace.report_of("--rpd", "3", code=4)["texts_paid"] == 3
+        assert workspace.report_of("--rpd", "3", code=4)["texts_paid"] == 0
+        assert workspace.report_of("--rpd", "4")["texts_paid"] == 1
+        assert simulator.stats().texts_received == 4
+
+
 def test_a_collection_of_other_settings(workspace: Workspace) -> None:
     """It is never mixed; the way out is another name, or --clear, which pays nothing twice."""
     with background_simulator() as simulator:

@@ -196,7 +196,9 @@ class Quota:
         # large ones; texts and tokens taken apart would let two calls wait for each other.
         async with self._lock:
             if self.limits.rpd and self._used_today + texts > self.limits.rpd:
-                raise daily_quota_error(self.limits.rpd)
+                raise daily_quota_error(
+                    self.limits.rpd, remaining=max(0, self.limits.rpd - self._used_today)
+                )
             if self._adaptive:
                 await self._raise_if_due()
             await self._pause_over()
@@ -275,10 +277,14 @@ class Quota:
             self._sent_in_window -= self._sent.popleft()[1]
 
 
-def daily_quota_error(limit: int | None) -> DailyQuotaError:
-    """The error for a day's texts used up; ``limit`` where it is known."""
+def daily_quota_error(limit: int | None, *, remaining: int = 0) -> DailyQuotaError:
+    """The error for a day's texts used up; ``limit`` where it is known.
+
+    ``remaining``: texts that are left, too few for the call that was to be made.
+    """
     allowed = f" ({limit:,} texts)" if limit else ""
     return DailyQuotaError(
         f"the day's quota{allowed} is used up",
         hint="run the same command again after midnight Pacific time; what is paid is kept",
+        remaining=remaining,
     )

@@ -8,11 +8,11 @@ from datetime import date
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from waypoint.embedding.batching import Batch, BatchBuilder
+from waypoint.embedding.batching import Batch, BatchBuilder, batch_of
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer, CallRefusedError
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.errors import RequestRefusedError
+from waypoint.errors import DailyQuotaError, RequestRefusedError
 from waypoint.events import EventBus, TextRejected, TextsPaid
 from waypoint.models import EmbeddingSpace
 from waypoint.pipeline.in_flight import InFlight
@@ -108,6 +108,11 @@ class Payer:
             await self._suspect_configuration(error)
             await self._reject(batch.items[0], error, orders)
             return
+        except DailyQuotaError as error:
+            if 0 < error.remaining < len(batch.items):
+                # The day's last texts are used as well, before the run stops.
+                await self._buy(batch_of(batch.items[: error.remaining]), orders)
+            raise
         self._answered = True
         order = await self._pay(batch, answer)
         await orders.send(order)

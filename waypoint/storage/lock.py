@@ -93,8 +93,8 @@ class StoreLock:
     def _unwritable(self, error: OSError) -> StoreWriteError:
         return StoreWriteError(
             f"cannot write in {self._folder}: {error.strerror}",
-            hint="free disk space, make the folder writable for this user, or set "
-            "CHROMA_PERSIST_PATH",
+            hint=f"free disk space, make it writable (sudo chown -R {os.getuid()} {self._folder}), "
+            "or set CHROMA_PERSIST_PATH to a folder that is",
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from dataclasses import asdict
@@ -82,7 +83,8 @@ class JsonLog:
         except OSError as error:
             raise StoreWriteError(
                 f"cannot write the log {self._path}: {error.strerror}",
-                hint="make LOG_DIR writable, or set it to a folder that is",
+                hint=f"make it writable (sudo chown -R {os.getuid()} {self._path.parent}), or set "
+                "LOG_DIR to a folder that is",
             ) from error
         self._thread.start()
         return self
