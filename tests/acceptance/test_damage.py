@@ -16,6 +16,7 @@ from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import document_text, write_corpus
+from tests.support.crash_at import CRASHED, ENTRY, REPAIR_POINTS
 from waypoint.storage.set_aside import chroma_files, ledger_files
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -149,23 +150,59 @@ def test_broken_files_are_set_aside_and_never_deleted(workspace: Workspace) -> N
     assert any(aside.name in notice for notice in report["notices"])
 
 
+def take_copy(workspace: Workspace, folder: Path) -> None:
+    """Copy Chroma's files, as a backup would."""
+    folder.mkdir()
+    for path in chroma_files(workspace.store):
+        target = folder / path.name
+        shutil.copytree(path, target) if path.is_dir() else shutil.copy2(path, target)
+
+
+def put_back(workspace: Workspace, copy: Path) -> None:
+    """Put a copy in the place of Chroma's files."""
+    delete_store(workspace)
+    shutil.copytree(copy, workspace.store, dirs_exist_ok=True)
+
+
 def test_an_older_copy_of_the_store_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
     """A backup put back knows nothing of the edits since: they are written again, unpaid."""
     # The copied folder is another root than the ledger's, until a run saw that nothing is gone.
     assert workspace.run().code == 0
-    backup = tmp_path / "backup"
-    backup.mkdir()
-    for path in chroma_files(workspace.store):
-        target = backup / path.name
-        shutil.copytree(path, target) if path.is_dir() else shutil.copy2(path, target)
+    take_copy(workspace, tmp_path / "backup")
     document = workspace.knowledge_base / "category_0" / "document_000.md"
     document.write_text(document_text(20, seed=99))
     (workspace.knowledge_base / "category_1" / "document_001.md").unlink()
     assert workspace.run().code == 0
-    delete_store(workspace)
-    shutil.copytree(backup, workspace.store, dirs_exist_ok=True)
+    put_back(workspace, tmp_path / "backup")
     report = workspace.report_of()
     assert report["texts_paid"] == 0
+    assert_whole(workspace)
+
+
+def test_an_older_copy_with_as_many_chunks_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
+    """One run older and of the same size, twice over: only the generation tells."""
+    document = workspace.knowledge_base / "category_0" / "document_000.md"
+    for seed in (98, 99):
+        take_copy(workspace, tmp_path / f"before {seed}")
+        document.write_text(document_text(40, seed=seed))
+        assert workspace.run().code == 0
+    for seed in (99, 98):
+        put_back(workspace, tmp_path / f"before {seed}")
+        assert workspace.report_of()["texts_paid"] == 0
+        assert_whole(workspace)
+
+
+@pytest.mark.parametrize("point", REPAIR_POINTS)
+def test_a_death_while_the_ledger_is_made_anew_costs_nothing(
+    workspace: Workspace, point: str
+) -> None:
+    """What a half-made ledger knows is not taken for the whole: the next run begins again."""
+    delete_ledger(workspace)
+    edited = workspace.knowledge_base / "category_2" / "document_029.md"
+    edited.write_text(edited.read_text().replace("## Section 7", "## Chapter 7"))
+    crashed = workspace.run(point, "1", entry=ENTRY)
+    assert crashed.code == CRASHED, crashed.stderr
+    assert workspace.report_of()["texts_paid"] == 1
     assert_whole(workspace)
 
 

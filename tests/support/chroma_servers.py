@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 
 from anyio.from_thread import start_blocking_portal
 
@@ -38,15 +40,53 @@ def private_server(folder: Path) -> Iterator[int]:
 @contextmanager
 def chroma_command(folder: Path) -> Iterator[int]:
     """``chroma run`` over a folder, as a user starts it; its port."""
-    port = free_port()
-    command = [str(Path(sys.executable).with_name("chroma")), "run", "--path", str(folder)]
-    command += ["--host", HOST, "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            _wait_for(port, process)
-            yield port
-        finally:
-            process.terminate()
+    with ChromaCommand(folder) as server:
+        yield server.port
+
+
+class ChromaCommand:
+    """``chroma run`` over a folder and on a port of its own, however often it is ended."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes a command use it."""
+        return {"CHROMA_HOST": HOST, "CHROMA_PORT": str(self.port)}
+
+    def __enter__(self) -> ChromaCommand:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.end(signal.SIGTERM)
+
+    def start(self) -> None:
+        """Start it and return when it listens."""
+        command = [str(Path(sys.executable).with_name("chroma")), "run"]
+        command += ["--path", str(self.folder), "--host", HOST, "--port", str(self.port)]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _wait_for(self.port, self._process)
+
+    def end(self, number: signal.Signals) -> None:
+        """Send it a signal and wait until it is gone."""
+        assert self._process is not None, "it is not running"
+        self._process.send_signal(number)
+        self._process.wait(_PATIENCE)
+        self._process = None
 
 
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -1,14 +1,16 @@
 """``crash_at.py POINT NTH …``: the ingest command, dying as by SIGKILL at one commit point.
 
-Not a double of anything: the real command, with one real method wrapped so that the process
-ends (no cleanup, no flush) just before or just after its Nth call.
+Not a double of anything: the real command, with real methods wrapped so that the process ends
+(no cleanup, no flush) just before or just after a call of one of them.
 """
 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from waypoint.cli import main
@@ -35,43 +37,58 @@ POINTS: dict[str, tuple[type, str, bool]] = {
     "before-metadata": (ChromaStore, "set_metadata", False),
     "after-metadata": (ChromaStore, "set_metadata", True),
 }
+"""Of a run that adds, edits and removes: owner, method, whether it dies after it."""
+
+REPAIR_POINTS: dict[str, tuple[type, str, bool]] = {
+    "before-take-back": (Ledger, "take_back", False),
+    "after-take-back": (Ledger, "take_back", True),
+}
+"""Of a run that learns from Chroma what its ledger lost."""
+
+ANY = "any"
+"""Whichever of ``POINTS`` a run comes to; NTH counts them all."""
+
+ENTRY = (__file__,)
+"""To be run in place of the ingest command."""
 
 CRASHED = 137
 """The exit code of a crash: what a shell says of SIGKILL."""
 
 
 def crash_at(point: str, nth: int) -> None:
-    """Wrap the method of that point."""
-    owner, name, afterwards = POINTS[point]
+    """Die when the process comes to that point for the nth time."""
+    chosen = POINTS.values() if point == ANY else [(POINTS | REPAIR_POINTS)[point]]
+    countdown = itertools.count(nth - 1, -1)
+
+    def tick() -> None:
+        if next(countdown) == 0:
+            os._exit(CRASHED)
+
+    for owner, name, afterwards in chosen:
+        _wrap(owner, name, tick, afterwards=afterwards)
+
+
+def _wrap(owner: type, name: str, tick: Callable[[], None], *, afterwards: bool) -> None:
     method = getattr(owner, name)
-    calls = 0
-
-    def due() -> bool:
-        nonlocal calls
-        calls += 1
-        return calls == nth
-
     if owner is Ledger:
 
         @functools.wraps(method)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            crash = due()
-            if crash and not afterwards:
-                os._exit(CRASHED)
+            if not afterwards:
+                tick()
             result = method(*args, **kwargs)
-            if crash:
-                os._exit(CRASHED)
+            if afterwards:
+                tick()
             return result
     else:
 
         @functools.wraps(method)
         async def wrapped(*args: Any, **kwargs: Any) -> Any:
-            crash = due()
-            if crash and not afterwards:
-                os._exit(CRASHED)
+            if not afterwards:
+                tick()
             result = await method(*args, **kwargs)
-            if crash:
-                os._exit(CRASHED)
+            if afterwards:
+                tick()
             return result
 
     setattr(owner, name, wrapped)
