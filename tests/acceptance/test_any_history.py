@@ -30,7 +30,7 @@ from waypoint.storage.chroma_child import HOST
 
 BATCH = 3
 
-MOST_POINTS = 20
+MOST_POINTS = 12
 """A run over a few changes has about so many moments just before or after a commit."""
 
 

@@ -14,10 +14,8 @@ from waypoint.telemetry.progress import (
     LINE_EVERY,
     LineDisplay,
     LiveDisplay,
-    RunState,
-    duration,
-    figures,
 )
+from waypoint.telemetry.run_state import RunState, duration, figures
 
 
 class Clock:

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from waypoint.app.planning import Plan
 from waypoint.errors import ExitCode
-from waypoint.telemetry.progress import duration
 from waypoint.telemetry.report import RunReport
+from waypoint.telemetry.run_state import duration
 
 MOST_SHOWN = 10
 

@@ -13,35 +13,24 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import httpx
 import numpy as np
 from anyio import to_thread
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
 
 from waypoint.errors import StoreUnavailableError
-from waypoint.events import EventBus, StoreRetried
+from waypoint.events import EventBus
 from waypoint.models import Chunk, EmbeddingSpace, Metadata, MetadataValue, Vector, Vectors
-from waypoint.storage.chroma_errors import (
-    TransientStoreError,
-    damaged,
-    translate_store_error,
-)
+from waypoint.storage.chroma_calls import CALL_TIMEOUT, StoreCalls
+from waypoint.storage.chroma_errors import damaged
 from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
 
 if TYPE_CHECKING:
     from chromadb.api import AsyncClientAPI
     from chromadb.api.models.AsyncCollection import AsyncCollection
-
-T = TypeVar("T")
 
 PAGE = 5_000
 """Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""
@@ -51,12 +40,6 @@ VECTOR_PAGE = 1_000
 
 SAME = 1e-3
 """Cosine distance below which two vectors are the same; float32 rounds at about 1e-7."""
-
-CALL_TIMEOUT = 120.0
-"""Seconds; a write of 5,000 rows was seen to take 9 s. The client has no limit of its own."""
-
-SUSPECT_AFTER = 10.0
-"""Seconds after which an internal error of Chroma that does not pass counts as damage."""
 
 INDEX = {
     "hnsw": {
@@ -80,14 +63,10 @@ class ChromaStore:
     def __init__(
         self,
         probe: ChromaProbe,
-        events: EventBus,
-        revive: Callable[[], Awaitable[bool]] | None,
-        give_up_after: float,
+        calls: StoreCalls,
     ) -> None:
         self._probe = probe
-        self._give_up_after = give_up_after
-        self._events = events
-        self._revive = revive
+        self._calls = calls
         self._client: AsyncClientAPI | None = None
         self._name = ""
         self._collection: AsyncCollection | None = None
@@ -97,7 +76,7 @@ class ChromaStore:
     async def open(self, name: str) -> CollectionState | None:
         """Turn to the collection of that name; None if there is none."""
         self._name, self._collection = name, None
-        return await self._call("open the collection", lambda: self._probe.describe(name))
+        return await self._calls.run("open the collection", lambda: self._probe.describe(name))
 
     async def create(
         self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
@@ -125,23 +104,23 @@ class ChromaStore:
             found = cast("dict[str, MetadataValue]", collection.metadata or {})
             return CollectionState(str(collection.id), dict(found), await collection.count())
 
-        return await self._call("create the collection", create)
+        return await self._calls.run("create the collection", create)
 
     async def drop(self, name: str) -> None:
         """Delete the collection; no error if there is none."""
         self._collection = None
-        await self._call("delete the collection", lambda: self._probe.drop(name))
+        await self._calls.run("delete the collection", lambda: self._probe.drop(name))
 
     async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None:
         """Replace the collection's metadata."""
         here = await self._here()
-        await self._call(
+        await self._calls.run(
             "write the collection's metadata", partial(here.modify, metadata=dict(metadata))
         )
 
     async def count(self) -> int:
         here = await self._here()
-        return await self._call("count", here.count)
+        return await self._calls.run("count", here.count)
 
     # -- chunks ----------------------------------------------------------------------------
 
@@ -155,7 +134,7 @@ class ChromaStore:
             metadatas=cast(Any, [chunk.metadata for chunk in chunks]),
             documents=[chunk.text for chunk in chunks],
         )
-        await self._call("write chunks", write)
+        await self._calls.run("write chunks", write)
 
     async def update_metadata(
         self, metadata: Mapping[str, Mapping[str, MetadataValue | None]]
@@ -165,21 +144,21 @@ class ChromaStore:
         for start in range(0, len(ids), PAGE):
             some = ids[start : start + PAGE]
             rows = cast(Any, [dict(metadata[chunk_id]) for chunk_id in some])
-            await self._call("update metadata", partial(here.update, some, metadatas=rows))
+            await self._calls.run("update metadata", partial(here.update, some, metadatas=rows))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete chunks; ids that do not exist do no harm."""
         here = await self._here()
         for start in range(0, len(ids), PAGE):
             some = list(ids[start : start + PAGE])
-            await self._call("delete chunks", partial(here.delete, some))
+            await self._calls.run("delete chunks", partial(here.delete, some))
 
     async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
         """The metadata of those of the chunks that exist, by id; at most ``PAGE`` ids."""
         if not ids:
             return {}
         here = await self._here()
-        found = await self._call(
+        found = await self._calls.run(
             "read metadata", lambda: here.get(ids=list(ids), include=["metadatas"])
         )
         metadatas = found["metadatas"] or []
@@ -190,7 +169,7 @@ class ChromaStore:
         here = await self._here()
         ids: list[str] = []
         while True:
-            page = await self._call(
+            page = await self._calls.run(
                 "read ids",
                 lambda: here.get(where={"source": source}, include=[], limit=PAGE, offset=len(ids)),
             )
@@ -203,7 +182,7 @@ class ChromaStore:
         here = await self._here()
         offset = 0
         while True:
-            page = await self._call(
+            page = await self._calls.run(
                 "read chunks",
                 partial(
                     here.get,
@@ -225,7 +204,7 @@ class ChromaStore:
     async def nearest(self, vector: Vector, top: int) -> list[Neighbour]:
         """The chunks nearest to a vector of shape (dimensions,), nearest first."""
         here = await self._here()
-        found = await self._call(
+        found = await self._calls.run(
             "search", lambda: here.query(query_embeddings=cast(Any, [vector]), n_results=top)
         )
         columns = (found["ids"], found["documents"], found["metadatas"], found["distances"])
@@ -243,13 +222,13 @@ class ChromaStore:
             StoreDamagedError: the index cannot be loaded, or does not find what it holds.
         """
         here = await self._here()
-        await self._call("read a chunk", partial(here.get, limit=1, include=["embeddings"]))
+        await self._calls.run("read a chunk", partial(here.get, limit=1, include=["embeddings"]))
         for chunk_id, vector in samples.items():
             found = await self.nearest(vector, 5)
             if not any(neighbour.distance < SAME for neighbour in found):
                 raise damaged("find", f"chunk {chunk_id} is not found by its own vector")
 
-    # -- how calls are made ----------------------------------------------------------------
+    # -- the client ------------------------------------------------------------------------
 
     async def _connected(self) -> AsyncClientAPI:
         if self._client is None:
@@ -268,7 +247,7 @@ class ChromaStore:
                         raise error.__context__ from None
                     raise
 
-            self._client = await self._call("connect", connect)
+            self._client = await self._calls.run("connect", connect)
         return self._client
 
     async def _here(self) -> AsyncCollection:
@@ -276,61 +255,8 @@ class ChromaStore:
             client = await self._connected()
             # None: a persisted embedding function would ask for its key.
             get = partial(client.get_collection, self._name, embedding_function=None)
-            self._collection = await self._call("open the collection", get)
+            self._collection = await self._calls.run("open the collection", get)
         return self._collection
-
-    async def _call(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        """One operation, tried again while the server is away.
-
-        Raises:
-            StoreUnavailableError: it stayed away.
-            StoreDamagedError: it answers, but cannot work.
-            StoreWriteError: it has no room to write.
-        """
-        policy = AsyncRetrying(
-            retry=retry_if_exception_type(TransientStoreError),
-            wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=self._hopeless,
-            before_sleep=lambda state: self._report(operation, state),
-            reraise=True,
-        )
-        try:
-            async for attempt in policy:
-                with attempt:
-                    return await self._attempt(operation, call)
-        except TransientStoreError as error:
-            if error.suspicious:
-                raise damaged(operation, str(error)) from error
-            raise StoreUnavailableError(
-                f"Chroma did not answer for {self._give_up_after:g} s ({operation}: {error})",
-                hint="see that the server runs and can be reached, then run the same command "
-                "again; what is paid is kept",
-            ) from error
-        raise AssertionError("tenacity neither returned nor raised")
-
-    async def _attempt(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        try:
-            with anyio.fail_after(CALL_TIMEOUT):
-                return await call()
-        except TimeoutError as error:
-            raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
-        except httpx.TransportError as error:
-            if self._revive is not None:
-                await self._revive()
-            raise TransientStoreError(type(error).__name__) from error
-        except Exception as error:
-            raise translate_store_error(operation, error) from error
-
-    def _hopeless(self, state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        suspicious = isinstance(error, TransientStoreError) and error.suspicious
-        limit = min(SUSPECT_AFTER, self._give_up_after) if suspicious else self._give_up_after
-        return (state.seconds_since_start or 0.0) >= limit
-
-    def _report(self, operation: str, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait = state.next_action.sleep if state.next_action else 0.0
-        self._events.emit(StoreRetried(operation, str(error), wait))
 
 
 @asynccontextmanager
@@ -364,7 +290,7 @@ async def open_chroma(
                 "CHROMA_HOST to use the embedded store",
             ) from error
         try:
-            yield ChromaStore(probe, events, revive, give_up_after)
+            yield ChromaStore(probe, StoreCalls(events, revive, give_up_after))
         finally:
             with anyio.CancelScope(shield=True):
                 await _close_client()

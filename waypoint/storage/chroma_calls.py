@@ -1,0 +1,99 @@
+"""How a call to Chroma is made: within a time, tried again while the server is away."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import anyio
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    wait_random_exponential,
+)
+
+from waypoint.errors import StoreUnavailableError
+from waypoint.events import EventBus, StoreRetried
+from waypoint.storage.chroma_errors import TransientStoreError, damaged, translate_store_error
+
+T = TypeVar("T")
+
+CALL_TIMEOUT = 120.0
+"""Seconds; a write of 5,000 rows was seen to take 9 s. The client has no limit of its own."""
+
+SUSPECT_AFTER = 10.0
+"""Seconds after which an internal error of Chroma that does not pass counts as damage."""
+
+
+class StoreCalls:
+    """Makes calls to one server.
+
+    Args:
+        revive: starts the server again if it is ours and dead.
+        give_up_after: seconds during which a server that went away is tried again.
+    """
+
+    def __init__(
+        self,
+        events: EventBus,
+        revive: Callable[[], Awaitable[bool]] | None,
+        give_up_after: float,
+    ) -> None:
+        self._events = events
+        self._revive = revive
+        self._give_up_after = give_up_after
+
+    async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """One operation, which must do no harm when it is done twice.
+
+        Raises:
+            StoreUnavailableError: the server stayed away.
+            StoreDamagedError: it answers, but cannot work.
+            StoreWriteError: it has no room to write.
+        """
+        policy = AsyncRetrying(
+            retry=retry_if_exception_type(TransientStoreError),
+            wait=wait_random_exponential(multiplier=0.2, max=10),
+            stop=self._hopeless,
+            before_sleep=lambda state: self._report(operation, state),
+            reraise=True,
+        )
+        try:
+            async for attempt in policy:
+                with attempt:
+                    return await self._attempt(operation, call)
+        except TransientStoreError as error:
+            if error.suspicious:
+                raise damaged(operation, str(error)) from error
+            raise StoreUnavailableError(
+                f"Chroma did not answer for {self._give_up_after:g} s ({operation}: {error})",
+                hint="see that the server runs and can be reached, then run the same command "
+                "again; what is paid is kept",
+            ) from error
+        raise AssertionError("tenacity neither returned nor raised")
+
+    async def _attempt(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            with anyio.fail_after(CALL_TIMEOUT):
+                return await call()
+        except TimeoutError as error:
+            raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
+        except httpx.TransportError as error:
+            if self._revive is not None:
+                await self._revive()
+            raise TransientStoreError(type(error).__name__) from error
+        except Exception as error:
+            raise translate_store_error(operation, error) from error
+
+    def _hopeless(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        suspicious = isinstance(error, TransientStoreError) and error.suspicious
+        limit = min(SUSPECT_AFTER, self._give_up_after) if suspicious else self._give_up_after
+        return (state.seconds_since_start or 0.0) >= limit
+
+    def _report(self, operation: str, state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        wait = state.next_action.sleep if state.next_action else 0.0
+        self._events.emit(StoreRetried(operation, str(error), wait))
