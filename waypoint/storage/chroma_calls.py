@@ -24,7 +24,8 @@ CALL_TIMEOUT = 120.0
 """Seconds; a write of 5,000 rows was seen to take 9 s. The client has no limit of its own."""
 
 SUSPECT_AFTER = 10.0
-"""Seconds after which an internal error of Chroma that does not pass counts as damage."""
+"""Seconds after which an internal error of a private server counts as damage. Somebody else's
+server is given all the time there is: its other users would feel it if we were rash."""
 
 
 class StoreCalls:
@@ -65,7 +66,7 @@ class StoreCalls:
                 with attempt:
                     return await self._attempt(operation, call)
         except TransientStoreError as error:
-            if error.suspicious:
+            if self._is_suspicious(error):
                 raise damaged(operation, str(error)) from error
             raise StoreUnavailableError(
                 f"Chroma did not answer for {self._give_up_after:g} s ({operation}: {error})",
@@ -89,9 +90,18 @@ class StoreCalls:
 
     def _hopeless(self, state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        suspicious = isinstance(error, TransientStoreError) and error.suspicious
-        limit = min(SUSPECT_AFTER, self._give_up_after) if suspicious else self._give_up_after
+        limit = self._give_up_after
+        if (
+            self._revive is not None
+            and isinstance(error, TransientStoreError)
+            and self._is_suspicious(error)
+        ):
+            limit = min(SUSPECT_AFTER, limit)
         return (state.seconds_since_start or 0.0) >= limit
+
+    def _is_suspicious(self, error: TransientStoreError) -> bool:
+        # Between us and a private server there is no proxy that could answer in its place.
+        return error.suspicious or (error.foreign and self._revive is not None)
 
     def _report(self, operation: str, state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

@@ -9,11 +9,16 @@ from waypoint.errors import StoreDamagedError, StoreWriteError
 
 
 class TransientStoreError(Exception):
-    """Worth another try. ``suspicious``: if it does not pass soon, the store is damaged."""
+    """Worth another try.
 
-    def __init__(self, reason: str, *, suspicious: bool = False) -> None:
+    ``suspicious``: Chroma's own fault; if it does not pass, the store is damaged.
+    ``foreign``: an answer that is not in Chroma's form: a proxy's, perhaps.
+    """
+
+    def __init__(self, reason: str, *, suspicious: bool = False, foreign: bool = False) -> None:
         super().__init__(reason)
         self.suspicious = suspicious
+        self.foreign = foreign
 
 
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
@@ -41,7 +46,7 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     # The client raises a bare Exception for a status whose body is not Chroma's: a proxy's
     # 502, say, or a server that is just coming up.
     if type(error) is Exception or isinstance(error, httpx.HTTPStatusError):
-        return TransientStoreError("an answer that is not Chroma's")
+        return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
 
 
