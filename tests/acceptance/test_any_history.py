@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 import hypothesis
 import pytest
-from hypothesis import HealthCheck
+from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
@@ -148,6 +148,9 @@ def explore(world: World, examples: int, steps: int, *, derandomize: bool) -> No
             deadline=None,
             derandomize=derandomize,
             database=None,
+            # Shrinking would take minutes: a history of a few steps can be read as it is.
+            phases=[Phase.generate],
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )

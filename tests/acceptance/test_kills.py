@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -21,6 +24,9 @@ BATCH = 8
 OPTIONS = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
 KILLS = 30
 LATENCY_MS = 150
+
+DAMAGED = ("Chroma cannot ", "are damaged and were moved")
+"""Words of a run that finds the store damaged, and goes on."""
 
 Kill = Callable[[RunningCommand, BackgroundSimulator], None]
 
@@ -55,14 +61,6 @@ def kill_server(run: RunningCommand, simulator: BackgroundSimulator) -> None:
 KINDS: tuple[Kill, ...] = (kill_worker, kill_family, kill_server)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    """A knowledge base of 1,800 chunks."""
-    workspace = Workspace(tmp_path)
-    write_corpus(workspace.knowledge_base, documents=60, sections=30)
-    return workspace
-
-
 def await_moment(run: RunningCommand, simulator: BackgroundSimulator, draw: random.Random) -> None:
     """Wait for a moment of a run: while it starts, or after so many further answers."""
     if draw.random() < 0.2:
@@ -77,28 +75,79 @@ def repeated(simulator: BackgroundSimulator) -> int:
     return sum(count - 1 for count in simulator.answers().values())
 
 
-@pytest.mark.timeout(600)
-def test_thirty_kills_over_one_corpus_lose_and_repeat_nothing(workspace: Workspace) -> None:
-    """After every kill at most what was in flight is sent again; the end is as undisturbed."""
-    draw = random.Random(20261123)
-    with background_simulator(latency_ms=LATENCY_MS) as simulator:
-        workspace.use(simulator.environment)
-        kills = 0
-        for number in range(KILLS):
-            before = repeated(simulator)
-            with workspace.start(*OPTIONS) as run:
-                await_moment(run, simulator, draw)
-                if not run.alive:
-                    break
+@dataclass(frozen=True, slots=True)
+class Toll:
+    """What the kills over one corpus came to."""
+
+    kills: int
+    repeated: int
+    """Answers beyond the first, over all texts."""
+    mended: int
+    """Runs that found the store damaged and wrote the collection anew."""
+
+
+def kill_and_compare(
+    workspace: Workspace, simulator: BackgroundSimulator, most_kills: int, draw: random.Random
+) -> Toll:
+    """Kill runs over the corpus that often, or until it is done; the end is as undisturbed."""
+    kills, told = 0, []
+    for number in range(most_kills):
+        before = repeated(simulator)
+        with workspace.start(*OPTIONS) as run:
+            await_moment(run, simulator, draw)
+            done = not run.alive
+            if done:
+                assert run.wait().code == 0, run.stderr
+            else:
                 kills += 1
                 KINDS[number % len(KINDS)](run, simulator)
-            # A kill of the server costs its worker nothing; the worker's own, what was in flight.
-            assert repeated(simulator) - before <= CONCURRENCY * BATCH
-        report = workspace.report_of(*OPTIONS)
-        assert kills >= KILLS // 2, "the corpus is too small to be killed so often"
-        assert repeated(simulator) <= kills * CONCURRENCY * BATCH
-        assert_holds(
-            read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
+            told.append(run.stderr)
+        # A kill of the server costs its worker nothing; the worker's own, what was in flight.
+        assert repeated(simulator) - before <= CONCURRENCY * BATCH
+        if done:
+            break
+    last = workspace.run(*OPTIONS)
+    assert last.code == 0, last.stderr
+    told.append(last.stderr)
+    assert_holds(
+        read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
+    )
+    again = workspace.report_of(*OPTIONS)
+    assert (again["texts_paid"], again["chunks"]["added"]) == (0, 0)
+    mended = sum(any(words in each for words in DAMAGED) for each in told)
+    return Toll(kills, repeated(simulator), mended)
+
+
+@pytest.mark.timeout(600)
+def test_thirty_kills_over_one_corpus_lose_and_repeat_nothing(tmp_path: Path) -> None:
+    """After every kill at most what was in flight is sent again; the end is as undisturbed."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=60, sections=30)
+    with background_simulator(latency_ms=LATENCY_MS) as simulator:
+        workspace.use(simulator.environment)
+        toll = kill_and_compare(workspace, simulator, KILLS, random.Random(20261123))
+    assert toll.kills >= KILLS // 2, "the corpus is too small to be killed so often"
+    assert toll.repeated <= toll.kills * CONCURRENCY * BATCH
+
+
+@pytest.mark.slow
+def test_a_soak_of_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """300 of them (SOAK_KILLS) over one corpus after another; prints what they came to."""
+    wanted = int(os.environ.get("SOAK_KILLS", "300"))
+    draw = random.Random(wanted)
+    began = time.monotonic()
+    tolls: list[Toll] = []
+    while (kills := sum(toll.kills for toll in tolls)) < wanted:
+        workspace = Workspace(tmp_path / f"corpus {len(tolls)}")
+        write_corpus(workspace.knowledge_base, documents=60, sections=30, seed=len(tolls))
+        with background_simulator(latency_ms=LATENCY_MS) as simulator:
+            workspace.use(simulator.environment)
+            tolls.append(kill_and_compare(workspace, simulator, min(30, wanted - kills), draw))
+    with capsys.disabled():
+        print(
+            f"\n{kills} kills over {len(tolls)} corpora of 1,800 chunks in "
+            f"{(time.monotonic() - began) / 60:.1f} min: "
+            f"{sum(toll.repeated for toll in tolls)} texts answered twice "
+            f"(at most {kills * CONCURRENCY * BATCH:,}), "
+            f"{sum(toll.mended for toll in tolls)} wedged stores mended"
         )
-        assert any("killed" in notice for notice in report["notices"])
-        assert workspace.report_of(*OPTIONS)["texts_paid"] == 0

@@ -17,6 +17,7 @@ from tests.support.corpus import section_text
 NAMES = ("a.md", "b.md", "plain.txt", "x/a.md", "x/c.md", "y/deep/d.md")
 TEXTS = 30
 """Few, so that the same text often stands in several documents, or twice in one."""
+FRONTS = ("", "---\nsource_org: One\n---\n", "---\nsource_org: Two\nyear: 2031\n---\n")
 
 
 class Change(Protocol):
@@ -31,11 +32,13 @@ class Write:
 
     name: str
     sections: Sequence[int]
+    front: str
+    """Its front matter."""
 
     def apply(self, folder: Path) -> None:
         path = folder / self.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text_of(self.sections))
+        path.write_text(self.front + _text_of(self.sections))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def changes() -> st.SearchStrategy[Change]:
     names = st.sampled_from(NAMES)
     sections = st.lists(st.integers(0, TEXTS - 1), max_size=6)
     return st.one_of(
-        st.builds(Write, names, sections),
+        st.builds(Write, names, sections, st.sampled_from(FRONTS)),
         st.builds(Insert, names, sections, st.integers(0, 5)),
         st.builds(Delete, names),
         st.builds(Rename, names, names),
