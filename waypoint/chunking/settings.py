@@ -24,14 +24,13 @@ class ChunkingSettings:
     def __post_init__(self) -> None:
         if self.size < 1:
             raise ConfigurationError(
-                f"A chunk size of {self.size} is impossible.",
-                hint="Set CHUNK_SIZE (--chunk-size) to 1 or more; 600 is usual.",
+                f"a chunk size of {self.size} is impossible",
+                hint="set CHUNK_SIZE (--chunk-size) to 1 or more; 600 is usual",
             )
         if not 0 <= self.overlap < self.size:
             raise ConfigurationError(
-                f"A chunk overlap of {self.overlap} is impossible with a chunk size of "
-                f"{self.size}.",
-                hint="Set CHUNK_OVERLAP (--chunk-overlap) to 0 or more, below CHUNK_SIZE.",
+                f"a chunk overlap of {self.overlap} is impossible with a chunk size of {self.size}",
+                hint="set CHUNK_OVERLAP (--chunk-overlap) to 0 or more, below CHUNK_SIZE",
             )
 
     @property

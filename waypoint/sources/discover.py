@@ -46,13 +46,13 @@ def discover(
         entries = _list_folder(root)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
-            f"The knowledge base {str(root)!r} is not a folder.",
-            hint="Give the path of an existing folder, or set KNOWLEDGE_BASE_PATH.",
+            f"the knowledge base {str(root)!r} is not a folder",
+            hint="give the path of an existing folder, or set KNOWLEDGE_BASE_PATH",
         ) from error
     except OSError as error:
         raise UsageError(
-            f"The knowledge base {str(root)!r} cannot be listed: {error.strerror}.",
-            hint="Let this user read and enter the folder.",
+            f"the knowledge base {str(root)!r} cannot be listed: {error.strerror}",
+            hint="let this user read and enter the folder",
         ) from error
     if category is not None:
         entries = [_category_entry(entries, category)]
@@ -75,8 +75,8 @@ def _category_entry(entries: Iterable[Entry], category: str) -> Entry:
             return entry
     names = ", ".join(_printable(entry.name) for entry in folders)
     raise UsageError(
-        f"The knowledge base has no category {category!r}.",
-        hint=f"Its categories (top folders) are: {names}." if names else "It has no folders.",
+        f"the knowledge base has no category {category!r}",
+        hint=f"its categories (top folders) are: {names}" if names else "it has no folders",
     )
 
 
@@ -101,7 +101,7 @@ class _Walk:
                 yield FileReject(
                     prefix + _printable(entry.name),
                     problem,
-                    "Rename it; nothing below a folder of such a name is read.",
+                    "rename it; nothing below a folder of such a name is read",
                 )
             elif _is_folder(entry):
                 try:
@@ -146,7 +146,7 @@ def too_large(source: str, size: int, max_file_size: int) -> FileReject:
     return FileReject(
         source,
         f"larger than allowed: {size:,} bytes, at most {max_file_size:,}",
-        "Split the file, or raise --max-file-size.",
+        "split the file, or raise --max-file-size",
     )
 
 

@@ -51,7 +51,7 @@ def take_snapshot(
     raise DocumentRejectedError(
         file.source,
         "changed while it was read",
-        hint="Run again when nothing writes to it any more.",
+        hint="run again when nothing writes to it any more",
     )
 
 
@@ -100,7 +100,7 @@ def _rejection(source: str, error: OSError) -> DocumentRejectedError:
             return DocumentRejectedError(source, "vanished while the folder was read")
         case errno.EACCES | errno.EPERM:
             return DocumentRejectedError(
-                source, "permission denied", hint="Let this user read the file."
+                source, "permission denied", hint="let this user read the file"
             )
         case errno.ELOOP:
             return DocumentRejectedError(source, "has become a symbolic link")

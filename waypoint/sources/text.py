@@ -11,7 +11,7 @@ _SAMPLE_BYTES = 8192
 _CONTROL_CHARACTERS = bytes(code for code in range(32) if chr(code) not in "\t\n\v\f\r\x1b")
 _CONTROL_SHARE = 0.1
 
-_SAVE_AS_UTF8 = "Save the file as UTF-8 (for example: iconv -f ISO-8859-1 -t UTF-8)."
+_SAVE_AS_UTF8 = "save the file as UTF-8 (for example: iconv -f ISO-8859-1 -t UTF-8)"
 
 
 def decode_text(source: str, data: bytes) -> str:
@@ -41,7 +41,7 @@ def decode_text(source: str, data: bytes) -> str:
         raise DocumentRejectedError(
             source,
             "looks binary: it contains NUL characters",
-            hint="Remove it from the folder, or give it the suffix of its real format.",
+            hint="remove it from the folder, or give it the suffix of its real format",
         )
     return normalise_text(text)
 
@@ -66,5 +66,5 @@ def _refuse_binary(source: str, data: bytes) -> None:
     raise DocumentRejectedError(
         source,
         reason,
-        hint="If it is text, save it as UTF-8; if not, give it the suffix of its real format.",
+        hint="if it is text, save it as UTF-8; if not, give it the suffix of its real format",
     )
