@@ -130,6 +130,22 @@ def test_thirty_kills_over_one_corpus_lose_and_repeat_nothing(tmp_path: Path) ->
     assert toll.repeated <= toll.kills * CONCURRENCY * BATCH
 
 
+def test_a_server_that_is_killed_while_it_starts_is_not_taken_for_damaged(tmp_path: Path) -> None:
+    """It is started again over the same files; nothing is set aside."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=1, sections=2)
+    with background_simulator() as simulator:
+        workspace.use(simulator.environment)
+        assert workspace.run().code == 0
+        with workspace.start() as run:
+            wait_until(lambda: bool(run.children()))
+            for child in run.children():
+                child.kill()
+            outcome = run.wait()
+    assert outcome.code == 0, outcome.stderr
+    assert not list(workspace.store.glob("set-aside-*"))
+
+
 @pytest.mark.slow
 def test_a_soak_of_kills(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """300 of them (SOAK_KILLS) over one corpus after another; prints what they came to."""

@@ -30,6 +30,13 @@ class EmbeddedStore:
         try:
             await self._child.start()
         except StoreUnavailableError:
+            # Whatever killed it may have been no fault of the files: only a second death is.
+            await self._start_again()
+
+    async def _start_again(self) -> None:
+        try:
+            await self._child.start()
+        except StoreUnavailableError:
             # Without files there is nothing that could be damaged: it is something else.
             if not await to_thread.run_sync(chroma_files, self._folder):
                 raise
