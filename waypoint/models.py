@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,19 @@ class Heading:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a document that is worth keeping whole: a table or a block of code."""
+
+    kind: Literal["table", "code"]
+    start: int
+    """Offset in ``Document.text`` of its first line."""
+    end: int
+    """Offset behind its last line."""
+    header_end: int
+    """Offset behind the table's header, which pieces of a table repeat; ``start`` for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A source that was read. ``text`` is normalised: no BOM, LF line ends, NFC."""
 
@@ -78,6 +91,12 @@ class Document:
     """Wall clock at the time of reading, nanoseconds since the epoch."""
     warnings: tuple[str, ...] = ()
     """What was odd about the file but did not keep it from being read."""
+    format: str = "text"
+    """As the registry names it."""
+    pages: tuple[int, ...] = ()
+    """Offsets at which its pages begin, in order; empty for a format without pages."""
+    blocks: tuple[Block, ...] = ()
+    """In the order of the text; none overlaps with another."""
 
     @property
     def source(self) -> str:

@@ -36,6 +36,7 @@ def document(
         metadata={"format": format_name, **(metadata or {})},
         digest="",
         read_at_ns=0,
+        format=format_name,
     )
 
 

@@ -70,6 +70,7 @@ def test_plain_text_has_neither_front_matter_nor_headings(tmp_path: Path) -> Non
     assert document.text == "---\ntitle: x\n---\n# y\n"
     assert document.headings == ()
     assert document.metadata == {"format": "text"}
+    assert document.format == "text"
 
 
 @pytest.mark.parametrize("data", [b"", b" \r\n\t\n", b"\xef\xbb\xbf", b"---\na: 1\n---\n \n"])

@@ -22,7 +22,7 @@ class Chunker:
         the settings' size. The same text and settings always give the same chunks.
         """
         text, settings = document.text, self.settings
-        markdown = document.metadata.get("format") == "markdown"
+        markdown = document.format == "markdown"
         splitter = SectionSplitter(text, markdown=markdown, settings=settings)
         sections = find_sections(text, document.headings, tiny=settings.tiny, size=settings.size)
         return ChunkPlan(

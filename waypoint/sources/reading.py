@@ -26,7 +26,8 @@ def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: 
     """
     snapshot = take_snapshot(file, max_file_size=max_file_size)
     parsed = _parse(file.source, snapshot.data, registry)
-    metadata: dict[str, MetadataValue] = {"format": registry.format_of(file.source).name}
+    format_name = registry.format_of(file.source).name
+    metadata: dict[str, MetadataValue] = {"format": format_name}
     metadata.update(parsed.metadata or {})
     empty = not parsed.text.strip()
     return Document(
@@ -39,6 +40,9 @@ def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: 
         digest=hashlib.sha256(snapshot.data).hexdigest(),
         read_at_ns=snapshot.read_at_ns,
         warnings=(*parsed.warnings, "no text in it") if empty else parsed.warnings,
+        format=format_name,
+        pages=() if empty else parsed.pages,
+        blocks=() if empty else parsed.blocks,
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
-from waypoint.models import Heading, Metadata
+from waypoint.models import Block, Heading, Metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,10 @@ class ParsedDocument:
     """Empty if the document does not say; then its first H1 or its name serves."""
     metadata: Metadata | None = None
     warnings: tuple[str, ...] = ()
+    pages: tuple[int, ...] = ()
+    """Offsets at which pages begin; empty for a format without pages."""
+    blocks: tuple[Block, ...] = ()
+    """Tables and code, in the order of the text."""
 
 
 class Reader(Protocol):

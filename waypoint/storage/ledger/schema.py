@@ -79,6 +79,24 @@ MIGRATIONS = (
         PRIMARY KEY (day, provider, model)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- Texts that the service refuses as such: not sent again, in whatever document they stand.
+    CREATE TABLE refused_texts (
+        text_key BLOB PRIMARY KEY,
+        reason TEXT NOT NULL,
+        refused_at REAL NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- What a run found out about the account, for the next one to begin with. 0: not known.
+    CREATE TABLE learned_quotas (
+        provider TEXT NOT NULL, model TEXT NOT NULL,
+        rpm INTEGER NOT NULL, tpm INTEGER NOT NULL,
+        -- Tokens as the service counts them, for one that we estimate.
+        token_factor REAL NOT NULL,
+        learned_at REAL NOT NULL,
+        PRIMARY KEY (provider, model)
+    ) STRICT, WITHOUT ROWID;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
