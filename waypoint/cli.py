@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from waypoint.errors import ExitCode
-from waypoint.settings import QuotaTier, Settings
+from waypoint.settings import QuotaTier, QuotaUnit, Settings
 
 main_app = typer.Typer(
     name="waypoint",
@@ -48,7 +48,7 @@ def ingest(
         Path | None,
         typer.Argument(help=_described("knowledge_base_path"), show_default=False),
     ] = None,
-    concurrency: Annotated[int | None, _setting("concurrency", "--concurrency")] = None,
+    concurrency: Annotated[str | None, _setting("concurrency", "--concurrency")] = None,
     category: Annotated[
         str | None, typer.Option("--category", help="Ingest only this top folder.")
     ] = None,
@@ -89,6 +89,10 @@ def ingest(
     rpm: Annotated[int | None, _setting("quota_rpm", "--rpm")] = None,
     tpm: Annotated[int | None, _setting("quota_tpm", "--tpm")] = None,
     rpd: Annotated[int | None, _setting("quota_rpd", "--rpd")] = None,
+    quota_unit: Annotated[QuotaUnit | None, _setting("quota_unit", "--quota-unit")] = None,
+    wait: Annotated[bool | None, _setting("quota_wait", "--wait/--no-wait")] = None,
+    max_cost: Annotated[float | None, _setting("max_cost", "--max-cost")] = None,
+    max_texts: Annotated[int | None, _setting("max_texts", "--max-texts")] = None,
     chunk_size: Annotated[int | None, _setting("chunk_size", "--chunk-size")] = None,
     chunk_overlap: Annotated[int | None, _setting("chunk_overlap", "--chunk-overlap")] = None,
     batch_size: Annotated[int | None, _setting("batch_size", "--batch-size")] = None,
@@ -115,6 +119,10 @@ def ingest(
         "quota_rpm": rpm,
         "quota_tpm": tpm,
         "quota_rpd": rpd,
+        "quota_unit": quota_unit,
+        "quota_wait": wait,
+        "max_cost": max_cost,
+        "max_texts": max_texts,
         "chunk_size": chunk_size,
         "chunk_overlap": chunk_overlap,
         "batch_size": batch_size,

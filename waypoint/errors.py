@@ -16,7 +16,8 @@
     │   └── LedgerError                 the ledger cannot be read or written
     │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
     ├── StoppedEarlyError (4)           stopped on purpose: come back later
-    │   └── DailyQuotaError             the day's texts are used up
+    │   ├── DailyQuotaError             the day's texts are used up
+    │   └── BudgetSpentError            the run's own budget is used up
     ├── InterruptedRunError (130)       a signal stopped the run; it drained
     └── RejectedError                   one document or chunk; the run goes on
         ├── DocumentRejectedError
@@ -28,6 +29,7 @@ before it stays done in every case.
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import IntEnum
 
 
@@ -115,18 +117,45 @@ class LedgerDamagedError(LedgerError):
 
 
 class StoppedEarlyError(WaypointError):
-    """Stopped on purpose before the end; run again later."""
+    """Stopped on purpose before the end; run again later.
+
+    ``texts_left`` and ``tokens_left`` are what may still be sent, too little for the call that
+    was to be made; None where it is not bounded.
+    """
 
     exit_code = ExitCode.STOPPED_EARLY
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        texts_left: int | None = None,
+        tokens_left: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.texts_left = texts_left
+        self.tokens_left = tokens_left
 
 
 class DailyQuotaError(StoppedEarlyError):
     """The texts a day that the account allows are used up, or too few for a call are left."""
 
-    def __init__(self, message: str, *, hint: str = "", remaining: int = 0) -> None:
-        super().__init__(message, hint=hint)
-        self.remaining = remaining
-        """Texts that may still be sent today."""
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        remaining: int = 0,
+        come_back_at: datetime | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, texts_left=remaining)
+        self.come_back_at = come_back_at
+        """When texts are to be had again, in UTC; None where it is not known."""
+
+
+class BudgetSpentError(StoppedEarlyError):
+    """The run's own budget (``--max-cost``, ``--max-texts``) does not allow the next call."""
 
 
 class InterruptedRunError(WaypointError):

@@ -23,7 +23,8 @@ class RunStarted(Event):
     model: str
     dimensions: int
     knowledge_base: str
-    concurrency: int
+    concurrency: int | str
+    """A number, or ``auto``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,22 @@ class QuotaChanged(Event):
     rpm: int
     tpm: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyChanged(Event):
+    """Another number of calls may be in flight (``--concurrency auto``)."""
+
+    limit: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingForDay(Event):
+    """The day's quota is used up, and the run sleeps until there is more (``--wait``)."""
+
+    until: str
+    """ISO 8601, UTC."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,6 +162,27 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedLimit:
+    """What a run found out about one limit of a minute; a value of 0 for nothing."""
+
+    value: int = 0
+    met: bool = False
+    """The limit itself was met; else it is what went through without a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedQuota:
+    """What a run found out about the account."""
+
+    rpm: LearnedLimit
+    """Texts a minute (calls, where those are what counts)."""
+    tpm: LearnedLimit
+    """Tokens a minute."""
+    token_factor: float
+    """Tokens as the service counts them, for one that we estimate."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkSpan:
     """Where a chunk lies in its document, and what it is called."""
 

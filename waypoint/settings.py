@@ -10,12 +10,16 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from waypoint.errors import ConfigurationError
+
+MOST_CONCURRENCY = 256
+MOST_FOUND_CONCURRENCY = 64
+"""What ``CONCURRENCY=auto`` never exceeds."""
 
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
@@ -28,6 +32,13 @@ class QuotaTier(StrEnum):
     ONE = "1"
     TWO = "2"
     THREE = "3"
+
+
+class QuotaUnit(StrEnum):
+    """What counts as one against the limits of a minute and of a day."""
+
+    TEXTS = "texts"
+    CALLS = "calls"
 
 
 class LogFormat(StrEnum):
@@ -54,11 +65,15 @@ class QuotaSettings:
     rpm: int | None
     tpm: int | None
     rpd: int | None
+    unit: QuotaUnit = QuotaUnit.TEXTS
 
     @property
-    def to_be_found(self) -> bool:
-        """Whether the pace is to find its own way up: nothing was said of a minute's limits."""
-        return self.tier is QuotaTier.AUTO and self.rpm is None and self.tpm is None
+    def to_find(self) -> frozenset[str]:
+        """The limits of a minute that nobody told: the pace is to find its own way up."""
+        if self.tier is not QuotaTier.AUTO:
+            return frozenset()
+        given = {"rpm": self.rpm, "tpm": self.tpm}
+        return frozenset(name for name, limit in given.items() if limit is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,9 @@ class Settings(BaseSettings):
     )
     chunk_size: int = Field(600, ge=50, le=16_000, description="Longest chunk, in characters")
     chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in characters")
-    concurrency: int = Field(8, ge=1, le=256, description="Embedding calls in flight")
+    concurrency: int | Literal["auto"] = Field(
+        8, description="Embedding calls in flight, or auto for as many as are of use"
+    )
     batch_size: int = Field(100, ge=1, le=100, description="Most texts in one call")
     call_timeout: float = Field(
         60.0, gt=0, le=600, description="Seconds after which a call is given up and retried"
@@ -138,6 +155,20 @@ class Settings(BaseSettings):
     quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
     quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")
     quota_rpd: int | None = Field(None, ge=0, description="Texts a day, 0 for no limit")
+    quota_unit: QuotaUnit = Field(
+        QuotaUnit.TEXTS, description="What counts against the quota: texts, or calls"
+    )
+    quota_wait: bool = Field(
+        default=False,
+        description="When the day's quota is used up, sleep until there is more, instead of "
+        "ending with exit code 4",
+    )
+    max_cost: float | None = Field(
+        None, ge=0, description="Most US dollars a run may spend; it stops before exceeding them"
+    )
+    max_texts: int | None = Field(
+        None, ge=0, description="Most texts a run may pay for; it stops before exceeding them"
+    )
 
     @field_validator("collection_name")
     @classmethod
@@ -156,6 +187,20 @@ class Settings(BaseSettings):
         # Its resource name is the same model, and must not be paid for again.
         return name.removeprefix("models/")
 
+    @field_validator("concurrency", mode="plain")
+    @classmethod
+    def _concurrency_is_a_number_or_auto(cls, value: object) -> int | str:
+        # Of a union's own messages, a person needs only this one.
+        if value == "auto":
+            return "auto"
+        try:
+            number = int(str(value))
+        except ValueError:
+            number = 0
+        if not 1 <= number <= MOST_CONCURRENCY:
+            raise ValueError(f"{value!r} is neither 1 to {MOST_CONCURRENCY} nor auto")
+        return number
+
     @field_validator("quota_tier", mode="before")
     @classmethod
     def _tier_may_be_a_number(cls, tier: object) -> object:
@@ -172,8 +217,15 @@ class Settings(BaseSettings):
         return overlap
 
     @property
+    def workers(self) -> int:
+        """Most calls that can ever be in flight."""
+        return MOST_FOUND_CONCURRENCY if self.concurrency == "auto" else self.concurrency
+
+    @property
     def quota(self) -> QuotaSettings:
-        return QuotaSettings(self.quota_tier, self.quota_rpm, self.quota_tpm, self.quota_rpd)
+        return QuotaSettings(
+            self.quota_tier, self.quota_rpm, self.quota_tpm, self.quota_rpd, self.quota_unit
+        )
 
     @property
     def store(self) -> StoreSettings:

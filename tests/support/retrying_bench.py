@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tests.support.scripted_embedder import Outcome, ScriptedEmbedder
 from tests.support.virtual_time import run_virtual
+from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import QuotaExceededError, TransientCallError
 from waypoint.embedding.quota import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -56,7 +57,8 @@ def on_bench(
     *,
     latency: float = 0.0,
     limits: QuotaLimits | None = None,
-    adaptive: bool = False,
+    to_find: frozenset[str] = frozenset(),
+    budget: Budget | None = None,
     give_up_after: float = 600.0,
     jitter: Callable[[float, float], float] = lambda _low, high: high,
 ) -> T:
@@ -67,9 +69,16 @@ def on_bench(
         bus, stop, events = EventBus(), Stop(), list[Event]()
         bus.subscribe(events.append)
         scripted = ScriptedEmbedder(outcomes, latency=latency)
-        quota = Quota(limits or QuotaLimits(0, 0, 0), bus, adaptive=adaptive, clock=clock)
+        quota = Quota(limits or QuotaLimits(0, 0, 0), bus, to_find=to_find, clock=clock)
         embedder = RetryingEmbedder(
-            scripted, quota, stop, bus, give_up_after=give_up_after, clock=clock, jitter=jitter
+            scripted,
+            quota,
+            stop,
+            bus,
+            give_up_after=give_up_after,
+            budget=budget,
+            clock=clock,
+            jitter=jitter,
         )
         return await test(Bench(embedder, scripted, quota, stop, events, clock()))
 

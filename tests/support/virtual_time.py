@@ -1,7 +1,7 @@
 """An event loop whose clock jumps: hours pass in milliseconds, in exact order.
 
 Whatever waits by the loop's own timers is carried along: ``asyncio`` and ``anyio`` sleeps and
-deadlines, and aiolimiter's buckets. Threads and processes are not: the loop takes them for
+deadlines. Threads and processes are not: the loop takes them for
 nothing to wait for.
 """
 

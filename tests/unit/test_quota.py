@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -10,15 +12,13 @@ import pytest
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.quota import (
     AUTO_START,
-    BACK_OFF,
-    RAISE_AFTER,
     TIERS,
     Quota,
     QuotaLimits,
     limits_for,
 )
 from waypoint.errors import DailyQuotaError
-from waypoint.events import Event, EventBus, QuotaChanged
+from waypoint.events import EventBus
 from waypoint.settings import QuotaSettings, QuotaTier
 
 NO_LIMIT = QuotaLimits(0, 0, 0)
@@ -26,17 +26,21 @@ NO_LIMIT = QuotaLimits(0, 0, 0)
 
 def quota_of(
     limits: QuotaLimits,
-    events: list[Event] | None = None,
     *,
-    adaptive: bool = False,
     used_today: int = 0,
+    counts_calls: bool = False,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Quota:
-    """A quota that goes by the running loop's clock and notes its events."""
-    bus = EventBus()
-    if events is not None:
-        bus.subscribe(events.append)
+    """A quota that goes by the running loop's clock."""
     clock = asyncio.get_running_loop().time
-    return Quota(limits, bus, adaptive=adaptive, used_today=used_today, clock=clock)
+    return Quota(
+        limits,
+        EventBus(),
+        used_today=used_today,
+        counts_calls=counts_calls,
+        clock=clock,
+        now=now,
+    )
 
 
 async def seconds_for(quota: Quota, texts: int, *, tokens: int = 1, times: int = 1) -> float:
@@ -89,7 +93,7 @@ def test_the_best_batch_is_a_hundredth_of_the_quota() -> None:
             quota_of(limits).best_batch for limits in (TIERS[QuotaTier.FREE], TIERS[QuotaTier.ONE])
         ]
 
-    assert run_virtual(run) == [(1, 297), (29, 9_900)]
+    assert run_virtual(run) == [(1, 300), (30, 10_000)]
 
 
 def test_the_day_ends_before_it_is_exceeded() -> None:
@@ -156,108 +160,97 @@ def test_the_share_in_use_is_of_the_last_minute() -> None:
     assert run_virtual(run) == pytest.approx([0, 0.005, 0.01, 0.005, 0])
 
 
-def test_auto_doubles_every_twenty_seconds() -> None:
-    """From 100 texts a minute on, for as long as nothing speaks against it."""
+def test_an_amount_larger_than_a_minute_is_sent_alone() -> None:
+    """It never fits, so nothing else is sent in its time, and it raises nothing."""
 
-    async def run() -> tuple[list[float], list[Event]]:
-        events: list[Event] = []
-        quota = quota_of(AUTO_START, events, adaptive=True)
-        loop = asyncio.get_running_loop()
-        begin, times = loop.time(), []
-        while len(events) < 5:
-            known = len(events)
+    async def run() -> list[float]:
+        quota = quota_of(QuotaLimits(10, 0, 0))
+        assert not quota.fits(25, 1)
+        return [
+            await seconds_for(quota, 1),
+            await seconds_for(quota, 25),
+            await seconds_for(quota, 1),
+        ]
+
+    first, large, after = run_virtual(run)
+    assert first < 0.01
+    assert large > 60
+    assert after > 60 * 25 / 10
+
+
+def test_calls_are_what_counts_where_that_is_said() -> None:
+    """Then a full batch is one, in a minute and in a day, and the best one is the largest."""
+
+    async def run() -> tuple[float, tuple[int, int]]:
+        quota = quota_of(QuotaLimits(60, 0, 31), counts_calls=True)
+        seconds = await seconds_for(quota, 100, times=31)
+        with pytest.raises(DailyQuotaError):
+            await quota.acquire(1, 1)
+        return seconds, quota.best_batch
+
+    seconds, best = run_virtual(run)
+    assert seconds == pytest.approx(30, abs=1)
+    assert best == (0, 0)
+
+
+def test_a_batch_that_divides_the_limit_is_liked_best() -> None:
+    """Else a part of each minute would be too small for a whole one."""
+
+    async def run() -> list[int]:
+        limits = (350, 777, 1_999, 10_000)
+        return [quota_of(QuotaLimits(rpm, 0, 0)).best_batch[0] for rpm in limits]
+
+    assert run_virtual(run) == [2, 7, 18, 100]
+
+
+def test_the_days_count_begins_anew_at_midnight_pacific_time() -> None:
+    """In the middle of a run, whatever the day's was."""
+    before = datetime(2026, 11, 23, 7, 59, 50, tzinfo=UTC)
+
+    async def run() -> int:
+        now = before
+        quota = quota_of(QuotaLimits(0, 0, 10), used_today=7, now=lambda: now)
+        await quota.acquire(3, 1)
+        with pytest.raises(DailyQuotaError) as caught:
+            await quota.acquire(1, 1)
+        assert caught.value.come_back_at == before + timedelta(seconds=15)
+        now = before + timedelta(seconds=11)
+        await quota.acquire(10, 1)
+        return quota.state().texts_today
+
+    assert run_virtual(run) == 10
+
+
+def test_what_the_service_refused_does_not_count_for_the_day() -> None:
+    """Those texts may be sent again today."""
+
+    async def run() -> int:
+        quota = quota_of(QuotaLimits(0, 0, 10))
+        quota.refused(await quota.acquire(10, 1))
+        await quota.acquire(10, 1)
+        return quota.state().texts_today
+
+    assert run_virtual(run) == 10
+
+
+def test_the_state_says_what_is_waited_for() -> None:
+    """Texts, tokens, or the service's own word; and nothing once it goes on."""
+
+    async def run() -> list[str]:
+        waited = []
+        for limits, pause in (
+            (QuotaLimits(6, 0, 0), 0.0),
+            (QuotaLimits(0, 60, 0), 0.0),
+            (QuotaLimits(0, 0, 0), 9.0),
+        ):
+            quota = quota_of(limits)
             await quota.acquire(1, 10)
-            if len(events) > known:
-                times.append(loop.time() - begin)
-        return times, events
+            quota.pause(pause)
+            async with anyio.create_task_group() as group:
+                group.start_soon(quota.acquire, 1, 10)
+                await anyio.sleep(1)
+                waited.append(quota.state().waiting_for)
+            waited.append(quota.state().waiting_for)
+        return waited
 
-    times, events = run_virtual(run)
-    changes = [event for event in events if isinstance(event, QuotaChanged)]
-    assert [event.rpm for event in changes] == [200, 400, 800, 1_600, 3_200]
-    assert [event.tpm for event in changes] == [60_000, 120_000, 240_000, 480_000, 960_000]
-    assert times == pytest.approx([RAISE_AFTER * step for step in range(1, 6)], abs=2)
-
-
-def test_a_tier_that_was_named_is_not_left_upwards() -> None:
-    """Only ``auto`` looks for more."""
-
-    async def run() -> list[Event]:
-        events: list[Event] = []
-        quota = quota_of(TIERS[QuotaTier.ONE], events)
-        await seconds_for(quota, 10, times=500)
-        return events
-
-    assert run_virtual(run) == []
-
-
-def test_the_services_figure_is_adopted() -> None:
-    """The pace is at once that of the figure, begins without a burst, and stays."""
-
-    async def run() -> tuple[float, Quota, list[Event]]:
-        events: list[Event] = []
-        quota = quota_of(AUTO_START, events, adaptive=True)
-        await quota.acquire(1, 1)
-        await quota.learn(rpm=3_000, tpm=1_000_000, backed_off=True)
-        seconds = await seconds_for(quota, 29, times=100)
-        return seconds, quota, events
-
-    seconds, quota, events = run_virtual(run)
-    assert seconds == pytest.approx(2_900 / (2_940.3 / 60), abs=0.6)
-    assert quota.limits == QuotaLimits(3_000, 1_000_000, 0)
-    assert events == [QuotaChanged(3_000, 1_000_000, "the service said so")]
-
-
-def test_a_429_without_a_figure_slows_auto_down() -> None:
-    """By a fixed factor; a named tier is believed instead."""
-
-    async def run() -> tuple[QuotaLimits, QuotaLimits]:
-        auto = quota_of(QuotaLimits(1_000, 0, 0), adaptive=True)
-        named = quota_of(QuotaLimits(1_000, 0, 0))
-        for quota in (auto, named):
-            await quota.learn(backed_off=True)
-        return auto.limits, named.limits
-
-    auto, named = run_virtual(run)
-    assert auto.rpm == 1_000 * BACK_OFF
-    assert named.rpm == 1_000
-
-
-def test_a_limit_is_learned_where_none_was() -> None:
-    """From then on it binds."""
-
-    async def run() -> tuple[float, QuotaLimits]:
-        quota = quota_of(NO_LIMIT)
-        await quota.acquire(100, 1)
-        await quota.learn(rpm=60)
-        return await seconds_for(quota, 1, times=30), quota.limits
-
-    seconds, limits = run_virtual(run)
-    assert seconds > 29
-    assert limits == QuotaLimits(60, 0, 0)
-
-
-def test_a_limit_learned_binds_who_waits_already() -> None:
-    """A waiter of the old, faster bucket does not slip through beside the new one."""
-
-    async def run() -> float:
-        quota = quota_of(QuotaLimits(60, 0, 0))
-        await quota.acquire(1, 1)
-        loop = asyncio.get_running_loop()
-        begin = loop.time()
-        async with anyio.create_task_group() as group:
-            group.start_soon(quota.acquire, 1, 1)
-            await anyio.sleep(0.5)
-            await quota.learn(rpm=6)
-        return loop.time() - begin
-
-    assert run_virtual(run) > 10
-
-
-def test_an_amount_larger_than_the_bucket_is_admitted_in_time() -> None:
-    """Also one that is larger than the whole minute: it waits, and raises nothing."""
-
-    async def run() -> float:
-        quota = quota_of(QuotaLimits(10, 1_000, 0))
-        return await seconds_for(quota, 25, tokens=3_000)
-
-    assert 100 < run_virtual(run) < 700
+    assert run_virtual(run) == ["texts", "", "tokens", "", "service", ""]

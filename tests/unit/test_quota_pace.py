@@ -85,7 +85,7 @@ CALL = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     rpm=st.one_of(st.just(0), st.integers(1, 12_000)),
     tpm=st.one_of(st.just(0), st.integers(1, 200_000)),
@@ -109,7 +109,7 @@ def test_no_minute_sees_more_than_the_quota(
 @pytest.mark.parametrize("tier", LIMITS)
 @pytest.mark.parametrize("batch", ["single texts", "best batch"])
 def test_a_tier_is_used_whole_and_never_exceeded(tier: str, batch: str) -> None:
-    """At least 97.5 % of the texts a minute over three minutes, and never more than all."""
+    """At least 98 % of the texts a minute over three minutes, and never more than all."""
     limits = LIMITS[tier]
     minutes = 3
 
@@ -121,16 +121,16 @@ def test_a_tier_is_used_whole_and_never_exceeded(tier: str, batch: str) -> None:
     texts = [(each.at, each.texts) for each in admitted]
     assert peak(texts, WINDOW) <= limits.rpm
     assert peak([(each.at, each.tokens) for each in admitted], WINDOW) <= limits.tpm
-    assert sum(each.texts for each in admitted) / (minutes * limits.rpm) >= 0.975
+    assert sum(each.texts for each in admitted) / (minutes * limits.rpm) >= 0.98
 
 
 @pytest.mark.parametrize("tier", LIMITS)
 def test_tokens_bind_where_texts_are_long(tier: str) -> None:
-    """Texts of 500 tokens, one a call, use at least 95 % of the tokens that are allowed."""
+    """Texts of 500 tokens, one a call, use at least 98 % of the tokens that are allowed."""
     limits = QuotaLimits(0, LIMITS[tier].tpm, 0)
     admitted = run_virtual(lambda: admit_for(3 * WINDOW, limits, lambda _: (1, 500)))
     tokens = [(each.at, each.tokens) for each in admitted]
-    assert 0.95 * limits.tpm <= sum(each for _, each in tokens) / 3
+    assert 0.98 * limits.tpm <= sum(each for _, each in tokens) / 3
     assert peak(tokens, WINDOW) <= limits.tpm
 
 
@@ -153,4 +153,4 @@ def test_a_pause_is_followed_by_the_pace_not_by_a_flood() -> None:
     admitted = run_virtual(run)
     first = next(each.at for each in admitted if each.at >= admitted[0].at + 30)
     assert not [each for each in admitted if admitted[0].at + 1 < each.at < first]
-    assert peak([(each.at, each.texts) for each in admitted if each.at >= first], 1.0) <= 9 + 17
+    assert peak([(each.at, each.texts) for each in admitted if each.at >= first], 1.0) <= 9 * 3

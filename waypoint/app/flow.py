@@ -8,12 +8,15 @@ from pathlib import Path
 from waypoint.app.service import LazyEmbedder
 from waypoint.chunking import Chunker
 from waypoint.embedding.batching import BatchBuilder
-from waypoint.embedding.known_models import known_model
+from waypoint.embedding.budget import Budget
+from waypoint.embedding.concurrency import CallSlots
+from waypoint.embedding.known_models import EmbeddingModel, known_model
 from waypoint.embedding.quota import Quota
+from waypoint.embedding.quota.night import Night
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.events import EventBus, Surveyed
-from waypoint.models import Document, SourceFile
+from waypoint.models import Document, LearnedQuota, SourceFile
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.intake import Discovery, Intake
@@ -30,6 +33,7 @@ from waypoint.sources.reading import read_document
 from waypoint.sources.registry import default_registry
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
+from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
 
@@ -106,7 +110,7 @@ class Flow:
             stages,
             stop,
             events,
-            concurrency=settings.concurrency,
+            concurrency=settings.workers,
             drain_grace=settings.drain_grace,
         )
         await pipeline.run()
@@ -139,6 +143,7 @@ class Flow:
             task_type=space.task_type,
             keys=TextKeys(space),
         )
+        slots = CallSlots(settings.workers, events, adaptive=settings.concurrency == "auto")
         retrying = RetryingEmbedder(
             self._embedder,
             self._quota,
@@ -146,6 +151,9 @@ class Flow:
             events,
             give_up_after=settings.give_up_after,
             prepare=self._embedder.connect,
+            budget=self._budget(model),
+            slots=slots,
+            keep=self._keep_learned,
         )
         payer = Payer(
             retrying,
@@ -156,9 +164,24 @@ class Flow:
             space=space,
             model=model,
             today=service_day,
+            slots=slots,
+            wait_for_day=Night(stop, events).sleep if settings.quota_wait else None,
         )
         builder: BatchBuilder[Candidate] = BatchBuilder(
             settings.batch_size, lambda: self._quota.best_batch
         )
         lookup = Lookup(self._store, ledger, in_flight, events)
         return Stages(intake, lookup, builder, payer, writer)
+
+    def _budget(self, model: EmbeddingModel) -> Budget | None:
+        settings = self._settings
+        if settings.max_texts is None and settings.max_cost is None:
+            return None
+        return Budget(
+            max_texts=settings.max_texts,
+            max_usd=settings.max_cost,
+            usd_per_million_tokens=model.usd_per_million_tokens,
+        )
+
+    async def _keep_learned(self, learned: LearnedQuota) -> None:
+        await self._ledger.run(Ledger.keep_quota, self._embedder.space, learned)

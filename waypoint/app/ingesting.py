@@ -26,7 +26,7 @@ from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.service_day import service_day
-from waypoint.settings import Settings
+from waypoint.settings import QuotaUnit, Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
@@ -138,7 +138,7 @@ class Ingestion:
     ) -> None:
         settings = self._settings
         killed = await ledger.run(
-            Ledger.start_run, self.run_id, settings.concurrency * settings.batch_size
+            Ledger.start_run, self.run_id, settings.workers * settings.batch_size
         )
         if killed:
             self._events.emit(
@@ -178,20 +178,29 @@ class Ingestion:
         flow = Flow(
             self._settings, reader, store, ledger, keeper, embedder, chunker, quota, self._events
         )
-        await flow.run(stop, prune=self._options.prune)
+        try:
+            await flow.run(stop, prune=self._options.prune)
+        finally:
+            if quota.learned is not None:
+                with anyio.CancelScope(shield=True):
+                    await ledger.run(Ledger.keep_quota, embedder.space, quota.learned)
 
     async def _open_quota(self, ledger: LedgerThread, embedder: LazyEmbedder) -> Quota:
-        settings = self._settings
-        limits = limits_for(settings.quota, simulated=self._options.simulate)
+        wanted = self._settings.quota
         used = await ledger.run(Ledger.texts_used, service_day().isoformat(), embedder.space)
-        self._events.emit(QuotaChanged(limits.rpm, limits.tpm, "at the start"))
-        return Quota(
-            limits,
+        learned = await ledger.run(Ledger.learned_quota, embedder.space)
+        quota = Quota(
+            limits_for(wanted, simulated=self._options.simulate),
             self._events,
-            adaptive=settings.quota.to_be_found and not self._options.simulate,
-            used_today=used,
-            largest_text_tokens=settings.chunk_size,
+            # A simulator of our own has no quota that could be found.
+            to_find=frozenset() if self._options.simulate else wanted.to_find,
+            learned=learned,
+            # The ledger counts texts: of calls it knows nothing.
+            used_today=used if wanted.unit is QuotaUnit.TEXTS else 0,
+            counts_calls=wanted.unit is QuotaUnit.CALLS,
         )
+        self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
+        return quota
 
     async def _set_ledger_aside(self, error: LedgerDamagedError) -> None:
         folder = self._settings.chroma_persist_path

@@ -21,7 +21,7 @@ from google import genai
 from google.genai import errors, types
 
 from waypoint.embedding.known_models import known_model
-from waypoint.embedding.port import Answer, CallError, TransientCallError
+from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
 from waypoint.embedding.refusals import translate
 from waypoint.errors import RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vectors
@@ -131,7 +131,7 @@ class GeminiEmbedder:
                     ),
                 )
         except TimeoutError:
-            raise TransientCallError(f"no answer within {self._timeout:g} s") from None
+            raise LateAnswerError(f"no answer within {self._timeout:g} s") from None
         except (errors.APIError, httpx2.HTTPError, ValueError) as error:
             raise translate(error, self._space.model) from error
         finally:

@@ -55,6 +55,19 @@ class TransientCallError(CallError):
         self.retry_after = retry_after
         """Seconds that the service asks us to wait; None where it does not say."""
 
+    @property
+    def overload(self) -> bool:
+        """Whether it says that more is asked of the service than it can do."""
+        return self.status in (503, 504)
+
+
+class LateAnswerError(TransientCallError):
+    """No answer within the deadline of a call."""
+
+    @property
+    def overload(self) -> bool:
+        return True
+
 
 class QuotaExceededError(TransientCallError):
     """429: too many texts or tokens a minute. Concerns all workers, not this call alone."""
@@ -70,6 +83,10 @@ class QuotaExceededError(TransientCallError):
         super().__init__(reason, 429, retry_after)
         self.rpm = rpm
         self.tpm = tpm
+
+
+class BatchTooLargeError(CallError):
+    """The batch was made when the quota seemed larger: it does not fit into a minute any more."""
 
 
 class CallRefusedError(CallError):

@@ -14,7 +14,7 @@ import httpx2
 from google.genai import errors
 
 from waypoint.embedding.port import CallRefusedError, QuotaExceededError, TransientCallError
-from waypoint.embedding.quota import daily_quota_error
+from waypoint.embedding.quota.day import daily_quota_error
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 
 _REASON_LENGTH = 200

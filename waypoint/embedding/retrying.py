@@ -9,10 +9,20 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from waypoint.embedding.port import Answer, Embedder, QuotaExceededError, TransientCallError
-from waypoint.embedding.quota import Quota
+from waypoint.embedding.budget import Budget
+from waypoint.embedding.concurrency import CallSlots
+from waypoint.embedding.port import (
+    Answer,
+    BatchTooLargeError,
+    CallError,
+    Embedder,
+    QuotaExceededError,
+    TransientCallError,
+)
+from waypoint.embedding.quota import Admission, Quota
 from waypoint.errors import ServiceUnavailableError
 from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus
+from waypoint.models import LearnedQuota
 from waypoint.stopping import Stop
 
 FIRST_BACKOFF = 0.5
@@ -20,6 +30,9 @@ FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 32.0
 """Seconds; the upper end of the last wait's jitter."""
 _DOUBLINGS = 6
+
+_MAYBE_BILLED = (None, 200)
+"""No status: the line broke, or no answer came in time. 200: the answer was of no use."""
 
 
 class RetryingEmbedder:
@@ -31,6 +44,9 @@ class RetryingEmbedder:
     Args:
         give_up_after: seconds from a first failure without an answer to anyone.
         prepare: makes the embedder ready to call; awaited before each call's quota is taken.
+        budget: what the run may spend; None for no bound.
+        slots: is told how calls fare.
+        keep: stores what was learned about the quota.
     """
 
     def __init__(
@@ -42,6 +58,9 @@ class RetryingEmbedder:
         *,
         give_up_after: float,
         prepare: Callable[[], Awaitable[None]] | None = None,
+        budget: Budget | None = None,
+        slots: CallSlots | None = None,
+        keep: Callable[[LearnedQuota], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         jitter: Callable[[float, float], float] = random.uniform,
@@ -52,6 +71,9 @@ class RetryingEmbedder:
         self._events = events
         self._give_up_after = give_up_after
         self._prepare = prepare
+        self._budget = budget
+        self._slots = slots or CallSlots(1, events)
+        self._keep = keep
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
@@ -63,6 +85,7 @@ class RetryingEmbedder:
         Raises:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
+            BatchTooLargeError: several texts that do not fit into a minute together.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
         # A fresh policy object each time: tenacity keeps an operation's state in it, and
@@ -96,32 +119,61 @@ class RetryingEmbedder:
             # within the same minute as those after them.
             if self._prepare is not None:
                 await self._prepare()
-            await self._quota.acquire(len(texts), tokens)
+            if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
+                raise BatchTooLargeError("more than the quota allows in a minute")
+            admission = await self._quota.acquire(len(texts), tokens)
+        if self._budget is None:
+            return await self._call(texts, tokens, attempt, admission)
+        self._budget.reserve(len(texts), admission.tokens)
+        try:
+            answer = await self._call(texts, tokens, attempt, admission)
+        except CallError as error:
+            # What may have been answered, although the answer was lost or is of no use, may
+            # have been billed as well.
+            if error.status not in _MAYBE_BILLED:
+                self._budget.release(len(texts), admission.tokens)
+            raise
+        if answer.tokens is not None:
+            self._budget.settle(admission.tokens, counted=answer.tokens)
+        return answer
+
+    async def _call(
+        self, texts: Sequence[str], tokens: int, attempt: int, admission: Admission
+    ) -> Answer:
         self._events.emit(CallStarted(len(texts), tokens, attempt))
         started = self._clock()
         try:
-            answer = await self._embedder.embed(texts)
+            with self._slots.call():
+                answer = await self._embedder.embed(texts)
         except Exception as error:
             # Not so for a cancelled call: what became of it is not known.
             self._events.emit(CallEnded(len(texts)))
             if isinstance(error, TransientCallError) and self._failing_since is None:
                 self._failing_since = self._clock()
             if isinstance(error, QuotaExceededError):
-                await self._learn(error)
+                await self._learn(error, admission)
+                if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
+                    raise BatchTooLargeError("more than the quota allows in a minute") from error
+                if error.retry_after is not None:
+                    self._quota.pause(error.retry_after)
+            elif isinstance(error, TransientCallError) and error.overload:
+                self._slots.overloaded()
             raise
         self._events.emit(CallEnded(len(texts)))
         self._failing_since = None
+        seconds = self._clock() - started
+        self._quota.answered(admission, texts=len(texts), estimated=tokens, counted=answer.tokens)
+        self._slots.answered(len(texts), seconds)
         counted = tokens if answer.tokens is None else answer.tokens
-        self._events.emit(CallAnswered(len(texts), counted, self._clock() - started))
+        self._events.emit(CallAnswered(len(texts), counted, seconds))
         return answer
 
-    async def _learn(self, error: QuotaExceededError) -> None:
-        already_cooling = self._quota.paused
-        if error.retry_after is not None:
-            self._quota.pause(error.retry_after)
-        # Calls that were in flight together meet the same limit together: one lesson.
-        if not already_cooling or error.rpm or error.tpm:
-            await self._quota.learn(rpm=error.rpm, tpm=error.tpm, backed_off=not already_cooling)
+    async def _learn(self, error: QuotaExceededError, admission: Admission) -> None:
+        before = self._quota.learned
+        self._quota.refused(admission, rpm=error.rpm, tpm=error.tpm)
+        learned = self._quota.learned
+        if self._keep is not None and learned is not None and learned != before:
+            await self._keep(learned)
 
     def _wait(self, state: RetryCallState) -> float:
         """The server's word first; else exponential backoff with full jitter."""

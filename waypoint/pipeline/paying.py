@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import date
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from waypoint.embedding.batching import Batch, BatchBuilder, batch_of
+from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.known_models import EmbeddingModel
-from waypoint.embedding.port import Answer, CallRefusedError
+from waypoint.embedding.port import Answer, BatchTooLargeError, CallRefusedError
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.errors import DailyQuotaError, RequestRefusedError
+from waypoint.errors import DailyQuotaError, RequestRefusedError, StoppedEarlyError
 from waypoint.events import EventBus, TextRejected, TextsPaid
 from waypoint.models import EmbeddingSpace
 from waypoint.pipeline.in_flight import InFlight
@@ -68,6 +69,8 @@ class Payer:
         space: EmbeddingSpace,
         model: EmbeddingModel,
         today: Callable[[], date],
+        slots: CallSlots,
+        wait_for_day: Callable[[DailyQuotaError], Awaitable[None]] | None = None,
     ) -> None:
         self._embedder = embedder
         self._ledger = ledger
@@ -77,6 +80,8 @@ class Payer:
         self._space = space
         self._model = model
         self._today = today
+        self._slots = slots
+        self._wait_for_day = wait_for_day
         self._answered = False
 
     async def work(
@@ -87,11 +92,16 @@ class Payer:
         """One worker. What was answered is passed on even when the run is to stop."""
         while True:
             with self._stop.interruptible():
-                try:
-                    batch = await batches.receive()
-                except anyio.EndOfStream:
-                    return
-            await self._buy(batch, orders)
+                await self._slots.take()
+            try:
+                with self._stop.interruptible():
+                    try:
+                        batch = await batches.receive()
+                    except anyio.EndOfStream:
+                        return
+                await self._buy(batch, orders)
+            finally:
+                self._slots.give_back()
 
     async def _buy(
         self, batch: Batch[Candidate], orders: MemoryObjectSendStream[WriteOrder]
@@ -99,6 +109,10 @@ class Payer:
         texts = [candidate.text for candidate in batch.items]
         try:
             answer = await self._embedder.embed(texts, batch.tokens)
+        except BatchTooLargeError:
+            for half in batch.halves():
+                await self._buy(half, orders)
+            return
         except CallRefusedError as error:
             if len(batch.items) > 1:
                 # Someone's text spoils the call for all; halve until it is alone.
@@ -108,14 +122,30 @@ class Payer:
             await self._suspect_configuration(error)
             await self._reject(batch.items[0], error, orders)
             return
-        except DailyQuotaError as error:
-            if 0 < error.remaining < len(batch.items):
-                # The day's last texts are used as well, before the run stops.
-                await self._buy(batch_of(batch.items[: error.remaining]), orders)
-            raise
+        except StoppedEarlyError as error:
+            await self._buy_what_is_left(batch, error, orders)
+            return
         self._answered = True
         order = await self._pay(batch, answer)
         await orders.send(order)
+
+    async def _buy_what_is_left(
+        self,
+        batch: Batch[Candidate],
+        error: StoppedEarlyError,
+        orders: MemoryObjectSendStream[WriteOrder],
+    ) -> None:
+        """The last texts of the day, or of the budget, are used as well; then the run stops.
+
+        Or it sleeps until the next day, if that is wished.
+        """
+        count = _affordable(batch, error)
+        if count:
+            await self._buy(batch_of(batch.items[:count]), orders)
+        if self._wait_for_day is None or not isinstance(error, DailyQuotaError):
+            raise error
+        await self._wait_for_day(error)
+        await self._buy(batch_of(batch.items[count:]), orders)
 
     async def _pay(self, batch: Batch[Candidate], answer: Answer) -> WriteOrder:
         tokens = batch.tokens if answer.tokens is None else answer.tokens
@@ -164,3 +194,17 @@ class Payer:
             order.settled.append((candidate.job, 1))
             self._events.emit(TextRejected(chunk.source, chunk.id, error.reason))
         await orders.send(order)
+
+
+def _affordable(batch: Batch[Candidate], error: StoppedEarlyError) -> int:
+    """How many texts of a refused batch may still be sent; fewer than all."""
+    count = len(batch.items) - 1
+    if error.texts_left is not None:
+        count = min(count, error.texts_left)
+    if error.tokens_left is not None:
+        tokens = 0
+        for index, item in enumerate(batch.items[:count]):
+            tokens += item.tokens
+            if tokens > error.tokens_left:
+                return index
+    return count

@@ -21,6 +21,7 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.CallStarted: LogLevel.DEBUG,
     events.CallEnded: LogLevel.DEBUG,
     events.FilesFound: LogLevel.DEBUG,
+    events.ConcurrencyChanged: LogLevel.DEBUG,
     events.CallFailed: LogLevel.WARNING,
     events.StoreRetried: LogLevel.WARNING,
     events.FolderUnreadable: LogLevel.WARNING,

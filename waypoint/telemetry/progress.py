@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
@@ -34,6 +35,7 @@ _LOUD = (
     events.RemovalRefused,
     events.Draining,
     events.QuotaChanged,
+    events.WaitingForDay,
 )
 """What is worth a line of its own at once."""
 
@@ -170,6 +172,9 @@ def _sentence(event: events.Event) -> str:
             return f"{event.documents:,} documents not removed: {event.reason}"
         case events.Draining():
             return f"stopping ({event.reason}): finishing what is in flight"
+        case events.WaitingForDay():
+            until = datetime.fromisoformat(event.until).astimezone()
+            return f"the day's quota is used up: waiting until {until:%Y-%m-%d %H:%M %Z}"
         case events.QuotaChanged():
             limits = (
                 f"{event.rpm:,} texts" if event.rpm else "any number of texts",

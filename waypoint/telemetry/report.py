@@ -35,7 +35,10 @@ class RunReport:
     model: str = ""
     dimensions: int = 0
     knowledge_base: str = ""
-    concurrency: int = 0
+    concurrency: int | str = 0
+    """As it was asked for: a number, or ``auto``."""
+    calls_at_once: int = 0
+    """What ``auto`` had come to at the end; 0 for a fixed number."""
     documents: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("found", "unchanged", "ingested", "removed", "rejected", "skipped"), 0
@@ -172,6 +175,10 @@ class ReportBuilder:
     @_take.register
     def _(self, event: events.QuotaChanged) -> None:
         self.report.quota_rpm, self.report.quota_tpm = event.rpm, event.tpm
+
+    @_take.register
+    def _(self, event: events.ConcurrencyChanged) -> None:
+        self.report.calls_at_once = event.limit
 
     @_take.register
     def _(self, event: events.ChunksWritten) -> None:

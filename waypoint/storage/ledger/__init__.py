@@ -11,6 +11,7 @@ from waypoint.storage.ledger.cache import Cache, CachedCollection, CachedSpace
 from waypoint.storage.ledger.collections import Collections, LedgerCollection
 from waypoint.storage.ledger.documents import Documents, DoneDocument
 from waypoint.storage.ledger.file import LEDGER_NAME
+from waypoint.storage.ledger.quotas import Quotas
 from waypoint.storage.ledger.runs import Runs
 from waypoint.storage.ledger.vectors import PaidVectors
 from waypoint.storage.ledger.walk import KnownDocument, Walk
@@ -26,7 +27,7 @@ __all__ = [
 ]
 
 
-class Ledger(PaidVectors, Collections, Runs, Walk, Documents, Cache):
+class Ledger(PaidVectors, Collections, Runs, Walk, Documents, Cache, Quotas):
     """The whole ledger: each base is one noun over the same file.
 
     Raises:

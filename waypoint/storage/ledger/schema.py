@@ -90,7 +90,9 @@ MIGRATIONS = (
     -- What a run found out about the account, for the next one to begin with. 0: not known.
     CREATE TABLE learned_quotas (
         provider TEXT NOT NULL, model TEXT NOT NULL,
-        rpm INTEGER NOT NULL, tpm INTEGER NOT NULL,
+        -- Met: it is the limit; else what went through without a refusal.
+        rpm INTEGER NOT NULL, rpm_met INTEGER NOT NULL,
+        tpm INTEGER NOT NULL, tpm_met INTEGER NOT NULL,
         -- Tokens as the service counts them, for one that we estimate.
         token_factor REAL NOT NULL,
         learned_at REAL NOT NULL,

@@ -1,0 +1,178 @@
+"""A service that counts, in virtual time: hours of a quota in a moment.
+
+The counting is the simulator's own; between the worker and it lies a way whose length varies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import numpy as np
+
+from tests.support.sliding_window import Admission, peak
+from tests.support.virtual_time import run_virtual
+from waypoint.embedding.port import Answer, QuotaExceededError
+from waypoint.embedding.quota import WINDOW, Quota, QuotaLimits
+from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.events import Event, EventBus
+from waypoint.models import EmbeddingSpace, LearnedQuota
+from waypoint.simulator.quota import SECOND_NS, Limit
+from waypoint.simulator.quota import Quota as ServiceQuota
+from waypoint.simulator.settings import SimulatorSettings
+from waypoint.stopping import Stop
+
+
+@dataclass(slots=True)
+class CountingService:
+    """Admits and refuses as the service does. Seconds are of the loop's clock.
+
+    Args:
+        jitter: a call arrives up to so many seconds after it was sent.
+        tells: whether a refusal names the limit; delays: whether it says how long to wait.
+        others: texts a minute that other programs of the same project send.
+    """
+
+    settings: SimulatorSettings
+    tokens_a_text: int = 1
+    jitter: float = 0.0
+    latency: float = 0.3
+    tells: bool = True
+    delays: bool = True
+    others: int = 0
+    admitted: list[Admission] = field(default_factory=list)
+    refused: list[float] = field(default_factory=list)
+    _random: random.Random = field(default_factory=lambda: random.Random(7))
+    _quota: ServiceQuota | None = None
+    _last_ns: int = 0
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        return EmbeddingSpace("simulator", "gemini-embedding-001", 2, "RETRIEVAL_DOCUMENT")
+
+    def _now_ns(self) -> int:
+        # Never falling, as the simulator wants it.
+        self._last_ns = max(self._last_ns, int(asyncio.get_running_loop().time() * SECOND_NS))
+        return self._last_ns
+
+    async def embed(self, texts: Sequence[str]) -> Answer:
+        """One call, in virtual time."""
+        await anyio.sleep(self._random.uniform(0, self.jitter))
+        now_ns = self._now_ns()
+        self._quota = self._quota or ServiceQuota(now_ns)
+        tokens = len(texts) * self.tokens_a_text
+        exceeded = self._quota.check(now_ns, len(texts), tokens, self.settings)
+        if exceeded is not None:
+            self.refused.append(now_ns / SECOND_NS)
+            await anyio.sleep(0.05)
+            figures = {violation.limit: violation.value for violation in exceeded.violations}
+            raise QuotaExceededError(
+                "429 RESOURCE_EXHAUSTED",
+                retry_after=exceeded.retry_after_ns / SECOND_NS if self.delays else None,
+                rpm=figures.get(Limit.TEXTS_PER_MINUTE) if self.tells else None,
+                tpm=figures.get(Limit.TOKENS_PER_MINUTE) if self.tells else None,
+            )
+        self._quota.count(now_ns, len(texts), tokens, self.settings)
+        self.admitted.append(Admission(now_ns / SECOND_NS, len(texts), tokens))
+        await anyio.sleep(self.latency)
+        return Answer(np.tile(np.array([0.6, 0.8], np.float32), (len(texts), 1)), None)
+
+    async def serve_others(self) -> None:
+        """What the other programs send, evenly."""
+        while self.others:
+            await anyio.sleep(1.0)
+            now_ns = self._now_ns()
+            self._quota = self._quota or ServiceQuota(now_ns)
+            texts = self.others // 60
+            if self._quota.check(now_ns, texts, texts, self.settings) is None:
+                self._quota.count(now_ns, texts, texts, self.settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """What came of a drive; times are seconds from its beginning."""
+
+    admitted: list[Admission]
+    refused: list[float]
+    quota: Quota
+    events: list[Event]
+
+    def texts_between(self, begin: float, end: float) -> int:
+        return sum(each.texts for each in self.admitted if begin <= each.at < end)
+
+    def tokens_between(self, begin: float, end: float) -> int:
+        return sum(each.tokens for each in self.admitted if begin <= each.at < end)
+
+    def refused_between(self, begin: float, end: float) -> int:
+        return sum(begin <= at < end for at in self.refused)
+
+    @property
+    def peak_texts(self) -> int:
+        return peak([(each.at, each.texts) for each in self.admitted], WINDOW)
+
+    @property
+    def peak_tokens(self) -> int:
+        return peak([(each.at, each.tokens) for each in self.admitted], WINDOW)
+
+
+def drive(
+    service: CountingService,
+    limits: QuotaLimits,
+    *,
+    minutes: float,
+    to_find: frozenset[str] = frozenset(),
+    learned: LearnedQuota | None = None,
+    workers: int = 8,
+    most: int = 100,
+    changes: dict[float, SimulatorSettings] | None = None,
+    estimate: Callable[[int], int] = lambda tokens: tokens,
+) -> Drive:
+    """Endless demand for so many minutes, by as many workers as usual.
+
+    ``changes``: minutes at which the service gets other settings. ``estimate``: the tokens we
+    take a text for that has so many.
+    """
+
+    async def run() -> Drive:
+        loop = asyncio.get_running_loop()
+        begin, events = loop.time(), list[Event]()
+        bus, stop = EventBus(), Stop()
+        bus.subscribe(events.append)
+        quota = Quota(limits, bus, to_find=to_find, learned=learned, clock=loop.time)
+        embedder = RetryingEmbedder(
+            service,
+            quota,
+            stop,
+            bus,
+            give_up_after=1e9,
+            clock=loop.time,
+            jitter=random.Random(3).uniform,
+        )
+        tokens = estimate(service.tokens_a_text)
+
+        async def work() -> None:
+            while True:
+                texts, most_tokens = quota.best_batch
+                size = max(1, min(texts or most, (most_tokens or most * tokens) // tokens, most))
+                await embedder.embed(["text"] * size, size * tokens)
+
+        async def change() -> None:
+            for minute, settings in sorted((changes or {}).items()):
+                await anyio.sleep(begin + minute * 60 - loop.time())
+                service.settings = settings
+
+        with anyio.move_on_after(minutes * 60):
+            async with anyio.create_task_group() as group:
+                for _ in range(workers):
+                    group.start_soon(work)
+                group.start_soon(change)
+                group.start_soon(service.serve_others)
+        admitted = [
+            Admission(each.at - begin, each.texts, each.tokens) for each in service.admitted
+        ]
+        return Drive(admitted, [at - begin for at in service.refused], quota, events)
+
+    return run_virtual(run)

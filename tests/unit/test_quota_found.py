@@ -1,0 +1,160 @@
+"""A quota that nobody told, that others share, or that changes: found, and followed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.quota_bench import CountingService, drive
+from waypoint.embedding.quota import AUTO_START, TIERS, QuotaLimits
+from waypoint.events import QuotaChanged
+from waypoint.models import LearnedLimit
+from waypoint.settings import QuotaTier
+from waypoint.simulator.settings import SimulatorSettings, WindowKind
+
+BOTH = frozenset({"rpm", "tpm"})
+AMPLE = 10_000_000
+
+
+def service_of(
+    rpm: int,
+    *,
+    tells: bool = True,
+    others: int = 0,
+    window: WindowKind = "sliding",
+    tokens: int = 120,
+    tpm: int = 0,
+) -> CountingService:
+    settings = SimulatorSettings(rpm=rpm, tpm=tpm, quota_window=window)
+    return CountingService(
+        settings, tokens_a_text=tokens, jitter=0.3, tells=tells, delays=tells, others=others
+    )
+
+
+@pytest.mark.parametrize("rpm", [100, 1_000, 3_000, 5_000, 10_000, 20_000])
+@pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
+def test_an_unknown_quota_is_found(rpm: int, tells: bool) -> None:
+    """90 % of it over minutes 4 to 6 with at most a 429 a minute, whether or not it is named."""
+    driven = drive(service_of(rpm, tells=tells), AUTO_START, to_find=BOTH, minutes=6)
+    assert driven.texts_between(180, 360) >= 0.9 * 3 * rpm
+    assert driven.refused_between(180, 360) <= 3
+
+
+def test_an_unknown_quota_of_fixed_minutes_is_found() -> None:
+    """By the figure in the 429."""
+    driven = drive(service_of(3_000, window="fixed"), AUTO_START, to_find=BOTH, minutes=6)
+    assert driven.texts_between(180, 360) >= 0.9 * 3 * 3_000
+    assert driven.refused_between(180, 360) <= 3
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["tier given", "auto"])
+@pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
+def test_what_others_leave_of_a_quota_is_found(known: bool, tells: bool) -> None:
+    """The figure that the service names is then not ours: 90 % of the rest, minutes 4 to 6."""
+    driven = drive(
+        service_of(3_000, tells=tells, others=1_200),
+        TIERS[QuotaTier.ONE] if known else AUTO_START,
+        to_find=frozenset() if known else BOTH,
+        minutes=6,
+    )
+    assert driven.texts_between(180, 360) >= 0.9 * 3 * 1_800
+    assert driven.refused_between(180, 360) <= 3
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
+def test_a_quota_that_changes_is_followed(tells: bool) -> None:
+    """Up within three minutes, down within one after the service's own window has emptied.
+
+    Without a figure, the way down is felt out, and a little more is given away.
+    """
+    changes = {4.0: SimulatorSettings(rpm=5_000), 10.0: SimulatorSettings(rpm=1_000)}
+    driven = drive(
+        service_of(3_000, tells=tells), AUTO_START, to_find=BOTH, minutes=14, changes=changes
+    )
+    assert driven.texts_between(420, 600) >= 0.9 * 3 * 5_000
+    assert driven.texts_between(660, 840) >= (0.9 if tells else 0.8) * 3 * 1_000
+    assert driven.refused_between(180, 840) <= 20
+
+
+def test_a_limit_that_was_given_is_never_left_upwards() -> None:
+    """Also after a 429 had lowered it, and the service now allows more."""
+    changes = {4.0: SimulatorSettings(rpm=9_000)}
+    driven = drive(service_of(2_000), QuotaLimits(3_000, AMPLE, 0), minutes=15, changes=changes)
+    assert driven.texts_between(120, 240) >= 0.9 * 2 * 2_000
+    assert driven.texts_between(600, 900) >= 0.9 * 5 * 3_000
+    assert driven.peak_texts <= 3_000
+
+
+def test_what_was_learned_is_where_the_next_run_begins() -> None:
+    """At full pace from its first minute."""
+    first = drive(service_of(3_000), AUTO_START, to_find=BOTH, minutes=6)
+    learned = first.quota.learned
+    assert learned is not None
+    assert learned.rpm.met
+    assert learned.rpm.value == pytest.approx(3_000, rel=0.1)
+    assert not learned.tpm.met
+    second = drive(service_of(3_000), AUTO_START, to_find=BOTH, minutes=5, learned=learned)
+    assert second.texts_between(0, 60) >= 0.98 * 3_000
+    assert second.texts_between(0, 300) >= 0.95 * 5 * 3_000
+    assert second.refused_between(0, 60) == 0
+
+
+def test_what_was_given_is_not_learned() -> None:
+    """The user's word is not to be outlived by what a run met."""
+    driven = drive(service_of(1_000), QuotaLimits(3_000, AMPLE, 0), minutes=4)
+    assert driven.quota.limits.rpm < 1_100
+    assert driven.quota.learned is None
+
+
+def test_it_starts_at_the_free_pace_and_doubles() -> None:
+    """Texts and tokens together, since one would hold back the other."""
+    driven = drive(service_of(0), AUTO_START, to_find=BOTH, minutes=1)
+    changes = [event for event in driven.events if isinstance(event, QuotaChanged)]
+    assert [event.rpm for event in changes] == [200, 400, 800]
+    assert [event.tpm for event in changes] == [60_000, 120_000, 240_000]
+    assert driven.texts_between(0, 10) <= 20
+
+
+def test_a_pace_that_is_not_used_is_not_raised() -> None:
+    """What was not tried cannot be known to be allowed."""
+    service = service_of(0)
+    service.latency = 30.0
+    driven = drive(service, AUTO_START, to_find=BOTH, minutes=10, workers=1)
+    assert driven.quota.limits.rpm == AUTO_START.rpm
+
+
+def test_a_limit_appears_where_none_was_known() -> None:
+    """By the service's figure."""
+    driven = drive(service_of(600), QuotaLimits(0, 0, 0), minutes=6)
+    assert driven.texts_between(180, 360) >= 0.9 * 3 * 600
+    assert driven.refused_between(180, 360) <= 3
+
+
+def test_low_estimates_of_tokens_are_corrected_by_a_429() -> None:
+    """After which 90 % of the tokens are used, with hardly another refusal."""
+    service = service_of(3_000, tpm=200_000, tokens=200)
+    driven = drive(
+        service, QuotaLimits(3_000, 200_000, 0), minutes=8, estimate=lambda tokens: tokens // 2
+    )
+    assert 1 <= len(driven.refused) <= 3
+    assert driven.tokens_between(60, 480) >= 0.9 * 7 * 200_000
+
+
+def test_a_correction_of_tokens_is_kept_for_the_next_run() -> None:
+    """Which then meets no 429 at all."""
+    limits = QuotaLimits(3_000, 200_000, 0)
+    first = drive(
+        service_of(3_000, tpm=200_000, tokens=200), limits, minutes=4, estimate=lambda n: n // 2
+    )
+    learned = first.quota.learned
+    assert learned is not None
+    assert learned.rpm == learned.tpm == LearnedLimit()
+    assert learned.token_factor == pytest.approx(2.0, rel=0.05)
+    second = drive(
+        service_of(3_000, tpm=200_000, tokens=200),
+        limits,
+        minutes=4,
+        learned=learned,
+        estimate=lambda n: n // 2,
+    )
+    assert second.refused == []
+    assert second.tokens_between(0, 240) >= 0.9 * 4 * 200_000

@@ -1,0 +1,138 @@
+"""How many calls may be in flight: a fixed number, or as many as are of use.
+
+More calls in flight are of use only while every one of them is with the service and further
+texts wait. Then one more is tried after each round of calls (additive increase). If the service
+is overloaded (503, 504, no answer in time) or answers more slowly than it did, calls queue up
+there: then a part of them is taken away at once (multiplicative decrease). Where the quota or
+the store binds, a slot's holder waits for it instead of being in a call, and nothing changes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from statistics import median
+
+import anyio
+
+from waypoint.events import ConcurrencyChanged, EventBus
+
+AUTO_START = 4
+AUTO_MOST = 64
+
+SLOWER = 1.5
+"""Times the usual latency, from which on calls are taken to queue up at the service."""
+_NOISE = 0.05
+"""Seconds that a call may take longer without meaning anything."""
+_BUSY = 0.8
+"""Share of the slots' time spent in calls, from which on more slots are of use."""
+_AFTER_OVERLOAD = 0.7
+_AFTER_SLOWNESS = 0.85
+
+
+class CallSlots:
+    """Slots for calls; a worker holds one from taking a batch until its vectors are passed on.
+
+    Args:
+        most: workers there are; the number of slots that is fixed, or never exceeded.
+        adaptive: begin with a few slots, and find how many are of use.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        events: EventBus,
+        *,
+        adaptive: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.most = most
+        self._events = events
+        self._adaptive = adaptive
+        self._limiter = anyio.CapacityLimiter(min(AUTO_START, most) if adaptive else most)
+        self._clock = clock
+        self._calling = 0
+        self._call_seconds = 0.0
+        self._counted_at = self._round_began = clock()
+        self._usual: dict[int, float] = {}
+        self._round: list[tuple[int, float]] = []
+        self._skip = 0
+
+    @property
+    def limit(self) -> int:
+        """Calls that may be in flight now."""
+        return int(self._limiter.total_tokens)
+
+    async def take(self) -> None:
+        """Wait for a slot; the task holds it until it gives it back."""
+        await self._limiter.acquire()
+
+    def give_back(self) -> None:
+        """Let the next one have the slot."""
+        self._limiter.release()
+
+    @contextmanager
+    def call(self) -> Iterator[None]:
+        """The holder of a slot is in a call."""
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        now = self._clock()
+        self._call_seconds += self._calling * (now - self._counted_at)
+        self._counted_at = now
+        self._calling += change
+
+    def answered(self, texts: int, seconds: float) -> None:
+        """A call came back well."""
+        if self._adaptive:
+            # Calls of another size take another time: each is compared with its like.
+            self._round.append((texts.bit_length(), seconds))
+            if len(self._round) >= self.limit:
+                self._end_round(overloaded=False)
+
+    def overloaded(self) -> None:
+        """The service said that it is overloaded, or did not answer in time."""
+        if self._adaptive:
+            self._end_round(overloaded=True)
+
+    def _end_round(self, *, overloaded: bool) -> None:
+        self._count(0)
+        duration = self._counted_at - self._round_began
+        busy = self._call_seconds / (self.limit * duration) if duration else 0.0
+        slowness = self._slowness()
+        self._round, self._call_seconds, self._round_began = [], 0.0, self._counted_at
+        if self._skip:
+            # Calls that were sent before the last decrease say nothing about it.
+            self._skip -= 1
+        elif overloaded:
+            self._change(max(1, int(self.limit * _AFTER_OVERLOAD)), "the service is overloaded")
+        elif slowness > SLOWER:
+            self._change(max(1, int(self.limit * _AFTER_SLOWNESS)), "answers take longer")
+        elif busy >= _BUSY:
+            self._change(min(self.most, self.limit + 1), "more calls are of use")
+
+    def _slowness(self) -> float:
+        """The round's latency, in times of the usual one: the least that was seen."""
+        ratios = []
+        for size, seconds in self._round:
+            usual = self._usual[size] = min(self._usual.get(size, seconds), seconds)
+            ratios.append(max(0.0, seconds - _NOISE) / usual if usual else 1.0)
+        slowness = median(ratios) if ratios else 1.0
+        if slowness > SLOWER and self.limit <= AUTO_START:
+            # So few calls don't queue up: the service has become another one.
+            for size in self._usual:
+                self._usual[size] *= slowness
+            return 1.0
+        return slowness
+
+    def _change(self, limit: int, why: str) -> None:
+        if limit < self.limit:
+            self._skip = 1
+        if limit != self.limit:
+            self._limiter.total_tokens = limit
+            self._events.emit(ConcurrencyChanged(limit, why))

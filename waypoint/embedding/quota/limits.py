@@ -1,0 +1,51 @@
+"""What an account allows, by tier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from waypoint.settings import QuotaSettings, QuotaTier
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaLimits:
+    """What the account allows; 0 means no limit."""
+
+    rpm: int
+    """Texts a minute (calls, where those are what counts)."""
+    tpm: int
+    """Tokens a minute."""
+    rpd: int
+    """Texts a day (or calls)."""
+
+    @property
+    def unlimited(self) -> bool:
+        return not (self.rpm or self.tpm or self.rpd)
+
+
+TIERS = {
+    QuotaTier.FREE: QuotaLimits(100, 30_000, 1_000),
+    QuotaTier.ONE: QuotaLimits(3_000, 1_000_000, 0),
+    QuotaTier.TWO: QuotaLimits(5_000, 5_000_000, 0),
+    QuotaTier.THREE: QuotaLimits(10_000, 10_000_000, 0),
+}
+"""Per project, as users observed them; Google no longer publishes them per model."""
+
+# ``auto`` cannot know the day's limit: the service tells when it is reached.
+AUTO_START = replace(TIERS[QuotaTier.FREE], rpd=0)
+
+
+def limits_for(settings: QuotaSettings, *, simulated: bool) -> QuotaLimits:
+    """The limits a run starts with: the tier's, each replaced by what was given for it.
+
+    A simulator of our own has no account, so with it no limit is the default.
+    """
+    if settings.tier is QuotaTier.AUTO:
+        base = QuotaLimits(0, 0, 0) if simulated else AUTO_START
+    else:
+        base = TIERS[settings.tier]
+    return QuotaLimits(
+        base.rpm if settings.rpm is None else settings.rpm,
+        base.tpm if settings.tpm is None else settings.tpm,
+        base.rpd if settings.rpd is None else settings.rpd,
+    )

@@ -1,0 +1,44 @@
+"""What runs found out about the account's quota, for the next one to begin with."""
+
+from __future__ import annotations
+
+import time
+
+from waypoint.models import EmbeddingSpace, LearnedLimit, LearnedQuota
+from waypoint.storage.ledger.file import LedgerFile
+
+
+class Quotas(LedgerFile):
+    """The quota by provider and model."""
+
+    def keep_quota(self, space: EmbeddingSpace, learned: LearnedQuota) -> None:
+        """Note what was found; the last one counts."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO learned_quotas VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    space.provider,
+                    space.model,
+                    learned.rpm.value,
+                    learned.rpm.met,
+                    learned.tpm.value,
+                    learned.tpm.met,
+                    learned.token_factor,
+                    time.time(),
+                ),
+            )
+
+    def learned_quota(self, space: EmbeddingSpace) -> LearnedQuota | None:
+        """What earlier runs found; None for nothing."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT rpm, rpm_met, tpm, tpm_met, token_factor FROM learned_quotas"
+                " WHERE provider = ? AND model = ?",
+                (space.provider, space.model),
+            ).fetchone()
+        if row is None:
+            return None
+        rpm, rpm_met, tpm, tpm_met, factor = row
+        return LearnedQuota(
+            LearnedLimit(rpm, bool(rpm_met)), LearnedLimit(tpm, bool(tpm_met)), factor
+        )
