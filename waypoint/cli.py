@@ -74,6 +74,13 @@ def ingest(
             "--clear", help="Start the collection anew; texts already paid for are not paid again."
         ),
     ] = False,
+    retry_rejects: Annotated[
+        bool,
+        typer.Option(
+            "--retry-rejects",
+            help="Send the texts again that the service refused in earlier runs.",
+        ),
+    ] = False,
     simulate: Annotated[
         bool,
         typer.Option(
@@ -135,6 +142,7 @@ def ingest(
         category=category,
         prune=prune,
         clear=clear,
+        retry_rejects=retry_rejects,
         simulate=simulate,
         json=json,
         verbose=verbose,

@@ -97,6 +97,8 @@ class ChunksLookedUp(Event):
     parked: int
     """The same text is being embedded for another chunk."""
     to_pay: int
+    refused: int = 0
+    """The service refused the text before; it is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)

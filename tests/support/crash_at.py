@@ -45,6 +45,14 @@ REPAIR_POINTS: dict[str, tuple[type, str, bool]] = {
 }
 """Of a run that learns from Chroma what its ledger lost."""
 
+REJECT_POINTS: dict[str, tuple[type, str, bool]] = {
+    "before-refuse": (Ledger, "refuse", False),
+    "after-refuse": (Ledger, "refuse", True),
+    "after-retry-rejects": (Ledger, "retry_rejects", True),
+    "before-finish": (Ledger, "finish", False),
+}
+"""Of a run that meets texts the service refuses."""
+
 ANY = "any"
 """Whichever of ``POINTS`` a run comes to; NTH counts them all."""
 
@@ -57,7 +65,7 @@ CRASHED = 137
 
 def crash_at(point: str, nth: int) -> None:
     """Die when the process comes to that point for the nth time."""
-    chosen = POINTS.values() if point == ANY else [(POINTS | REPAIR_POINTS)[point]]
+    chosen = POINTS.values() if point == ANY else [(POINTS | REPAIR_POINTS | REJECT_POINTS)[point]]
     countdown = itertools.count(nth - 1, -1)
 
     def tick() -> None:

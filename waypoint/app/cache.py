@@ -20,6 +20,8 @@ class CacheReport:
     """Of the file, after pruning."""
     spaces: list[CachedSpace]
     collections: list[CachedCollection]
+    refused_texts: int
+    """Texts that the service refuses, and that are not sent again."""
     pruned: int | None
     """Vectors dropped; None if that was not asked."""
 
@@ -52,5 +54,6 @@ def read_cache(folder: Path, *, prune: bool, force: bool) -> CacheReport:
             path.stat().st_size,
             ledger.cached_spaces(),
             ledger.cached_collections(),
+            ledger.cached_refusals(),
             pruned,
         )

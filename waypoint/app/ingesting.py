@@ -11,6 +11,7 @@ import anyio
 from anyio import to_thread
 
 from waypoint.app.flow import Flow, FolderReader
+from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
 from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker, ChunkingSettings
@@ -48,6 +49,8 @@ class IngestOptions:
     category: str | None = None
     prune: bool = False
     clear: bool = False
+    retry_rejects: bool = False
+    """Send rejected texts again."""
     survey: bool = False
     """Count the folder first, for a progress display that knows the whole."""
 
@@ -65,18 +68,19 @@ def collection_name(settings: Settings, provider: str) -> str:
 
 
 class Ingestion:
-    """A run. ``quota_share`` may be asked while it goes on."""
+    """A run. ``quota_share`` may be asked while it goes on, ``rejects`` afterwards."""
 
     def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
         self.run_id = new_run_id()
-        self.standing_rejects = 0
+        self.rejects = StandingRejects()
         self._settings = settings
         self._options = options
         self._events = events
         self._quota: Quota | None = None
         self._interruption = Interruption()
-        # --clear is done once, not again by an attempt after a repair.
+        # Done once, not again by an attempt after a repair.
         self._to_clear = options.clear
+        self._to_retry = options.retry_rejects
 
     def quota_share(self) -> float | None:
         """Texts of the last minute, as a share of the limit; None without a limit."""
@@ -154,14 +158,34 @@ class Ingestion:
         name = collection_name(settings, embedder.space.provider)
         complete = False
         try:
+            if self._to_clear:
+                # Afterwards the ledger would no longer know whose texts they are.
+                await self._retry_rejects(ledger, name)
             await keeper.open(name, str(reader.root), clear=self._to_clear, suspicious=bool(killed))
             self._to_clear = False
+            await self._retry_rejects(ledger, name)
             await self._flow(reader, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
         finally:
             with anyio.CancelScope(shield=True):
-                self.standing_rejects = await ledger.run(Ledger.standing_rejects, name)
                 await ledger.run(Ledger.end_run, self.run_id, complete=complete)
+                await self._list_rejects(ledger, name)
+
+    async def _retry_rejects(self, ledger: LedgerThread, name: str) -> None:
+        if not self._to_retry:
+            return
+        category = self._options.category
+        prefix = f"{category}/" if category else ""
+        rejected = await ledger.run(Ledger.retry_rejects, name, prefix)
+        self._to_retry = False
+        self._events.emit(StoreNotice(f"{rejected:,} rejected chunks are tried again"))
+
+    async def _list_rejects(self, ledger: LedgerThread, name: str) -> None:
+        self.rejects = await ledger.run(list_rejects, name, self._settings.log_dir)
+        if self.rejects.failure:
+            self._events.emit(
+                StoreNotice(f"the list of rejects could not be written: {self.rejects.failure}")
+            )
 
     async def _flow(
         self,

@@ -54,6 +54,8 @@ def _print(console: Console, report: CacheReport) -> None:
         collections.add_row(entry.name, entry.root, *(f"{count:,}" for count in counts))
     console.print(vectors)
     console.print(collections)
+    if report.refused_texts:
+        console.print(f"{report.refused_texts:,} texts stand refused by the service")
     console.print(Text(f"{report.path}: {report.bytes / 1e6:,.1f} MB"), soft_wrap=True)
     if report.pruned is not None:
         console.print(f"{report.pruned:,} unused vectors dropped")

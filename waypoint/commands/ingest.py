@@ -33,6 +33,7 @@ class IngestCommand:
         category: str | None,
         prune: bool,
         clear: bool,
+        retry_rejects: bool,
         simulate: bool,
         json: bool,
         verbose: bool,
@@ -47,6 +48,7 @@ class IngestCommand:
             category=category,
             prune=prune,
             clear=clear,
+            retry_rejects=retry_rejects,
             survey=self._console.is_terminal,
         )
 
@@ -97,11 +99,13 @@ class IngestCommand:
                 anyio.run(ingestion.run)
             except Exception as error:
                 failure = flatten(error)
-            report.standing_rejects = ingestion.standing_rejects
-            code = _exit_code(report.standing_rejects + report.removals_refused, failure)
+            rejects = ingestion.rejects
+            report.standing = rejects.listed
+            report.rejects_file = str(rejects.file or "")
+            code = _exit_code(rejects.count + report.removals_refused, failure)
             events.emit(
                 RunEnded(
-                    ingestion.standing_rejects,
+                    rejects.count,
                     code,
                     failure.message if failure else "",
                     failure.hint if failure else "",

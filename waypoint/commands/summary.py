@@ -43,8 +43,7 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
     for line in (*lines, *report.notices):
         console.print(Text(line), soft_wrap=True)
     _print_rejects(console, report.rejects, report.documents["rejected"] + chunks["rejected"])
-    if report.standing_rejects and not report.rejects:
-        console.print(f"{report.standing_rejects:,} rejects of earlier runs still stand")
+    _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
     console.print(Text(f"{verdict}; report: {path}"), soft_wrap=True)
 
@@ -68,11 +67,40 @@ def print_plan(console: Console, plan: Plan) -> None:
     console.print("nothing was written")
 
 
+def _print_standing(console: Console, report: RunReport) -> None:
+    """What earlier runs rejected and still stands, and where all of it is listed."""
+    if not report.standing_rejects:
+        return
+    met = {_place(reject) for reject in report.rejects}
+    earlier = [reject for reject in report.standing if _place(reject) not in met]
+    for reject in earlier[:MOST_SHOWN]:
+        console.print(
+            Text(f"still rejected: {_name(reject)}: {reject['reason']}", style="yellow"),
+            soft_wrap=True,
+        )
+    where = f": all are listed in {report.rejects_file}" if report.rejects_file else ""
+    console.print(
+        Text(
+            f"{report.standing_rejects:,} documents and chunks stand rejected{where}; mend them, "
+            "or have the service asked again with --retry-rejects"
+        ),
+        soft_wrap=True,
+    )
+
+
+def _place(reject: dict[str, str]) -> tuple[str, str]:
+    return reject["source"], reject.get("chunk", "")
+
+
+def _name(reject: dict[str, str]) -> str:
+    return f"{reject['chunk']} of {reject['source']}" if reject.get("chunk") else reject["source"]
+
+
 def _print_rejects(console: Console, rejects: list[dict[str, str]], total: int) -> None:
     for reject in rejects[:MOST_SHOWN]:
         hint = f" ({reject['hint']})" if reject.get("hint") else ""
         console.print(
-            Text(f"rejected {reject['source']}: {reject['reason']}{hint}", style="yellow"),
+            Text(f"rejected {_name(reject)}: {reject['reason']}{hint}", style="yellow"),
             soft_wrap=True,
         )
     if total > MOST_SHOWN:

@@ -152,7 +152,7 @@ class Intake:
         return results
 
     async def _reject(self, source: str, reason: str, hint: str) -> None:
-        await self._ledger.run(Ledger.reject, self._collection, source, reason)
+        await self._ledger.run(Ledger.reject, self._collection, source, reason, hint)
         self._events.emit(DocumentRejected(source, reason, hint))
 
     # -- chunk -----------------------------------------------------------------------------

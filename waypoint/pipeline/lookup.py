@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-from waypoint.events import ChunksLookedUp, EventBus
+from waypoint.events import ChunksLookedUp, EventBus, TextRejected
 from waypoint.models import Metadata, MetadataValue
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
@@ -18,7 +18,7 @@ Group = list[tuple[DocumentJob, list[Candidate]]]
 
 
 class Lookup:
-    """Is the chunk in the collection already? Is its text paid for, or being paid for?"""
+    """Is the chunk in the collection already? Is its text paid for, being paid for, or refused?"""
 
     def __init__(
         self, store: VectorStore, ledger: LedgerThread, in_flight: InFlight, events: EventBus
@@ -41,19 +41,21 @@ class Lookup:
             missing = await self._missing(group, order)
             leaders = [candidate for candidate in missing if self._in_flight.claim(candidate)]
             unpaid = await self._unpaid(leaders, order)
+            accepted = await self._not_refused(unpaid, order)
             present = sum(len(candidates) for _, candidates in group) - len(missing)
             self._events.emit(
                 ChunksLookedUp(
                     present=present,
                     paid=len(leaders) - len(unpaid),
                     parked=len(missing) - len(leaders),
-                    to_pay=len(unpaid),
+                    to_pay=len(accepted),
+                    refused=len(unpaid) - len(accepted),
                 )
             )
             if order.settled:
                 await orders.send(order)
-            if unpaid:
-                await to_pay.send(unpaid)
+            if accepted:
+                await to_pay.send(accepted)
 
     async def _missing(self, group: Group, order: WriteOrder) -> list[Candidate]:
         """Those of the chunks that the collection lacks; what else it needs goes into the order."""
@@ -97,6 +99,23 @@ class Lookup:
             for candidate in (leader, *self._in_flight.release(leader.key)):
                 order.add(candidate, vector)
         return unpaid
+
+    async def _not_refused(self, unpaid: Sequence[Candidate], order: WriteOrder) -> list[Candidate]:
+        """Those of the texts that the service has not refused before; the others are rejected."""
+        if not unpaid:
+            return []
+        refused = await self._ledger.run(Ledger.refused_texts, [leader.key for leader in unpaid])
+        accepted = []
+        for leader in unpaid:
+            reason = refused.get(leader.key)
+            if reason is None:
+                accepted.append(leader)
+                continue
+            for candidate in (leader, *self._in_flight.release(leader.key)):
+                order.reject(candidate, reason)
+                chunk = candidate.chunk
+                self._events.emit(TextRejected(chunk.source, chunk.id, reason))
+        return accepted
 
 
 def metadata_changes(stored: Metadata, wanted: Metadata) -> dict[str, MetadataValue | None]:

@@ -101,3 +101,8 @@ class WriteOrder:
     def add(self, candidate: Candidate, vector: Vector) -> None:
         self.additions.append(Addition(candidate.job, candidate.chunk, vector))
         self.settled.append((candidate.job, 1))
+
+    def reject(self, candidate: Candidate, reason: str) -> None:
+        """Settle a chunk whose text the service refuses: its document is done without it."""
+        candidate.job.rejects[candidate.chunk.id] = reason
+        self.settled.append((candidate.job, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 import anyio
@@ -13,9 +13,11 @@ from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer, BatchTooLargeError, CallRefusedError
 from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.text_key import TextKeys
+from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DailyQuotaError, RequestRefusedError, StoppedEarlyError
 from waypoint.events import EventBus, TextRejected, TextsPaid
-from waypoint.models import EmbeddingSpace
+from waypoint.models import EmbeddingSpace, TextKey
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
 from waypoint.stopping import Stop
@@ -82,7 +84,9 @@ class Payer:
         self._today = today
         self._slots = slots
         self._wait_for_day = wait_for_day
-        self._answered = False
+        self._control_lock = anyio.Lock()
+        self._answers = 0
+        """Good answers of this run, to anyone: what shows that the service takes requests."""
 
     async def work(
         self,
@@ -107,6 +111,7 @@ class Payer:
         self, batch: Batch[Candidate], orders: MemoryObjectSendStream[WriteOrder]
     ) -> None:
         texts = [candidate.text for candidate in batch.items]
+        answers = self._answers
         try:
             answer = await self._embedder.embed(texts, batch.tokens)
         except BatchTooLargeError:
@@ -114,18 +119,11 @@ class Payer:
                 await self._buy(half, orders)
             return
         except CallRefusedError as error:
-            if len(batch.items) > 1:
-                # Someone's text spoils the call for all; halve until it is alone.
-                for half in batch.halves():
-                    await self._buy(half, orders)
-                return
-            await self._suspect_configuration(error)
-            await self._reject(batch.items[0], error, orders)
+            await self._refused(batch, error, orders, answers_before=answers)
             return
         except StoppedEarlyError as error:
             await self._buy_what_is_left(batch, error, orders)
             return
-        self._answered = True
         order = await self._pay(batch, answer)
         await orders.send(order)
 
@@ -148,38 +146,72 @@ class Payer:
         await self._buy(batch_of(batch.items[count:]), orders)
 
     async def _pay(self, batch: Batch[Candidate], answer: Answer) -> WriteOrder:
-        tokens = batch.tokens if answer.tokens is None else answer.tokens
-        cost = tokens * self._model.usd_per_million_tokens / 1_000_000
-        # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
-        with anyio.CancelScope(shield=True):
-            await self._ledger.run(
-                Ledger.pay,
-                self._space,
-                [candidate.key for candidate in batch.items],
-                answer.vectors,
-                tokens=tokens,
-                cost_usd=cost,
-                day=self._today().isoformat(),
-            )
-        self._events.emit(TextsPaid(len(batch.items), tokens, cost))
+        await self._commit([candidate.key for candidate in batch.items], answer, batch.tokens)
         order = WriteOrder()
         for leader, vector in zip(batch.items, answer.vectors, strict=True):
             for candidate in (leader, *self._in_flight.release(leader.key)):
                 order.add(candidate, vector)
         return order
 
-    async def _suspect_configuration(self, refusal: CallRefusedError) -> None:
-        """Before the first good answer, a refusal may be about the request as such."""
-        if self._answered:
+    async def _commit(self, keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
+        self._answers += 1
+        tokens = estimate if answer.tokens is None else answer.tokens
+        cost = tokens * self._model.usd_per_million_tokens / 1_000_000
+        # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
+        with anyio.CancelScope(shield=True):
+            await self._ledger.run(
+                Ledger.pay,
+                self._space,
+                keys,
+                answer.vectors,
+                tokens=tokens,
+                cost_usd=cost,
+                day=self._today().isoformat(),
+            )
+        self._events.emit(TextsPaid(len(keys), tokens, cost))
+
+    async def _refused(
+        self,
+        batch: Batch[Candidate],
+        error: CallRefusedError,
+        orders: MemoryObjectSendStream[WriteOrder],
+        *,
+        answers_before: int,
+    ) -> None:
+        """Find the texts that the service refuses, and reject them; buy the others."""
+        alone = len(batch.items) == 1
+        # At the run's beginning before anything is halved, later before anything is rejected:
+        # a refusal is noted for good, so it must not be the request's that is taken for the text's.
+        if (alone or not self._answers) and self._answers == answers_before:
+            await self._suspect_configuration(error, answers_before)
+        if alone:
+            await self._reject(batch.items[0], error, orders)
             return
-        try:
-            await self._embedder.embed([CONTROL_TEXT], 1)
-        except CallRefusedError:
-            raise RequestRefusedError(
-                f"the service refuses every request: {refusal.reason}",
-                hint="check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
-            ) from refusal
-        self._answered = True
+        # Someone's text spoils the call for all; halve until it is alone.
+        for half in batch.halves():
+            await self._buy(half, orders)
+
+    async def _suspect_configuration(self, refusal: CallRefusedError, answers_before: int) -> None:
+        """Nothing was answered since the refused call was begun: try a text that is harmless.
+
+        Raises:
+            RequestRefusedError: that is refused as well.
+        """
+        async with self._control_lock:
+            # Meanwhile another worker may have got its answer, or sent the control text.
+            if self._answers != answers_before:
+                return
+            text = self._model.text_to_embed(CONTROL_TEXT, self._space.task_type)
+            tokens = estimate_tokens(text)
+            try:
+                answer = await self._embedder.embed([text], tokens)
+            except CallRefusedError:
+                raise RequestRefusedError(
+                    f"the service refuses every request: {refusal.reason}",
+                    hint="check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
+                ) from refusal
+            # It counts against the day and the bill like any other.
+            await self._commit([TextKeys(self._space).key(text)], answer, tokens)
 
     async def _reject(
         self,
@@ -187,11 +219,12 @@ class Payer:
         error: CallRefusedError,
         orders: MemoryObjectSendStream[WriteOrder],
     ) -> None:
+        # Noted before the followers are released: a later chunk meets the refusal in the ledger.
+        await self._ledger.run(Ledger.refuse, leader.key, error.reason)
         order = WriteOrder()
         for candidate in (leader, *self._in_flight.release(leader.key)):
             chunk = candidate.chunk
-            candidate.job.rejects[chunk.id] = error.reason
-            order.settled.append((candidate.job, 1))
+            order.reject(candidate, error.reason)
             self._events.emit(TextRejected(chunk.source, chunk.id, error.reason))
         await orders.send(order)
 

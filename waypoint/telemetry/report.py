@@ -47,7 +47,7 @@ class RunReport:
     chunks: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("cut", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
-             "deleted", "rejected"), 0
+             "deleted", "rejected", "refused_before"), 0
         )
     )  # fmt: skip
     texts_paid: int = 0
@@ -61,10 +61,15 @@ class RunReport:
     """Texts of calls that were sent and whose answer never came: at most these may have been
     billed without being stored."""
     standing_rejects: int = 0
+    rejects_file: str = ""
+    """Lists all that stand rejected; empty if it was not written."""
     removals_refused: int = 0
     quota_rpm: int = 0
     quota_tpm: int = 0
     rejects: list[dict[str, str]] = field(default_factory=list)
+    """What this run met."""
+    standing: list[dict[str, str]] = field(default_factory=list)
+    """What stands rejected at its end, from this run or an earlier one."""
     warnings: list[dict[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -140,6 +145,7 @@ class ReportBuilder:
         chunks["from_ledger"] += event.paid
         chunks["same_text"] += event.parked
         chunks["to_pay"] += event.to_pay
+        chunks["refused_before"] += event.refused
 
     @_take.register
     def _(self, event: events.CallStarted) -> None:

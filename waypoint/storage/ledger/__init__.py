@@ -12,6 +12,8 @@ from waypoint.storage.ledger.collections import Collections, LedgerCollection
 from waypoint.storage.ledger.documents import Documents, DoneDocument
 from waypoint.storage.ledger.file import LEDGER_NAME
 from waypoint.storage.ledger.quotas import Quotas
+from waypoint.storage.ledger.refused import RefusedTexts
+from waypoint.storage.ledger.rejects import StandingReject
 from waypoint.storage.ledger.runs import Runs
 from waypoint.storage.ledger.vectors import PaidVectors
 from waypoint.storage.ledger.walk import KnownDocument, Walk
@@ -24,10 +26,11 @@ __all__ = [
     "KnownDocument",
     "Ledger",
     "LedgerCollection",
+    "StandingReject",
 ]
 
 
-class Ledger(PaidVectors, Collections, Runs, Walk, Documents, Cache, Quotas):
+class Ledger(PaidVectors, RefusedTexts, Collections, Runs, Walk, Documents, Cache, Quotas):
     """The whole ledger: each base is one noun over the same file.
 
     Raises:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.refused import UNUSED_TEXT
 
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = vectors.text_key)"
 
@@ -69,9 +70,18 @@ class Cache(LedgerFile):
             row = self._db.execute("SELECT count(*) FROM documents WHERE state = 'begun'")
             return int(row.fetchone()[0])
 
+    def cached_refusals(self) -> int:
+        """Texts that stand refused, whatever their model."""
+        with self._translated():
+            return int(self._db.execute("SELECT count(*) FROM refused_texts").fetchone()[0])
+
     def prune_unused(self) -> int:
-        """Drop the vectors that no collection uses, and give their room back to the disk."""
+        """Drop the vectors that no collection uses, and give their room back to the disk.
+
+        With them go the refused texts that no document holds. Returns the number of vectors.
+        """
         with self._transaction() as db:
+            db.execute(f"DELETE FROM refused_texts WHERE {UNUSED_TEXT}")  # noqa: S608
             dropped = db.execute(f"DELETE FROM vectors WHERE {_UNUSED}").rowcount  # noqa: S608
         with self._translated():
             self._db.execute("VACUUM")

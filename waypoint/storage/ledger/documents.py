@@ -61,7 +61,7 @@ class Documents(Rejects):
         )
         self._forgive(db, collection, document.source)
         db.executemany(
-            "INSERT INTO rejects VALUES (?, ?, ?, ?)",
+            "INSERT INTO rejects (collection_id, source, chunk_id, reason) VALUES (?, ?, ?, ?)",
             [(collection, document.source, *reject) for reject in done.rejects.items()],
         )
 

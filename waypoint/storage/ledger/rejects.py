@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from waypoint.storage.ledger.file import LedgerFile
+
+
+@dataclass(frozen=True, slots=True)
+class StandingReject:
+    """A document or a chunk that stands rejected."""
+
+    collection: str
+    source: str
+    chunk: str
+    """Its id; empty for a whole document."""
+    reason: str
+    hint: str
 
 
 class Rejects(LedgerFile):
     """Documents and chunks that stand rejected."""
 
-    def reject(self, collection: int, source: str, reason: str) -> None:
+    def reject(self, collection: int, source: str, reason: str, hint: str = "") -> None:
         """Note that a document cannot be ingested. Its older version, if any, stays."""
         with self._transaction() as db:
             # It is to be read again next time, also if its size and times are then those of
@@ -20,7 +34,9 @@ class Rejects(LedgerFile):
                 (collection, source),
             )
             db.execute(
-                "INSERT OR REPLACE INTO rejects VALUES (?, ?, '', ?)", (collection, source, reason)
+                "INSERT OR REPLACE INTO rejects (collection_id, source, chunk_id, reason, hint)"
+                " VALUES (?, ?, '', ?, ?)",
+                (collection, source, reason, hint),
             )
 
     def _forgive(self, db: sqlite3.Connection, collection: int, source: str) -> None:
@@ -48,3 +64,17 @@ class Rejects(LedgerFile):
                 (name,),
             ).fetchone()
         return int(row[0])
+
+    def rejects(self) -> Iterator[StandingReject]:
+        """Everything that stands rejected, by collection, source and chunk.
+
+        Read row by row: the ledger is not to be written before the last one.
+        """
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT name, source, chunk_id, reason, hint
+                FROM rejects JOIN collections ON collections.id = collection_id
+                ORDER BY name, source, chunk_id"""
+            )
+            for row in rows:
+                yield StandingReject(*row)

@@ -99,6 +99,10 @@ MIGRATIONS = (
         PRIMARY KEY (provider, model)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    -- The way out, where there is one.
+    ALTER TABLE rejects ADD COLUMN hint TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

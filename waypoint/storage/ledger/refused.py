@@ -1,0 +1,68 @@
+"""Texts that the service refuses as such: not sent again, in whatever document they stand."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from waypoint.models import TextKey
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+
+UNUSED_TEXT = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = refused_texts.text_key)"
+"""No document of any collection holds the text."""
+
+_IN_SCOPE = """rejects.collection_id = (SELECT id FROM collections WHERE name = :name)
+    AND rejects.chunk_id != '' AND substr(rejects.source, 1, length(:prefix)) = :prefix"""
+
+
+class RefusedTexts(LedgerFile):
+    """The refused texts, shared by all collections: a text key names its model."""
+
+    def refuse(self, key: TextKey, reason: str) -> None:
+        """Note that the service refuses this text, whoever asks."""
+        with self._transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO refused_texts VALUES (?, ?, ?)", (key, reason, time.time())
+            )
+
+    def refused_texts(self, keys: Sequence[TextKey]) -> dict[TextKey, str]:
+        """Those of the texts that stand refused, with the reason."""
+        found: dict[TextKey, str] = {}
+        with self._translated():
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                some = keys[start : start + KEYS_PER_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT text_key, reason FROM refused_texts WHERE text_key IN ({marks})"  # noqa: S608
+                found.update(self._db.execute(query, some))
+        return found
+
+    def retry_rejects(self, name: str, prefix: str) -> int:
+        """Let rejected chunks of a collection be tried again; returns how many there are.
+
+        Their texts are no longer refused, nor are those that no document holds (a run may have
+        died before it could say whose they are), and their documents count as begun: what is
+        in the collection stays, what is missing is looked up again.
+
+        ``prefix``: only sources that begin with it.
+        """
+        scope = {"name": name, "prefix": prefix}
+        with self._transaction() as db:
+            (rejected,) = db.execute(
+                f"SELECT count(*) FROM rejects WHERE {_IN_SCOPE}",  # noqa: S608
+                scope,
+            ).fetchone()
+            db.execute(
+                f"""DELETE FROM refused_texts WHERE {UNUSED_TEXT} OR text_key IN (
+                    SELECT chunks.text_key FROM rejects
+                    JOIN documents ON documents.collection_id = rejects.collection_id
+                        AND documents.source = rejects.source
+                    JOIN chunks ON document_id = documents.id AND chunks.chunk_id = rejects.chunk_id
+                    WHERE {_IN_SCOPE})""",  # noqa: S608
+                scope,
+            )
+            db.execute(
+                f"""UPDATE documents SET state = 'begun' WHERE (collection_id, source) IN (
+                    SELECT collection_id, source FROM rejects WHERE {_IN_SCOPE})""",  # noqa: S608
+                scope,
+            )
+        return int(rejected)
