@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
+from rich.console import Console
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
 from waypoint.app.planning import Plan, make_plan
+from waypoint.commands.summary import print_plan
+from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import UsageError
+from waypoint.models import EmbeddingSpace
+from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, Settings, load_settings
+from waypoint.storage.ledger import Ledger
 from waypoint.storage.lock import StoreLock
 
 
@@ -28,9 +36,20 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def plan(*, category: str | None = None, simulate: bool = False, **settings: Any) -> Plan:
+def plan(
+    *,
+    category: str | None = None,
+    simulate: bool = False,
+    retry_rejects: bool = False,
+    **settings: Any,
+) -> Plan:
     """The plan for the working folder."""
-    return make_plan(load_settings(**settings), simulate=simulate, category=category)
+    return make_plan(
+        load_settings(**settings),
+        simulate=simulate,
+        category=category,
+        retry_rejects=retry_rejects,
+    )
 
 
 def test_what_is_to_be_done(folder: Path) -> None:
@@ -110,4 +129,57 @@ def test_beside_a_run_the_ledger_is_left_alone(folder: Path) -> None:
     with StoreLock(folder / "chroma_db"):
         planned = plan()
     assert planned.texts_to_pay == 12
-    assert "in use by process" in planned.notices[0]
+    assert any("in use by process" in notice for notice in planned.notices)
+
+
+def test_what_the_ledger_knows_is_taken_off(folder: Path) -> None:
+    """What is paid, what is refused, and the day's texts; refusals only until they are retried."""
+    chunks = list(chunks_of(folder / "knowledge_base").values())
+    space = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
+    keys = [TextKeys(space).key(chunk.text) for chunk in chunks]
+    (folder / "chroma_db").mkdir()
+    with closing(Ledger(folder / "chroma_db")) as ledger:
+        vectors = np.ones((3, 768), np.float32)
+        day = service_day().isoformat()
+        ledger.pay(space, keys[:3], vectors, tokens=9, cost_usd=0.1, day=day)
+        ledger.refuse(keys[3], "400")
+    before = (folder / "chroma_db" / "waypoint.sqlite3").read_bytes()
+    planned = plan(quota_rpm=6, quota_tpm=0, quota_rpd=10)
+    assert (planned.texts_paid_before, planned.texts_refused_before) == (3, 1)
+    assert (planned.texts_to_pay, planned.texts_used_today) == (8, 3)
+    assert planned.tokens_to_pay == sum(estimate_tokens(chunk.text) for chunk in chunks[4:])
+    assert planned.characters_to_pay == sum(len(chunk.text) for chunk in chunks[4:])
+    # Of the day's 10 texts 7 are left.
+    assert (planned.least_days, planned.binding_quota) == (2, "texts a day")
+    assert plan(retry_rejects=True).texts_to_pay == 9
+    assert (folder / "chroma_db" / "waypoint.sqlite3").read_bytes() == before
+
+
+def test_tiers_and_advice_are_in_the_report(folder: Path) -> None:
+    """As JSON: each tier's time, and the size that would use texts and tokens alike."""
+    planned = orjson.loads(plan(quota_tier=QuotaTier.ONE).to_json())
+    assert [tier["tier"] for tier in planned["tiers"]] == ["free", "1", "2", "3"]
+    assert planned["tiers"][1]["seconds"] == planned["least_seconds"] == pytest.approx(0.24)
+    mean = planned["tokens_to_pay"] / 12
+    assert planned["chunk_size_advice"]["present_tokens_per_text"] == pytest.approx(mean, abs=0.1)
+    assert planned["chunk_size_advice"]["chunk_size"] == int(600 * 1000 / 3 / mean / 50) * 50
+    assert plan(simulate=True).chunk_size_advice is None
+
+
+def test_an_unknown_quota_is_said(folder: Path) -> None:
+    """``auto`` has no figures of its own but those it starts with."""
+    assert any("quota is not known" in notice for notice in plan().notices)
+    assert not plan(quota_tier=QuotaTier.FREE).notices
+    assert not plan(simulate=True).notices
+
+
+def test_a_plan_in_words(folder: Path) -> None:
+    """Everything that is counted, told to a person; days where the day binds."""
+    console = Console(record=True, width=200)
+    print_plan(console, plan(quota_tier=QuotaTier.ONE, quota_rpd=5))
+    told = console.export_text()
+    assert "time: at least 3 days (bound by texts a day)" in told
+    assert "time at each tier" in told
+    assert "texts bind while tokens idle. At 3" in told
+    assert "--chunk-size " in told
+    assert told.splitlines()[-1].startswith("nothing was written")

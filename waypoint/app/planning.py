@@ -8,15 +8,25 @@ from dataclasses import asdict, dataclass, field
 
 import orjson
 
+from waypoint.app.quota_plan import (
+    NO_QUOTA,
+    ChunkSizeAdvice,
+    Demand,
+    TierTime,
+    advise_chunk_size,
+    least_time,
+    tier_times,
+)
 from waypoint.app.service import GEMINI, SIMULATOR
 from waypoint.chunking import Chunker, ChunkingSettings
-from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
-from waypoint.embedding.quota import QuotaLimits, limits_for
+from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel, known_model
+from waypoint.embedding.quota import limits_for
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DocumentRejectedError, StoreLockedError, StoreWriteError
 from waypoint.models import EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
-from waypoint.settings import Settings
+from waypoint.service_day import service_day
+from waypoint.settings import QuotaTier, Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.reading import read_document
 from waypoint.sources.registry import default_registry
@@ -26,7 +36,11 @@ from waypoint.storage.lock import StoreLock
 
 @dataclass(slots=True)
 class Plan:
-    """What is to be done. Tokens are estimates; seconds are what the quota alone needs."""
+    """What is to be done. Tokens are estimates; seconds are what the quota alone needs.
+
+    Least time, days and the limit that binds are those of the settings; ``tiers`` has those
+    of each tier.
+    """
 
     documents: int = 0
     rejected: int = 0
@@ -34,11 +48,19 @@ class Plan:
     chunks: int = 0
     texts_to_pay: int = 0
     texts_paid_before: int = 0
+    texts_refused_before: int = 0
+    """They are not sent again: the chunks they are in are rejected."""
+    texts_used_today: int = 0
+    """Texts that earlier runs have paid for on the service's present day."""
     tokens_to_pay: int = 0
+    characters_to_pay: int = 0
     calls: int = 0
     cost_usd: float = 0.0
     least_seconds: float = 0.0
-    binding_quota: str = "none"
+    least_days: int = 0
+    binding_quota: str = NO_QUOTA
+    tiers: list[TierTime] = field(default_factory=list)
+    chunk_size_advice: ChunkSizeAdvice | None = None
     rejects: list[dict[str, str]] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
 
@@ -46,11 +68,15 @@ class Plan:
         return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def make_plan(settings: Settings, *, simulate: bool, category: str | None) -> Plan:
+def make_plan(
+    settings: Settings, *, simulate: bool, category: str | None, retry_rejects: bool = False
+) -> Plan:
     """Read and chunk everything, and count. Synchronous: there is nothing to overlap with.
 
     Of each distinct text 8 bytes are kept in memory. Of an existing store nothing is changed
     but the lock's file.
+
+    ``retry_rejects``: texts that were refused are to be sent again.
 
     Raises:
         UsageError: the knowledge base or the category does not exist.
@@ -66,6 +92,11 @@ def make_plan(settings: Settings, *, simulate: bool, category: str | None) -> Pl
         plan.notices.append(
             "the server at GOOGLE_GEMINI_BASE_URL is taken for Gemini here; for a simulator, "
             "add --simulate"
+        )
+    if settings.quota.tier is QuotaTier.AUTO and settings.quota.rpm is None and not simulate:
+        plan.notices.append(
+            "the quota is not known: the time with these settings is that of the pace a run "
+            "starts with; see the tiers, and give yours with --quota-tier"
         )
     seen: set[bytes] = set()
     with _ledger_if_there(settings, plan) as ledger:
@@ -91,18 +122,20 @@ def make_plan(settings: Settings, *, simulate: bool, category: str | None) -> Pl
                 plan.documents += 1
                 chunks = chunker.plan(document)
                 plan.chunks += chunks.count
-                fresh: dict[TextKey, int] = {}
+                fresh: dict[TextKey, tuple[int, int]] = {}
                 for index in range(chunks.count):
                     (chunk,) = chunks.chunks(index, index + 1)
                     text = model.text_to_embed(chunk.text, space.task_type)
                     key = keys.key(text)
                     if key[:8] not in seen:
                         seen.add(key[:8])
-                        fresh[key] = estimate_tokens(text)
-                _count(plan, fresh, ledger)
+                        fresh[key] = (estimate_tokens(text), len(text))
+                _count(plan, fresh, ledger, retry_rejects=retry_rejects)
+        if ledger:
+            plan.texts_used_today = ledger.texts_used(service_day().isoformat(), space)
     plan.calls = -(-plan.texts_to_pay // settings.batch_size)
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
-    _time(plan, limits_for(settings.quota, simulated=simulate))
+    _time(plan, settings, model, simulate=simulate)
     return plan
 
 
@@ -133,21 +166,32 @@ def _reject(plan: Plan, source: str, reason: str) -> None:
     plan.rejects.append({"source": source, "reason": reason})
 
 
-def _count(plan: Plan, fresh: dict[TextKey, int], ledger: Ledger | None) -> None:
+def _count(
+    plan: Plan,
+    fresh: dict[TextKey, tuple[int, int]],
+    ledger: Ledger | None,
+    *,
+    retry_rejects: bool,
+) -> None:
+    """``fresh``: tokens and characters of texts that were not met before."""
     paid = ledger.paid_keys(list(fresh)) if ledger else set()
+    unpaid = [key for key in fresh if key not in paid]
+    refused = ledger.refused_texts(unpaid) if ledger and not retry_rejects else {}
+    sizes = [fresh[key] for key in unpaid if key not in refused]
     plan.texts_paid_before += len(paid)
-    plan.texts_to_pay += len(fresh) - len(paid)
-    plan.tokens_to_pay += sum(tokens for key, tokens in fresh.items() if key not in paid)
+    plan.texts_refused_before += len(refused)
+    plan.texts_to_pay += len(sizes)
+    plan.tokens_to_pay += sum(tokens for tokens, _ in sizes)
+    plan.characters_to_pay += sum(characters for _, characters in sizes)
 
 
-def _time(plan: Plan, limits: QuotaLimits) -> None:
-    """The least time is that of the limit that binds; a day's limit counts in whole days."""
-    times = {"none": 0.0}
-    if limits.rpm:
-        times["texts a minute"] = plan.texts_to_pay / limits.rpm * 60
-    if limits.tpm:
-        times["tokens a minute"] = plan.tokens_to_pay / limits.tpm * 60
-    if limits.rpd and plan.texts_to_pay > limits.rpd:
-        times["texts a day"] = (-(-plan.texts_to_pay // limits.rpd) - 1) * 86_400.0
-    plan.binding_quota = max(times, key=lambda name: times[name])
-    plan.least_seconds = times[plan.binding_quota]
+def _time(plan: Plan, settings: Settings, model: EmbeddingModel, *, simulate: bool) -> None:
+    demand = Demand(
+        plan.texts_to_pay, plan.tokens_to_pay, plan.characters_to_pay, plan.texts_used_today
+    )
+    limits = limits_for(settings.quota, simulated=simulate)
+    least = least_time(demand, limits)
+    plan.least_seconds, plan.least_days = least.seconds, least.days
+    plan.binding_quota = least.binding_quota
+    plan.tiers = tier_times(demand)
+    plan.chunk_size_advice = advise_chunk_size(demand, limits, model, settings.chunk_size)

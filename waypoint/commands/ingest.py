@@ -56,7 +56,10 @@ class IngestCommand:
         """``--dry-run``: the exit code is that of a run with the same rejects."""
         try:
             plan = make_plan(
-                self._load(), simulate=self._ingest.simulate, category=self._ingest.category
+                self._load(),
+                simulate=self._ingest.simulate,
+                category=self._ingest.category,
+                retry_rejects=self._ingest.retry_rejects,
             )
         except WaypointError as error:
             tell_failure(self._console, error, verbose=self._verbose)
@@ -64,7 +67,8 @@ class IngestCommand:
         if self._json:
             sys.stdout.buffer.write(plan.to_json())
         print_plan(self._console, plan)
-        return ExitCode.INCOMPLETE if plan.rejected else ExitCode.OK
+        incomplete = plan.rejected or plan.texts_refused_before
+        return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
 
     def run(self) -> int:
         """Ingest; returns the exit code."""

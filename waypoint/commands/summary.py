@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from waypoint.app.planning import Plan
+from waypoint.app.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
 from waypoint.errors import ExitCode
 from waypoint.telemetry.report import RunReport
 from waypoint.telemetry.run_state import duration
@@ -50,21 +52,65 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
 
 def print_plan(console: Console, plan: Plan) -> None:
     """What an ingestion would do."""
-    limit = "" if plan.binding_quota == "none" else f" (bound by {plan.binding_quota})"
-    time = duration(plan.least_seconds) if plan.binding_quota != "none" else "none"
+    before = f"{plan.texts_paid_before:,} paid for before"
+    if plan.texts_refused_before:
+        before += f", {plan.texts_refused_before:,} refused before: --retry-rejects sends them"
+    used_today = f"; {plan.texts_used_today:,} texts used today" if plan.texts_used_today else ""
     for line in (
         f"documents: {plan.documents:,} ({plan.rejected:,} rejected, {plan.skipped:,} left out)",
         f"chunks: {plan.chunks:,}",
-        f"texts to pay for: {plan.texts_to_pay:,} ({plan.texts_paid_before:,} paid for before)",
+        f"texts to pay for: {plan.texts_to_pay:,} ({before})",
         f"tokens: about {plan.tokens_to_pay:,}",
         f"calls: {plan.calls:,} at least",
         f"cost: about ${plan.cost_usd:.4f}",
-        f"least time the quota allows: {time}{limit}",
-        *plan.notices,
+        f"time: at least {_least(plan.least_seconds, plan.least_days, plan.binding_quota)} "
+        f"with these settings{used_today}",
     ):
+        console.print(Text(line), soft_wrap=True)
+    if plan.texts_to_pay:
+        console.print(_tiers(plan))
+    for line in (*_advice(plan), *plan.notices):
         console.print(Text(line), soft_wrap=True)
     _print_rejects(console, plan.rejects, plan.rejected)
     console.print("nothing was written")
+
+
+def _least(seconds: float, days: int, binding: str) -> str:
+    """A least time with the limit it is from; a day's limit is told in days."""
+    if binding == NO_QUOTA:
+        return "0s: no quota binds"
+    return f"{_span(seconds, days, binding)} (bound by {binding})"
+
+
+def _span(seconds: float, days: int, binding: str) -> str:
+    if binding == TEXTS_A_DAY:
+        return f"{days:,} days"
+    return f"{seconds / DAY:,.1f} days" if seconds >= 2 * DAY else duration(seconds)
+
+
+def _tiers(plan: Plan) -> Table:
+    table = Table(title="time at each tier")
+    table.add_column("tier")
+    table.add_column("at least", justify="right")
+    table.add_column("bound by")
+    for tier in plan.tiers:
+        time = _span(tier.seconds, tier.days, tier.binding_quota)
+        table.add_row(tier.tier, time, tier.binding_quota)
+    return table
+
+
+def _advice(plan: Plan) -> list[str]:
+    advice = plan.chunk_size_advice
+    if advice is None:
+        return []
+    return [
+        f"chunk size: texts bind while tokens idle. At {advice.tokens_per_text:,.0f} tokens a text "
+        f"(about {advice.characters_per_text:,} characters; now "
+        f"{advice.present_tokens_per_text:,.0f}) both would be used: where sections are long "
+        f"enough, --chunk-size {advice.chunk_size} takes "
+        f"{_span(advice.seconds, advice.days, advice.binding_quota)}. It needs a collection of its "
+        "own, or --clear, and larger chunks are coarser to search"
+    ]
 
 
 def _print_standing(console: Console, report: RunReport) -> None:
