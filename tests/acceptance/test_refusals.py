@@ -131,6 +131,27 @@ def test_a_service_that_never_answers_well(workspace: Workspace) -> None:
         assert workspace.report_of()["texts_paid"] == 4
 
 
+@pytest.mark.parametrize("fault", ["unavailable", "hang"])
+def test_a_service_that_goes_down_for_good(workspace: Workspace, fault: str) -> None:
+    """In mid-run: 3 after --give-up-after seconds, and what was paid for is kept."""
+    write_corpus(workspace.knowledge_base, documents=6, sections=10)
+    with background_simulator(latency_ms=100) as simulator:
+        workspace.use(simulator.environment)
+        pace = ("--concurrency", "2", "--batch-size", "5")
+        with workspace.start(*pace, "--give-up-after", "2", "--call-timeout", "3") as running:
+            wait_until(lambda: simulator.stats().texts_answered >= 20)
+            simulator.configure(faults={fault: 1.0})
+            outcome = running.wait()
+        assert_refused(outcome, 3, "no good answer", "for 2 s")
+        answered = simulator.stats().texts_answered
+        assert answered < 60
+        simulator.configure(faults={}, latency_ms=0)
+        assert workspace.report_of()["texts_paid"] == 60 - answered
+        assert set(simulator.answers().values()) == {1}
+    collection = read_embedded(workspace.store, workspace.logs)
+    assert_holds(collection, chunks_of(workspace.knowledge_base))
+
+
 def test_the_day_is_used_up(workspace: Workspace) -> None:
     """4: nothing is wrong, but it is to be run again later; by our count or by the service's."""
     with background_simulator(rpd=3) as simulator:
