@@ -78,7 +78,8 @@ def ingest(
         bool,
         typer.Option(
             "--retry-rejects",
-            help="Send the texts again that the service refused in earlier runs.",
+            help="Send the texts again that the service refused in earlier runs (those of this "
+            "collection, and of the category if one is given).",
         ),
     ] = False,
     simulate: Annotated[
