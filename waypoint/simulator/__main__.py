@@ -92,6 +92,12 @@ def _parser() -> argparse.ArgumentParser:
     latency.add_argument("--latency-ms", type=float, default=0.0, help="of a call")
     latency.add_argument("--latency-per-text-ms", type=float, default=0.0, help="for each text")
     latency.add_argument("--latency-jitter-ms", type=float, default=0.0, help="at random, up to")
+    latency.add_argument(
+        "--arrival-jitter-ms",
+        type=float,
+        default=0.0,
+        help="the way here, before a call is counted: at random, up to",
+    )
 
     faults = parser.add_argument_group("faults")
     faults.add_argument(

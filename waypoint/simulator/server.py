@@ -109,6 +109,8 @@ class _Handlers:
         try:
             try:
                 call = await self._read_call(request)
+                if service.settings.arrival_jitter_ms:
+                    await asyncio.sleep(service.arrival_delay_s())
                 arrival_ns = service.clock()
                 fault = service.admit(call, arrival_ns)
                 return await self._answer(request, call, fault, arrival_ns)

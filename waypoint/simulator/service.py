@@ -91,6 +91,10 @@ class EmbeddingService:
         self.stats.admitted(arrival_ns, call)
         return fault
 
+    def arrival_delay_s(self) -> float:
+        """How much longer the way of a call is than the shortest one, in seconds."""
+        return self.settings.arrival_jitter_ms * self._jitter.random() / 1000
+
     def latency_s(self, call: EmbedCall) -> float:
         """How long after its arrival a call is answered, in seconds."""
         settings = self.settings

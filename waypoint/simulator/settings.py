@@ -14,7 +14,13 @@ WindowKind = Literal["sliding", "fixed"]
 QuotaUnit = Literal["texts", "calls"]
 
 _COUNTS = ("rpm", "tpm", "rpd")
-_DURATIONS = ("latency_ms", "latency_per_text_ms", "latency_jitter_ms", "fault_retry_delay_s")
+_DURATIONS = (
+    "latency_ms",
+    "latency_per_text_ms",
+    "latency_jitter_ms",
+    "arrival_jitter_ms",
+    "fault_retry_delay_s",
+)
 _CHOICES = {"tier": Tier, "quota_window": WindowKind, "quota_unit": QuotaUnit}
 
 
@@ -45,6 +51,8 @@ class SimulatorSettings:
     """Added for each text of the call."""
     latency_jitter_ms: float = 0.0
     """Added at random, evenly between 0 and this."""
+    arrival_jitter_ms: float = 0.0
+    """The way here, before a call is counted: at random, evenly between 0 and this."""
 
     faults: Mapping[Fault, float] = field(default_factory=dict)
     """Share of the calls that meet each fault; together at most 1."""
