@@ -16,6 +16,7 @@ from waypoint.embedding.quota.night import Night
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.events import EventBus, Surveyed
+from waypoint.gauges import Gauges
 from waypoint.models import Document, LearnedQuota, SourceFile
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.in_flight import InFlight
@@ -84,6 +85,7 @@ class Flow:
         chunker: Chunker,
         quota: Quota,
         events: EventBus,
+        gauges: Gauges,
     ) -> None:
         self._settings = settings
         self._reader = reader
@@ -94,6 +96,7 @@ class Flow:
         self._chunker = chunker
         self._quota = quota
         self._events = events
+        self._gauges = gauges
 
     async def run(self, stop: Stop, *, prune: bool) -> None:
         """Ingest what changed, then remove what vanished.
@@ -112,6 +115,7 @@ class Flow:
             events,
             concurrency=settings.workers,
             drain_grace=settings.drain_grace,
+            gauges=self._gauges,
         )
         await pipeline.run()
         walk = stages.intake.walk

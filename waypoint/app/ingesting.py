@@ -24,6 +24,7 @@ from waypoint.errors import (
     StoreUnavailableError,
 )
 from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
+from waypoint.gauges import Gauges
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.service_day import service_day
@@ -68,11 +69,12 @@ def collection_name(settings: Settings, provider: str) -> str:
 
 
 class Ingestion:
-    """A run. ``quota_share`` may be asked while it goes on, ``rejects`` afterwards."""
+    """A run. ``quota_share`` and ``gauges`` may be asked while it goes on, ``rejects`` afterwards."""
 
     def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
         self.run_id = new_run_id()
         self.rejects = StandingRejects()
+        self.gauges = Gauges()
         self._settings = settings
         self._options = options
         self._events = events
@@ -199,9 +201,8 @@ class Ingestion:
         stop = Stop()
         self._interruption.watch(stop)
         self._quota = quota = await self._open_quota(ledger, embedder)
-        flow = Flow(
-            self._settings, reader, store, ledger, keeper, embedder, chunker, quota, self._events
-        )
+        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._events)
+        flow = Flow(self._settings, *parts, self.gauges)
         try:
             await flow.run(stop, prune=self._options.prune)
         finally:

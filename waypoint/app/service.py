@@ -20,6 +20,7 @@ import waypoint
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import Answer, Embedder, TransientCallError
 from waypoint.errors import MissingKeyError, ServiceUnavailableError
+from waypoint.gauges import doing
 from waypoint.models import EmbeddingSpace
 from waypoint.settings import Settings
 
@@ -102,11 +103,14 @@ class LazyEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> Answer:
         """As ``Embedder.embed``."""
-        return await (await self._connected()).embed(texts)
+        embedder = await self._connected()
+        with doing("call"):
+            return await embedder.embed(texts)
 
     async def connect(self) -> None:
         """Connect now, if that was not done yet."""
-        await self._connected()
+        with doing("connect"):
+            await self._connected()
 
     async def _connected(self) -> Embedder:
         if self._embedder is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from anyio import to_thread
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.chunking import ChunkPlan
 from waypoint.embedding.known_models import EmbeddingModel
@@ -79,7 +79,7 @@ class Intake:
 
     # -- discover --------------------------------------------------------------------------
 
-    async def discover(self, found: MemoryObjectSendStream[list[FoundFile]]) -> None:
+    async def discover(self, found: ObjectSendStream[list[FoundFile]]) -> None:
         """Walk the folder and pass on what the ledger does not know to be unchanged."""
         walk = await to_thread.run_sync(self._discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
@@ -116,8 +116,8 @@ class Intake:
 
     async def read(
         self,
-        found: MemoryObjectReceiveStream[list[FoundFile]],
-        documents: MemoryObjectSendStream[list[ReadDocument]],
+        found: ObjectReceiveStream[list[FoundFile]],
+        documents: ObjectSendStream[list[ReadDocument]],
     ) -> None:
         """Read files; drop what has the bytes it had, reject what cannot be read."""
         async for files in found:
@@ -159,8 +159,8 @@ class Intake:
 
     async def chunk(
         self,
-        documents: MemoryObjectReceiveStream[list[ReadDocument]],
-        groups: MemoryObjectSendStream[list[tuple[DocumentJob, list[Candidate]]]],
+        documents: ObjectReceiveStream[list[ReadDocument]],
+        groups: ObjectSendStream[list[tuple[DocumentJob, list[Candidate]]]],
     ) -> None:
         """Cut documents into chunks and pass them on in groups; a document may be many."""
         async for some in documents:

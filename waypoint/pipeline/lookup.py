@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.events import ChunksLookedUp, EventBus, TextRejected
 from waypoint.models import Metadata, MetadataValue
@@ -30,9 +30,9 @@ class Lookup:
 
     async def run(
         self,
-        groups: MemoryObjectReceiveStream[Group],
-        to_pay: MemoryObjectSendStream[list[Candidate]],
-        orders: MemoryObjectSendStream[WriteOrder],
+        groups: ObjectReceiveStream[Group],
+        to_pay: ObjectSendStream[list[Candidate]],
+        orders: ObjectSendStream[WriteOrder],
     ) -> None:
         """Send each chunk to be paid for, to be written, or nowhere if nothing is to be done."""
         async for group in groups:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 
 import anyio
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.embedding.batching import Batch, BatchBuilder, batch_of
 from waypoint.embedding.concurrency import CallSlots
@@ -32,8 +32,8 @@ CONTROL_TEXT = "Waypoint"
 
 
 async def fill_batches(
-    candidates: MemoryObjectReceiveStream[list[Candidate]],
-    batches: MemoryObjectSendStream[Batch[Candidate]],
+    candidates: ObjectReceiveStream[list[Candidate]],
+    batches: ObjectSendStream[Batch[Candidate]],
     builder: BatchBuilder[Candidate],
 ) -> None:
     """Turn texts into batches; what is left is sent when the input is idle."""
@@ -90,8 +90,8 @@ class Payer:
 
     async def work(
         self,
-        batches: MemoryObjectReceiveStream[Batch[Candidate]],
-        orders: MemoryObjectSendStream[WriteOrder],
+        batches: ObjectReceiveStream[Batch[Candidate]],
+        orders: ObjectSendStream[WriteOrder],
     ) -> None:
         """One worker. What was answered is passed on even when the run is to stop."""
         while True:
@@ -107,9 +107,7 @@ class Payer:
             finally:
                 self._slots.give_back()
 
-    async def _buy(
-        self, batch: Batch[Candidate], orders: MemoryObjectSendStream[WriteOrder]
-    ) -> None:
+    async def _buy(self, batch: Batch[Candidate], orders: ObjectSendStream[WriteOrder]) -> None:
         texts = [candidate.text for candidate in batch.items]
         answers = self._answers
         try:
@@ -217,7 +215,7 @@ class Payer:
         self,
         leader: Candidate,
         error: CallRefusedError,
-        orders: MemoryObjectSendStream[WriteOrder],
+        orders: ObjectSendStream[WriteOrder],
     ) -> None:
         # Noted before the followers are released: a later chunk meets the refusal in the ledger.
         await self._ledger.run(Ledger.refuse, leader.key, error.reason)

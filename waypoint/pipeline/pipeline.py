@@ -8,16 +8,18 @@ is paid and written, and only then the failure is raised.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.events import Draining, EventBus
+from waypoint.gauges import Gauges
+from waypoint.gauges.metered import MeteredReceive, MeteredSend, MeteredStream
 from waypoint.pipeline.intake import Intake
 from waypoint.pipeline.lookup import Group, Lookup
 from waypoint.pipeline.messages import Candidate, FoundFile, ReadDocument, WriteOrder
@@ -32,8 +34,14 @@ TO_PAY_BUFFER = 2
 ORDER_BUFFER = 16
 """Lengths of the streams, in messages; each message is bounded by its stage."""
 
+INTAKE = ("discover", "read", "chunk", "lookup", "batch")
+"""The stages that a stop ends at once."""
+
+STAGES = (*INTAKE, "embed", "write")
+"""In the order of the data's way."""
+
 Stage = Callable[[], Awaitable[None]]
-Closable = MemoryObjectSendStream[Any] | MemoryObjectReceiveStream[Any]
+End = MeteredSend[Any] | MeteredReceive[Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class Pipeline:
 
     Args:
         drain_grace: seconds that what is in flight may take after a stop is requested.
+        gauges: told where the time goes.
     """
 
     def __init__(
@@ -62,12 +71,14 @@ class Pipeline:
         *,
         concurrency: int,
         drain_grace: float,
+        gauges: Gauges,
     ) -> None:
         self._stages = stages
         self._stop = stop
         self._events = events
         self._concurrency = concurrency
         self._drain_grace = drain_grace
+        self._gauges = gauges
         self._failure: Exception | None = None
 
     async def run(self) -> None:
@@ -86,44 +97,46 @@ class Pipeline:
             raise self._failure
 
     def _start(self, group: TaskGroup) -> None:
-        found_in, found_out = anyio.create_memory_object_stream[list[FoundFile]](FOUND_BUFFER)
-        read_in, read_out = anyio.create_memory_object_stream[list[ReadDocument]](DOCUMENT_BUFFER)
-        group_in, group_out = anyio.create_memory_object_stream[Group](GROUP_BUFFER)
-        pay_in, pay_out = anyio.create_memory_object_stream[list[Candidate]](TO_PAY_BUFFER)
+        gauges = self._gauges
+        for name in STAGES:
+            gauges.stage(name)
+        found = MeteredStream[list[FoundFile]](gauges, "found", FOUND_BUFFER, len)
+        read = MeteredStream[list[ReadDocument]](gauges, "read", DOCUMENT_BUFFER, len)
+        groups = MeteredStream[Group](gauges, "groups", GROUP_BUFFER, _chunks)
+        to_pay = MeteredStream[list[Candidate]](gauges, "to_pay", TO_PAY_BUFFER, len)
         # A batch is handed straight to an idle worker, so that none is built before its time.
-        batch_in, batch_out = anyio.create_memory_object_stream[Batch[Candidate]](0)
-        order_in, order_out = anyio.create_memory_object_stream[WriteOrder](ORDER_BUFFER)
+        batches = MeteredStream[Batch[Candidate]](gauges, "batches", 0, lambda b: len(b.items))
+        orders = MeteredStream[WriteOrder](gauges, "orders", ORDER_BUFFER, lambda o: o.rows)
         stages = self._stages
 
-        def start(name: str, stage: Stage, *ends: Closable, is_intake: bool = False) -> None:
-            group.start_soon(self._supervise, stage, ends, is_intake, name=name)
+        def start(name: str, stage: Callable[..., Awaitable[None]], *ends: End) -> None:
+            group.start_soon(self._supervise, name, partial(stage, *ends), ends, name=name)
 
-        intake = partial(start, is_intake=True)
         walk = stages.intake
-        intake("discover", partial(walk.discover, found_in), found_in)
-        intake("read", partial(walk.read, found_out, read_in), found_out, read_in)
-        intake("chunk", partial(walk.chunk, read_out, group_in), read_out, group_in)
-        lookup_ends = group_out, pay_in, order_in
-        intake("lookup", partial(stages.lookup.run, *lookup_ends), *lookup_ends)
-        fill = partial(fill_batches, pay_out, batch_in, stages.builder)
-        intake("batch", fill, pay_out, batch_in)
-        for number in range(self._concurrency):
-            ends = batch_out.clone(), order_in.clone()
-            start(f"embed-{number}", partial(stages.payer.work, *ends), *ends)
-        # An original that outlives its clones would keep the batcher waiting for a worker.
-        batch_out.close()
-        start("write", partial(stages.writer.run, order_out), order_out)
+        start("discover", walk.discover, found.sender("discover"))
+        start("read", walk.read, found.receiver("read"), read.sender("read"))
+        start("chunk", walk.chunk, read.receiver("chunk"), groups.sender("chunk"))
+        lookup_ends = groups.receiver("lookup"), to_pay.sender("lookup"), orders.sender("lookup")
+        start("lookup", stages.lookup.run, *lookup_ends)
+        fill = partial(fill_batches, builder=stages.builder)
+        start("batch", fill, to_pay.receiver("batch"), batches.sender("batch"))
+        for _ in range(self._concurrency):
+            start("embed", stages.payer.work, batches.receiver("embed"), orders.sender("embed"))
+        start("write", stages.writer.run, orders.receiver("write"))
+        for stream in (found, read, groups, to_pay, batches, orders):
+            # An original that outlives its ends would keep the stage beside it waiting.
+            stream.close()
 
-    async def _supervise(self, stage: Stage, ends: Sequence[Closable], is_intake: bool) -> None:
+    async def _supervise(self, name: str, stage: Stage, ends: Sequence[End]) -> None:
         """Run a stage and close its ends of the streams, which is how its neighbours learn.
 
         Its first failure stops the intake, instead of cancelling calls that are paid for.
         """
         try:
-            if is_intake:
-                with self._stop.interruptible():
-                    await stage()
-            else:
+            with ExitStack() as stack:
+                stack.enter_context(self._gauges.stage(name).running())
+                if name in INTAKE:
+                    stack.enter_context(self._stop.interruptible())
                 await stage()
         except StopRequested:
             return
@@ -147,3 +160,7 @@ class Pipeline:
         self._events.emit(Draining(self._stop.reason))
         await anyio.sleep(self._drain_grace)
         scope.cancel()
+
+
+def _chunks(group: Group) -> int:
+    return sum(len(candidates) for _, candidates in group)

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import anyio
 import numpy as np
-from anyio.streams.memory import MemoryObjectReceiveStream
+from anyio.abc import ObjectReceiveStream
 
 from waypoint.events import ChunksWritten, DocumentDone, DocumentRemoved, EventBus
 from waypoint.pipeline.messages import DocumentJob, WriteOrder
@@ -48,7 +48,7 @@ class Writer:
         self._rows = rows
         self._has_written = False
 
-    async def run(self, orders: MemoryObjectReceiveStream[WriteOrder]) -> None:
+    async def run(self, orders: ObjectReceiveStream[WriteOrder]) -> None:
         """Write until all orders are in; several small ones at once."""
         pending = WriteOrder()
         while True:

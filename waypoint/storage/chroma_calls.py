@@ -16,6 +16,7 @@ from tenacity import (
 
 from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus, StoreRetried
+from waypoint.gauges import doing
 from waypoint.storage.chroma_errors import TransientStoreError, damaged, translate_store_error
 
 T = TypeVar("T")
@@ -62,9 +63,11 @@ class StoreCalls:
             reraise=True,
         )
         try:
-            async for attempt in policy:
-                with attempt:
-                    return await self._attempt(operation, call)
+            # Waiting for a server that is away is its time as well.
+            with doing("store"):
+                async for attempt in policy:
+                    with attempt:
+                        return await self._attempt(operation, call)
         except TransientStoreError as error:
             if self._is_suspicious(error):
                 raise damaged(operation, str(error)) from error

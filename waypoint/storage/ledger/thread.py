@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from waypoint.gauges import doing
 from waypoint.storage.ledger import Ledger
 
 P = ParamSpec("P")
@@ -32,9 +33,10 @@ class LedgerThread:
         A method that has begun is always waited for, also under cancellation: what is being
         committed is never left in doubt.
         """
-        return await to_thread.run_sync(
-            functools.partial(method, self._ledger, *args, **kwargs), limiter=self._limiter
-        )
+        with doing("ledger"):
+            return await to_thread.run_sync(
+                functools.partial(method, self._ledger, *args, **kwargs), limiter=self._limiter
+            )
 
 
 @asynccontextmanager
