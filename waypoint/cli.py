@@ -186,6 +186,17 @@ def simulate(context: typer.Context) -> None:
     raise typer.Exit(serve(context.args))
 
 
+@main_app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    add_help_option=False,
+)
+def benchmark(context: typer.Context) -> None:
+    """Measure throughput, or the use of a quota, against the simulator (`benchmark --help`)."""
+    from waypoint.commands.benchmark import benchmark_app
+
+    benchmark_app(context.args, prog_name=f"{context.find_root().info_name} benchmark")
+
+
 def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> None:
     """Run the command line and exit with its code."""
     try:

@@ -151,6 +151,9 @@ class Settings(BaseSettings):
     max_file_size: int = Field(
         50 * 1024 * 1024, ge=1, description="Largest file that is read, in bytes"
     )
+    stats_every: float = Field(
+        0.0, ge=0, description="Seconds between samples of a run's gauges, 0 for none"
+    )
     quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
     quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
     quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")

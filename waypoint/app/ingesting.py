@@ -12,6 +12,7 @@ from anyio import to_thread
 
 from waypoint.app.flow import Flow, FolderReader
 from waypoint.app.rejects import StandingRejects, list_rejects
+from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
 from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker, ChunkingSettings
@@ -69,12 +70,16 @@ def collection_name(settings: Settings, provider: str) -> str:
 
 
 class Ingestion:
-    """A run. ``quota_share`` and ``gauges`` may be asked while it goes on, ``rejects`` afterwards."""
+    """A run: ask ``quota_share`` and ``gauges`` while it goes on, ``rejects`` afterwards."""
 
     def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
         self.run_id = new_run_id()
         self.rejects = StandingRejects()
         self.gauges = Gauges()
+        self.sampler: Sampler | None = None
+        if settings.stats_every:
+            path = settings.log_dir / f"run-{self.run_id}.stats.jsonl"
+            self.sampler = Sampler(self.gauges, path, settings.stats_every)
         self._settings = settings
         self._options = options
         self._events = events
@@ -97,6 +102,8 @@ class Ingestion:
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as watch:
                 watch.start_soon(watch_signals, self._interruption, scope)
+                if self.sampler is not None:
+                    watch.start_soon(self.sampler.run)
                 await self._run()
                 watch.cancel_scope.cancel()
         if self._interruption.reason:

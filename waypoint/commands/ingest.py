@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,18 @@ from rich.console import Console
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.app.planning import make_plan
 from waypoint.app.proxies import spare_loopback
+from waypoint.app.sampling import delay_figures
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.summary import print_plan, print_summary
 from waypoint.errors import ExitCode, StoreWriteError, WaypointError
 from waypoint.events import EventBus, RunEnded
+from waypoint.gauges import PipelineSnapshot
+from waypoint.gauges.binding import binding_stage
+from waypoint.gauges.process import process_use
 from waypoint.settings import LogLevel, Settings, load_settings
 from waypoint.telemetry.logs import JsonLog
 from waypoint.telemetry.progress import Display, LineDisplay, LiveDisplay
-from waypoint.telemetry.report import ReportBuilder, write_report
+from waypoint.telemetry.report import ReportBuilder, RunReport, write_report
 
 
 class IngestCommand:
@@ -115,6 +120,7 @@ class IngestCommand:
                     failure.hint if failure else "",
                 )
             )
+        _tell_resources(report, ingestion)
         path = write_report(report, settings.log_dir)
         if self._json:
             sys.stdout.buffer.write(report.to_json())
@@ -134,6 +140,17 @@ class IngestCommand:
             form=settings.log_format,
             least=settings.log_level,
         )
+
+
+def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:
+    snapshot, use = ingestion.gauges.snapshot(), process_use()
+    report.cpu_seconds = round(use.cpu_seconds, 3)
+    report.peak_memory_bytes = use.peak_memory
+    report.stages = [asdict(stage) for stage in snapshot.stages]
+    if snapshot.stages:
+        report.bound_by = str(binding_stage(PipelineSnapshot(0.0), snapshot))
+    if ingestion.sampler is not None:
+        report.loop_delay = delay_figures(ingestion.sampler.loop_delay)
 
 
 def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:

@@ -129,7 +129,7 @@ class Payer:
         self,
         batch: Batch[Candidate],
         error: StoppedEarlyError,
-        orders: MemoryObjectSendStream[WriteOrder],
+        orders: ObjectSendStream[WriteOrder],
     ) -> None:
         """The last texts of the day, or of the budget, are used as well; then the run stops.
 
@@ -172,7 +172,7 @@ class Payer:
         self,
         batch: Batch[Candidate],
         error: CallRefusedError,
-        orders: MemoryObjectSendStream[WriteOrder],
+        orders: ObjectSendStream[WriteOrder],
         *,
         answers_before: int,
     ) -> None:

@@ -66,6 +66,16 @@ class RunReport:
     removals_refused: int = 0
     quota_rpm: int = 0
     quota_tpm: int = 0
+    cpu_seconds: float = 0.0
+    """Of this process: neither of the private Chroma server nor of a simulator."""
+    peak_memory_bytes: int = 0
+    """Likewise."""
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    """Where the time went; docs/benchmark.md explains the figures."""
+    bound_by: str = ""
+    """The stage that bound the run, in words."""
+    loop_delay: dict[str, float] = field(default_factory=dict)
+    """Seconds by quantile; measured only with STATS_EVERY."""
     rejects: list[dict[str, str]] = field(default_factory=list)
     """What this run met."""
     standing: list[dict[str, str]] = field(default_factory=list)

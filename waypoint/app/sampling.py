@@ -1,0 +1,80 @@
+"""Samples of a run under way: its gauges, its memory and its event loop's delay, as JSON lines."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+import anyio
+import orjson
+from anyio import to_thread
+
+from waypoint.errors import StoreWriteError
+from waypoint.gauges import Gauges
+from waypoint.gauges.loop_delay import LoopDelay, LoopDelayMeter
+from waypoint.gauges.process import process_use
+
+
+class Sampler:
+    """Appends a sample to a file at even distances.
+
+    Args:
+        path: made anew; a line of JSON for each sample.
+        every: seconds between two samples.
+    """
+
+    def __init__(self, gauges: Gauges, path: Path, every: float) -> None:
+        self.path = path
+        self._gauges = gauges
+        self._every = every
+        self._meter = LoopDelayMeter()
+
+    @property
+    def loop_delay(self) -> LoopDelay:
+        """The event loop's delays so far."""
+        return self._meter.snapshot()
+
+    async def run(self) -> None:
+        """Sample until cancelled.
+
+        Raises:
+            StoreWriteError: the file cannot be written.
+        """
+        started = self._gauges.snapshot().at
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._meter.run)
+            mode = "wb"
+            while True:
+                line = self._sample(started)
+                await to_thread.run_sync(partial(self._write, line, mode))
+                mode = "ab"
+                await anyio.sleep(self._every)
+
+    def _sample(self, started: float) -> bytes:
+        snapshot, use = self._gauges.snapshot(), process_use()
+        sample = {
+            "seconds": round(snapshot.at - started, 3),
+            "stages": [asdict(stage) for stage in snapshot.stages],
+            "streams": [asdict(stream) for stream in snapshot.streams],
+            **asdict(use),
+            "loop_delay": delay_figures(self.loop_delay),
+        }
+        return orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE)
+
+    def _write(self, line: bytes, mode: str) -> None:
+        try:
+            with self.path.open(mode) as file:
+                file.write(line)
+        except OSError as error:
+            raise StoreWriteError(
+                f"cannot write the samples {self.path}: {error.strerror}",
+                hint="make LOG_DIR writable, or unset STATS_EVERY",
+            ) from error
+
+
+def delay_figures(delay: LoopDelay) -> dict[str, float]:
+    """Seconds, by quantile."""
+    shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
+    figures = {name: round(delay.quantile(share), 5) for name, share in shares.items()}
+    return {**figures, "worst": round(delay.worst, 5)}

@@ -1,0 +1,82 @@
+"""The ceiling: what the service and the store, each alone, would allow."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from waypoint.benchmark.processes import SimulatorProcess, environment
+from waypoint.benchmark.runs import RunFailedError
+
+
+@dataclass(frozen=True, slots=True)
+class BareRun:
+    """One row of upserts into an empty store."""
+
+    rows: int
+    seconds: float
+    client_cpu: float
+    """CPU seconds of chromadb's client: what Waypoint, too, has to spend on it."""
+    calls: int
+    """That were made meanwhile."""
+
+    @property
+    def rows_per_second(self) -> float:
+        return self.rows / self.seconds
+
+
+class BareChroma:
+    """Bare Chroma, measured with the rows that a run of Waypoint has written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._rows = folder / "rows"
+
+    def take(self, store: Path, collection: str) -> None:
+        """Keep the rows of a finished run's embedded store."""
+        self._run("--take-from", str(store), "--collection", collection)
+
+    def measure(
+        self,
+        *,
+        beside: SimulatorProcess | None = None,
+        model: str = "",
+        concurrency: int = 0,
+        batch: int = 0,
+    ) -> BareRun:
+        """Write them into an empty store; ``beside``: while as many calls are made to it."""
+        options: list[str] = []
+        if beside is not None:
+            options = ["--load", beside.base_url, "--model", model]
+            options += [f"--concurrency={concurrency}", f"--batch={batch}"]
+        figures: dict[str, Any] = orjson.loads(self._run(*options))
+        return BareRun(**figures)
+
+    def _run(self, *options: str) -> bytes:
+        command = [sys.executable, "-m", "waypoint.benchmark.bare_chroma", str(self._rows)]
+        ended = subprocess.run(  # noqa: S603
+            [*command, *options], env=environment(), capture_output=True, check=False
+        )
+        if ended.returncode != 0:
+            raise RunFailedError(
+                f"bare Chroma could not be measured: {ended.stderr.decode()[-500:].strip()}",
+                hint="start again; --no-ceiling leaves it out",
+            )
+        return ended.stdout
+
+
+def service_ceiling(
+    *, concurrency: int, batch: int, call_seconds: float, rpm: int = 0, tokens_per_text: float = 0,
+    tpm: int = 0,
+) -> float:  # fmt: skip
+    """Texts a second: calls in flight by what each takes, or the quota; infinite for neither."""
+    limits = [concurrency * batch / call_seconds if call_seconds > 0 else float("inf")]
+    if rpm:
+        limits.append(rpm / 60)
+    if tpm and tokens_per_text:
+        limits.append(tpm / 60 / tokens_per_text)
+    return min(limits)

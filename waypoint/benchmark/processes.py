@@ -1,0 +1,181 @@
+"""The processes beside a measured run: the simulator and a Chroma server of the benchmark's own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import psutil
+
+import waypoint
+from waypoint.errors import ServiceUnavailableError, StoreUnavailableError
+from waypoint.settings import Settings
+from waypoint.storage import chroma_child
+
+HOST = "127.0.0.1"
+_PATIENCE = 30.0
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment with these variables, and none of a user's own settings."""
+    settings = {name.upper() for name in Settings.model_fields}
+    inherited = {name: value for name, value in os.environ.items() if name not in settings}
+    return {**inherited, "PYTHONPATH": str(Path(waypoint.__file__).parent.parent), **variables}
+
+
+@dataclass(frozen=True, slots=True)
+class Simulating:
+    """How the simulator is to behave; 0 for no quota."""
+
+    latency_ms: float = 200.0
+    per_text_ms: float = 1.0
+    jitter_ms: float = 0.0
+    rpm: int = 0
+    tpm: int = 0
+    faults: tuple[str, ...] = ()
+    """``NAME=RATE`` each, as ``simulate --fault``."""
+    seed: int = 0
+
+    def arguments(self) -> list[str]:
+        """As options of ``python -m waypoint.simulator``."""
+        values = {
+            "latency-ms": self.latency_ms,
+            "latency-per-text-ms": self.per_text_ms,
+            "latency-jitter-ms": self.jitter_ms,
+            "rpm": self.rpm,
+            "tpm": self.tpm,
+            "seed": self.seed,
+        }
+        options = [f"--{name}={value}" for name, value in values.items()]
+        # What it would remember of each text is memory and time that no real service takes.
+        return [*options, "--no-record-texts", *(f"--fault={fault}" for fault in self.faults)]
+
+    def seconds_of(self, texts: int) -> float:
+        """What a call of that many texts takes, without jitter."""
+        return (self.latency_ms + self.per_text_ms * texts) / 1000
+
+
+class SimulatorProcess:
+    """A simulator in a process of its own; made by :func:`run_simulator`."""
+
+    def __init__(self, process: subprocess.Popen[bytes], base_url: str) -> None:
+        self.base_url = base_url
+        self._process = psutil.Process(process.pid)
+        self._client = httpx.Client(base_url=base_url, timeout=_PATIENCE, trust_env=False)
+
+    @property
+    def cpu_seconds(self) -> float:
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
+
+    def stats(self) -> dict[str, Any]:
+        """Its counts since the start or the last reset."""
+        answer = self._client.get("/_simulator/stats")
+        answer.raise_for_status()
+        stats: dict[str, Any] = orjson.loads(answer.content)
+        return stats
+
+    def configure(self, **changes: Any) -> None:
+        """Change its settings while it runs."""
+        self._client.post("/_simulator/settings", json=changes).raise_for_status()
+
+    def reset(self) -> None:
+        """Have it forget counts, and what its quotas have seen."""
+        self._client.post("/_simulator/reset").raise_for_status()
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def run_simulator(simulating: Simulating) -> Iterator[SimulatorProcess]:
+    """A simulator for as long as the context is open.
+
+    Raises:
+        ServiceUnavailableError: it did not start.
+    """
+    command = [sys.executable, "-m", "waypoint.simulator", "--exit-with-stdin"]
+    with _child([*command, *simulating.arguments()], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise ServiceUnavailableError(
+                "the simulator did not start", hint="see its output above"
+            )
+        simulator = SimulatorProcess(process, orjson.loads(line)["base_url"])
+        try:
+            yield simulator
+        finally:
+            simulator.close()
+
+
+@dataclass(frozen=True, slots=True)
+class ChromaServer:
+    """A Chroma server that is nobody's child but the benchmark's."""
+
+    pid: int
+    port: int
+
+
+@contextmanager
+def run_chroma_server(folder: Path) -> Iterator[ChromaServer]:
+    """A Chroma server over a folder of its own for as long as the context is open.
+
+    Raises:
+        StoreUnavailableError: it does not listen.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+    script = Path(chroma_child.__file__).with_name("chroma_server.py")
+    command = [sys.executable, "-P", str(script), str(folder), HOST, str(port)]
+    with _child(command, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + _PATIENCE
+        while not _listens(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise StoreUnavailableError(
+                    f"a Chroma server does not start over {folder}", hint="see its output above"
+                )
+            time.sleep(0.02)
+        yield ChromaServer(process.pid, port)
+
+
+@contextmanager
+def _child(command: Sequence[str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A child that ends when its standard input does."""
+    with subprocess.Popen(  # noqa: S603
+        command,
+        stdin=subprocess.PIPE,
+        stdout=stdout,
+        env=environment(),
+        # A terminal's Ctrl-C is for us: what we started must outlive what uses it.
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(chroma_child.STOP_TIMEOUT)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True

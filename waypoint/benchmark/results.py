@@ -1,0 +1,142 @@
+"""What a benchmark came to: frozen, and the same as JSON."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from waypoint.benchmark.ceiling import BareRun
+from waypoint.benchmark.machine import Machine
+from waypoint.benchmark.runs import RunResult
+
+SCHEMA = 1
+"""Of the JSON; raised when a field changes its meaning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """A figure of several rounds."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.median:,.0f}"
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Of at least one value."""
+    return Spread(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination of concurrency and batch size, and its rounds."""
+
+    concurrency: int
+    batch: int
+    rounds: Sequence[RunResult]
+    service_ceiling: float | None
+    """Texts a second that the service would allow; None if that is not bounded."""
+
+    def of(self, figure: Callable[[RunResult], float]) -> Spread:
+        """A figure over the rounds."""
+        return spread([figure(each) for each in self.rounds])
+
+    @property
+    def texts_per_second(self) -> Spread:
+        return self.of(lambda run: run.texts_per_second)
+
+    def ceiling(self, chroma: float | None) -> float | None:
+        """The lower of what the service and bare Chroma allow; None if neither is known."""
+        known = [limit for limit in (self.service_ceiling, chroma) if limit]
+        return min(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleRun:
+    """A corpus of one size."""
+
+    chunks: int
+    store: str
+    """``embedded`` or ``server``."""
+    run: RunResult
+    again: RunResult
+    """The same command once more: nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """A whole benchmark."""
+
+    started: str
+    machine: Machine
+    settings: Mapping[str, Any]
+    cells: Sequence[Cell] = ()
+    chroma_alone: Sequence[BareRun] = ()
+    chroma_beside: Sequence[BareRun] = ()
+    """Beside as many calls as a run of the last cell makes."""
+    scale: Sequence[ScaleRun] = ()
+    notices: Sequence[str] = field(default=())
+
+    @property
+    def chroma_rate(self) -> float | None:
+        """Rows a second that bare Chroma takes, alone; the median."""
+        return _rate(self.chroma_alone)
+
+    @property
+    def chroma_beside_rate(self) -> float | None:
+        """Likewise, beside the load of calls."""
+        return _rate(self.chroma_beside)
+
+    @property
+    def best(self) -> Cell | None:
+        """The cell with the most texts a second."""
+        return max(self.cells, key=lambda cell: cell.texts_per_second.median, default=None)
+
+    def headline(self) -> list[str]:
+        """The ratio of Waypoint to what bounds it, in words."""
+        best = self.best
+        if best is None:
+            return []
+        rate = best.texts_per_second.median
+        lines = [
+            f"best: {rate:,.0f} texts/s at concurrency {best.concurrency}, batch {best.batch} "
+            f"({best.rounds[0].bound_by})"
+        ]
+        ceiling = best.ceiling(self.chroma_rate)
+        if ceiling:
+            what = "the service" if ceiling == best.service_ceiling else "bare Chroma"
+            lines.append(f"{rate / ceiling:.0%} of the ceiling, {ceiling:,.0f} texts/s ({what})")
+        wall = best.of(lambda run: run.wall).median
+        for name, runs in (("alone", self.chroma_alone), ("beside", self.chroma_beside)):
+            if runs:
+                bare = spread([each.seconds for each in runs]).median
+                lines.append(
+                    f"wall time {wall:.1f} s, {wall / bare:.2f} times that of bare Chroma {name} "
+                    f"({bare:.1f} s)"
+                )
+        return lines
+
+    def to_json(self) -> bytes:
+        document = {
+            "schema": SCHEMA,
+            **asdict(self),
+            "headline": self.headline(),
+            "chroma_rows_per_second": self.chroma_rate,
+            "chroma_beside_rows_per_second": self.chroma_beside_rate,
+        }
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+    def write(self, path: Path) -> None:
+        path.write_bytes(self.to_json())
+
+
+def _rate(runs: Sequence[BareRun]) -> float | None:
+    return statistics.median(each.rows_per_second for each in runs) if runs else None

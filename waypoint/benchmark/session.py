@@ -1,0 +1,175 @@
+"""A benchmark from its options to its results."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from waypoint.app.ingesting import DEFAULT_COLLECTION
+from waypoint.app.planning import Plan, make_plan
+from waypoint.benchmark.corpus import CorpusSettings, write_corpus
+from waypoint.benchmark.machine import this_machine
+from waypoint.benchmark.processes import Simulating, run_simulator
+from waypoint.benchmark.results import Results
+from waypoint.benchmark.scale import STORES, run_scale
+from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
+from waypoint.errors import MissingKeyError
+from waypoint.settings import load_settings
+
+_MODEL = "gemini-embedding-001"
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkOptions:
+    """What is asked for."""
+
+    sizes: tuple[int, ...]
+    """Chunks of the generated corpus; several make scale runs instead of a sweep."""
+    corpus: CorpusSettings
+    folder: Path | None
+    """A knowledge base instead of the generated one."""
+    concurrency: tuple[int, ...]
+    batch: tuple[int, ...]
+    rounds: int
+    simulating: Simulating | None
+    """None for the real service."""
+    bare: bool
+    beside: bool
+    quota_tier: str | None
+    """Of the real account."""
+
+    @property
+    def is_scale(self) -> bool:
+        return len(self.sizes) > 1
+
+    @property
+    def sweep(self) -> SweepSettings:
+        return SweepSettings(
+            self.concurrency,
+            self.batch,
+            self.rounds,
+            self.corpus.chunk_size,
+            self.bare,
+            self.beside and self.simulating is not None,
+        )
+
+    @property
+    def ingestions(self) -> int:
+        """How often a corpus is paid for."""
+        return len(STORES) if self.is_scale else self.sweep.runs
+
+
+class Benchmark:
+    """One benchmark: ``plan`` says what it costs, ``run`` runs it.
+
+    Everything is written below a temporary folder that goes with the context.
+    """
+
+    def __init__(self, options: BenchmarkOptions, tell: Tell) -> None:
+        self._options = options
+        self._tell = tell
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Benchmark:
+        folder = tempfile.TemporaryDirectory(prefix="waypoint-benchmark-")
+        self._folder = Path(self._stack.enter_context(folder))
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stack.close()
+
+    def plan(self) -> Plan:
+        """What one ingestion of the (largest) corpus takes and costs."""
+        options = self._options
+        return make_plan(
+            load_settings(
+                knowledge_base_path=self._corpus(max(options.sizes)),
+                chroma_persist_path=self._folder / "none",
+                chunk_size=options.corpus.chunk_size,
+                chunk_overlap=0,
+            ),
+            simulate=False,
+            category=None,
+        )
+
+    def run(self) -> Results:
+        """Measure.
+
+        Raises:
+            RunFailedError: a measured run did not end well.
+        """
+        options = self._options
+        results = Results(
+            datetime.now(UTC).isoformat("T", "seconds"), this_machine(), asdict(options)
+        )
+        with ExitStack() as stack:
+            service = self._service(stack)
+            if options.is_scale:
+                scale = run_scale(
+                    service,
+                    options.corpus,
+                    options.sizes,
+                    concurrency=options.concurrency[0],
+                    batch=options.batch[0],
+                    folder=self._folder,
+                    tell=self._tell,
+                )
+                return replace(results, scale=scale)
+            corpus = self._corpus(options.sizes[0])
+            swept = Sweep(service, options.sweep, corpus, self._folder, self._tell).run()
+        return replace(
+            results, cells=swept.cells, chroma_alone=swept.alone, chroma_beside=swept.beside
+        )
+
+    def _corpus(self, chunks: int) -> Path:
+        if self._options.folder is not None:
+            return self._options.folder.resolve()
+        folder = self._folder / f"corpus-{chunks}"
+        if not folder.exists():
+            files = write_corpus(folder, replace(self._options.corpus, chunks=chunks))
+            self._tell(f"corpus: {chunks:,} chunks in {files:,} files")
+        return folder
+
+    def _service(self, stack: ExitStack) -> Service:
+        simulating = self._options.simulating
+        if simulating is None:
+            return self._real_service()
+        simulator = stack.enter_context(run_simulator(simulating))
+        variables = {
+            "GOOGLE_API_KEY": "benchmark",
+            "GOOGLE_GEMINI_BASE_URL": simulator.base_url,
+            "QUOTA_RPM": str(simulating.rpm),
+            "QUOTA_TPM": str(simulating.tpm),
+        }
+        collection = f"{DEFAULT_COLLECTION}_simulated"
+        limits = simulating.rpm, simulating.tpm
+        return Service(variables, simulator, simulating, collection, _MODEL, *limits)
+
+    def _real_service(self) -> Service:
+        settings = load_settings()
+        key = settings.google_api_key
+        if key is None or not key.get_secret_value().strip():
+            raise MissingKeyError(
+                "no API key: GOOGLE_API_KEY is not set",
+                hint="set GOOGLE_API_KEY in the environment or in .env, or leave --real out to "
+                "measure against the simulator",
+            )
+        variables = {
+            "GOOGLE_API_KEY": key.get_secret_value(),
+            "EMBEDDING_MODEL": settings.embedding_model,
+            "EMBEDDING_DIMENSIONS": str(settings.embedding_dimensions),
+        }
+        if settings.google_gemini_base_url:
+            variables["GOOGLE_GEMINI_BASE_URL"] = settings.google_gemini_base_url
+        variables["QUOTA_TIER"] = self._options.quota_tier or settings.quota_tier.value
+        for name in ("quota_rpm", "quota_tpm"):
+            limit = getattr(settings, name)
+            if limit is not None:
+                variables[name.upper()] = str(limit)
+        # Simulated vectors go elsewhere, also from a server that only stands in for Gemini.
+        variables["COLLECTION_NAME"] = collection = f"{DEFAULT_COLLECTION}_benchmark"
+        rpm, tpm = settings.quota_rpm or 0, settings.quota_tpm or 0
+        return Service(variables, None, None, collection, settings.embedding_model, rpm, tpm)
