@@ -87,9 +87,7 @@ def benchmark(
     quota_tier: Annotated[
         str | None, typer.Option(help="With --real, the account's tier [env: QUOTA_TIER].")
     ] = None,
-    out: _FILE_WIDTH = 160
-
-OutOption = Path("benchmark"),
+    out: OutOption = Path("benchmark"),
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
@@ -145,9 +143,7 @@ def pace(
         list[str] | None,
         typer.Option(help="Another option for ingest, as in --option=--batch-size=50."),
     ] = None,
-    out: _FILE_WIDTH = 160
-
-OutOption = Path("benchmark"),
+    out: OutOption = Path("benchmark"),
     json: Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")] = False,
     verbose: VerboseOption = False,
 ) -> None:
