@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 
 import anyio
@@ -36,20 +35,22 @@ class Sampler:
         return self._meter.snapshot()
 
     async def run(self) -> None:
-        """Sample until cancelled.
+        """Sample until cancelled, at the beginning and at the end as well.
 
         Raises:
             StoreWriteError: the file cannot be written.
         """
         started = self._gauges.snapshot().at
-        async with anyio.create_task_group() as group:
-            group.start_soon(self._meter.run)
-            mode = "wb"
-            while True:
-                line = self._sample(started)
-                await to_thread.run_sync(partial(self._write, line, mode))
-                mode = "ab"
-                await anyio.sleep(self._every)
+        self._write(self._sample(started), "wb")
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._meter.run)
+                while True:
+                    await anyio.sleep(self._every)
+                    await to_thread.run_sync(self._write, self._sample(started), "ab")
+        finally:
+            # How it ended, too; there is nothing left that this could hold up.
+            self._write(self._sample(started), "ab")
 
     def _sample(self, started: float) -> bytes:
         snapshot, use = self._gauges.snapshot(), process_use()

@@ -40,7 +40,7 @@ class RunSpec:
     """Settings that have no option, and the service."""
     server_pid: int | None = None
     """Of a Chroma server of the benchmark's own; None for the embedded store."""
-    stats_every: float = 0.5
+    stats_every: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)

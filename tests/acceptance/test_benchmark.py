@@ -1,0 +1,213 @@
+"""The benchmark as its users meet it: tiny, but of the real program, store and simulator."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.support.background_simulator import background_simulator
+from tests.support.command import PROJECT, Outcome, Workspace
+from waypoint.commands.benchmark import benchmark_app
+
+SCRIPT = (str(PROJECT / "scripts" / "benchmark.py"),)
+STAGES = ["discover", "read", "chunk", "lookup", "batch", "embed", "write"]
+OUTSIDE = re.compile(r"""(?:src|href|url|@import|integrity)\s*[=(]""")
+
+
+class Page(HTMLParser):
+    """What a page is made of."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def page_of(path: Path) -> Page:
+    """The page, which must be well formed and need nothing from elsewhere."""
+    text = path.read_text("utf-8")
+    assert not OUTSIDE.search(text)
+    page = Page(text)
+    assert page.open == []
+    assert "script" not in page.tags
+    return page
+
+
+def benchmark(workspace: Workspace, *arguments: str) -> Outcome:
+    return workspace.run(*arguments, entry=SCRIPT)
+
+
+def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
+    """Cells, bare Chroma beside and alone, where the time goes: in table, JSON and page."""
+    workspace = Workspace(tmp_path)
+    outcome = benchmark(
+        workspace, "--chunks=230", "--concurrency=2", "--batch=100", "--rounds=1",
+        "--latency-ms=40", "--beside", "--languages=en,zh,code", "--chunk-size=300,600",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    for part in ("Sweep", "2 / 100", "Where the time goes", "bare Chroma", "best: "):
+        assert part in outcome.stdout
+    results = orjson.loads((tmp_path / "benchmark" / "benchmark.json").read_bytes())
+    assert results["schema"] == 1
+    assert results["machine"]["cores"] >= 1
+    assert results["settings"]["simulating"]["latency_ms"] == 40
+    (cell,) = results["cells"]
+    # Two calls in flight, each of them 40 ms and 1 ms a text.
+    assert cell["service_ceiling"] == pytest.approx(2 * 100 / 0.14)
+    (run,) = cell["rounds"]
+    assert (run["texts"], run["chunks"], run["rate_limited"]) == (230, 230, 0)
+    # As many calls as full batches; what is sent at an idle moment may be less.
+    assert 3 <= run["calls"] <= 6
+    assert_a_run_is_told_whole(run)
+    (alone,), (beside,) = results["chroma_alone"], results["chroma_beside"]
+    assert (alone["rows"], alone["calls"]) == (230, 0)
+    assert (beside["rows"], beside["calls"]) == (230, 3)
+    assert any("of the ceiling" in line for line in results["headline"])
+    page = page_of(tmp_path / "benchmark" / "benchmark.html")
+    assert page.tags.count("svg") == 6
+    assert page.tags.count("table") == 3
+
+
+def assert_a_run_is_told_whole(run: dict[str, Any]) -> None:
+    """Each figure is there, and they agree with each other."""
+    assert [stage["name"] for stage in run["stages"]] == STAGES
+    embed, write = run["stages"][5], run["stages"][6]
+    assert embed["items_in"] == write["items_in"] == 230
+    assert embed["most_workers"] == 2
+    assert embed["doing"]["call"] <= embed["busy"] + 0.01
+    # No call is faster than the simulator's latency; the smallest has one text.
+    assert 0.041 <= run["latency"]["p50"] <= run["latency"]["p99"]
+    assert embed["doing"]["call"] >= run["calls"] * 0.041
+    assert 0 < run["first_call"] < run["wall"]
+    assert 0 < run["cpu"] < run["wall"] * 4
+    assert run["peak_memory"] > 50e6
+    assert run["store_peak_memory"] > 20e6
+    assert run["loop_delay"]["p50"] <= run["loop_delay"]["p99"] <= run["loop_delay"]["worst"]
+    assert run["timeline"][0]["seconds"] == 0
+    assert run["timeline"][-1]["memory"] > 50e6
+
+
+def test_scale_tells_worker_and_store_apart(tmp_path: Path) -> None:
+    """Sizes, each embedded and against a server, and once more with nothing changed."""
+    workspace = Workspace(tmp_path)
+    outcome = benchmark(
+        workspace, "--chunks=40,80", "--concurrency=4", "--latency-ms=0", "--out=scale", "--json"
+    )
+    assert outcome.code == 0, outcome.stderr
+    assert outcome.report == orjson.loads((tmp_path / "scale" / "benchmark.json").read_bytes())
+    runs = [(each["chunks"], each["store"]) for each in outcome.report["scale"]]
+    assert runs == [(40, "embedded"), (40, "server"), (80, "embedded"), (80, "server")]
+    for each in outcome.report["scale"]:
+        assert each["run"]["chunks"] == each["chunks"]
+        assert (each["again"]["calls"], each["again"]["chunks"]) == (0, 0)
+        assert each["run"]["store_peak_memory"] > 20e6
+        assert each["run"]["cost_usd"] > 0
+    assert page_of(tmp_path / "scale" / "benchmark.html").tags.count("svg") == 3
+
+
+def test_the_pace_is_told_as_the_service_counts_it(tmp_path: Path) -> None:
+    """A known quota and one that changes, side by side; seconds here, minutes in earnest."""
+    workspace = Workspace(tmp_path)
+    outcome = benchmark(
+        workspace, "pace", "--tiers=free,1", "--quota=known,changing", "--minutes=0.1", "--json"
+    )
+    assert outcome.code == 0, outcome.stderr
+    runs = {(run["mode"], run["tier"]): run for run in outcome.report["runs"]}
+    assert runs.keys() == {(m, t) for m in ("known", "changing") for t in ("free", "1")}
+    known = runs["known", "1"]
+    first, last = known["samples"][0], known["samples"][-1]
+    assert last["seconds"] == pytest.approx(6, abs=2)
+    assert last["refused"] == 0
+    # 3,000 a minute: never more, and not a small part of it.
+    assert 0.5 < known["share"] <= 1.1
+    assert known["peak_texts"] >= last["texts"] > first["texts"]
+    rpms = [sample["rpm"] for sample in runs["changing", "1"]["samples"]]
+    assert list(dict.fromkeys(rpms)) == [3000, 1500, 6000]
+    assert page_of(tmp_path / "benchmark" / "pace.html").tags.count("svg") == 2
+
+
+def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
+    """Without a terminal and --yes nothing is called, but the cost is said; with it, it is."""
+    workspace = Workspace(tmp_path)
+    sizes = ("--chunks=10", "--concurrency=1", "--batch=10", "--rounds=1", "--no-ceiling", "--real")
+    assert benchmark(workspace, *sizes).code == 2
+    with background_simulator() as simulator:
+        workspace.use(simulator.environment)
+        refused = benchmark(workspace, *sizes)
+        assert refused.code == 2
+        assert "2 ingestions of at most 10 texts, 20 in all, about $0.00" in refused.stderr
+        assert simulator.stats().calls == 0
+        agreed = benchmark(workspace, *sizes, "--yes")
+        assert agreed.code == 0, agreed.stderr
+        assert simulator.stats().texts_answered == 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--concurrency=many",), "--concurrency: 'many'"),
+        (("--batch=200",), "--batch: '200'"),
+        (("--languages=tlh",), "unknown languages: tlh"),
+        (("--chunks=10,20", "--folder=."), "--folder"),
+        (("--files=20", "--chunks=10"), "20 files cannot hold 10 chunks"),
+        (("pace", "--tiers=9"), "--tiers: '9'"),
+    ],
+)
+def test_wrong_usage_is_told(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    named: str,
+) -> None:
+    """Exit code 2, what is wrong and the way out, and nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ended:
+        benchmark_app(list(arguments), prog_name="benchmark")
+    assert ended.value.code == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert named in told
+    assert "way out: " in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_matplotlib_the_rest_is_written() -> None:
+    """PNG files are left out, with a notice that names the way."""
+    program = """
+import sys
+sys.modules["matplotlib"] = None
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from rich.console import Console
+from waypoint.benchmark.charts import Chart, Series
+from waypoint.benchmark.output import Output
+chart = Chart("one", "One", "x", "y", [Series("a", [(0, 1), (1, 2)])])
+with TemporaryDirectory() as folder:
+    Output("t", ["l"], [], [chart], b"{}").write(Path(folder), "n", Console())
+    print(sorted(path.name for path in Path(folder).iterdir()))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    assert "requirements-plots.txt" in ended.stdout
+    assert "['n.html', 'n.json']" in ended.stdout
