@@ -1,0 +1,58 @@
+"""What is loaded when: the start is what a person waits for each time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.command import PROJECT
+
+HEAVY = (
+    "aiohttp", "anyio", "chromadb", "chromadb_rust_bindings", "google.genai", "httpx", "httpx2",
+    "matplotlib", "numpy", "psutil", "semantic_text_splitter", "sqlite3", "tenacity",
+)  # fmt: skip
+"""None of these is needed to read a command line."""
+
+OF_A_RUN = ("aiohttp", "chromadb", "google.genai", "matplotlib", "psutil")
+"""None of these is needed to find out that nothing has changed."""
+
+
+def loaded_by(program: str, watched: tuple[str, ...]) -> list[str]:
+    """Those of the modules that a program has loaded at its end."""
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules, file=sys.stderr)"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    modules = set(ended.stderr.split())
+    assert "waypoint" in modules
+    return [name for name in watched if name in modules]
+
+
+def test_the_package_loads_nothing() -> None:
+    """``import waypoint`` is the version, and nothing else."""
+    assert loaded_by("import waypoint", (*HEAVY, "typer", "pydantic", "rich", "orjson")) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ingest", "--help"]])
+def test_help_loads_nothing_heavy(arguments: list[str]) -> None:
+    """What a command needs is loaded when it runs."""
+    program = f"""
+from waypoint.cli import main
+try:
+    main({arguments!r})
+except SystemExit as end:
+    assert end.code == 0
+"""
+    assert loaded_by(program, HEAVY) == []
+
+
+def test_an_ingestion_does_not_load_the_sdks_before_it_needs_them() -> None:
+    """chromadb and google-genai, at 0.7 s each, wait for the first write and the first call."""
+    program = "import waypoint.commands.ingest, waypoint.app.ingesting"
+    assert loaded_by(program, OF_A_RUN) == []
