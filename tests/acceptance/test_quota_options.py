@@ -55,7 +55,7 @@ def test_waiting_for_the_next_day(workspace: Workspace) -> None:
     """--wait uses the day's texts, says until when it sleeps, and drains at a signal."""
     with background_simulator(rpd=40, tier="free") as simulator:
         workspace.use(simulator.environment)
-        with workspace.start("--wait", "--batch-size", "8") as running:
+        with workspace.start("--wait", "--batch-size", "8", "--rpd", "40") as running:
             wait_until(lambda: "waiting until" in running.stderr)
             running.signal(signal.SIGTERM)
             assert running.wait().code == 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
@@ -26,7 +26,7 @@ from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DocumentRejectedError, StoreLockedError, StoreWriteError
 from waypoint.models import EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
 from waypoint.service_day import service_day
-from waypoint.settings import QuotaTier, Settings
+from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.reading import read_document
 from waypoint.sources.registry import default_registry
@@ -190,7 +190,11 @@ def _time(plan: Plan, settings: Settings, model: EmbeddingModel, *, simulate: bo
         plan.texts_to_pay, plan.tokens_to_pay, plan.characters_to_pay, plan.texts_used_today
     )
     limits = limits_for(settings.quota, simulated=simulate)
-    least = least_time(demand, limits)
+    if settings.quota.unit is QuotaUnit.CALLS:
+        counted = replace(demand, texts=plan.calls, used_today=0)
+        least = least_time(counted, limits)
+    else:
+        least = least_time(demand, limits)
     plan.least_seconds, plan.least_days = least.seconds, least.days
     plan.binding_quota = least.binding_quota
     plan.tiers = tier_times(demand)

@@ -202,7 +202,7 @@ class Payer:
             text = self._model.text_to_embed(CONTROL_TEXT, self._space.task_type)
             tokens = estimate_tokens(text)
             try:
-                answer = await self._embedder.embed([text], tokens)
+                answer = await self._control(text, tokens)
             except CallRefusedError:
                 raise RequestRefusedError(
                     f"the service refuses every request: {refusal.reason}",
@@ -210,6 +210,15 @@ class Payer:
                 ) from refusal
             # It counts against the day and the bill like any other.
             await self._commit([TextKeys(self._space).key(text)], answer, tokens)
+
+    async def _control(self, text: str, tokens: int) -> Answer:
+        while True:
+            try:
+                return await self._embedder.embed([text], tokens)
+            except DailyQuotaError as error:
+                if self._wait_for_day is None:
+                    raise
+                await self._wait_for_day(error)
 
     async def _reject(
         self,
