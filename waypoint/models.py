@@ -112,6 +112,8 @@ class Chunk:
     text: str
     metadata: dict[str, MetadataValue]
     """All fields that Chroma stores with it (docs/architecture.md lists them)."""
+    context: str = ""
+    """What goes before the text when it is embedded, and is not stored; mostly nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +192,6 @@ class ChunkSpan:
     end: int
     id: str
     occurrence: int = field(default=0)
-    """How many chunks before it in the document have the same text."""
+    """How many chunks before it in the document have the same text, and the same context."""
+    header: tuple[int, int] | None = None
+    """Where the header lies that is put before the rows of a table cut in pieces."""

@@ -128,6 +128,7 @@ def test_a_chunk_knows_where_it_comes_from() -> None:
         "category": "top",
         "section_header": "",
         "subsection_header": "",
+        "heading_path": "Top",
         "chunk_index": 0,
         "chunk_count": 1,
         "char_start": 0,
@@ -250,7 +251,7 @@ def test_a_document_without_text_has_no_chunks(text: str) -> None:
 
 def test_settings_have_a_fingerprint_and_refuse_what_is_impossible() -> None:
     """Equal fingerprints mean equal chunks."""
-    assert USUAL.fingerprint() == "sections-1/600/90/characters"
+    assert USUAL.fingerprint() == "sections-2/600/90/characters"
     for size, overlap in ((0, 0), (600, 600), (600, -1)):
         with pytest.raises(ConfigurationError) as caught:
             ChunkingSettings(size, overlap)

@@ -11,7 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, estimate_tokens, most_tokens
+from waypoint.embedding.tokens import (
+    MOST_CHARACTERS_PER_TOKEN,
+    estimate_tokens,
+    most_tokens,
+    token_bound,
+)
 
 ENGLISH = (
     "The container was loaded in the port of Rotterdam and reached its destination two weeks "
@@ -113,6 +118,7 @@ def test_the_cautious_estimate_is_never_the_smaller_one(begin: str, end: str) ->
     assert whole >= estimate_tokens(begin + end)
     assert whole >= most_tokens(begin)
     assert whole >= most_tokens(end)
+    assert whole <= token_bound(begin + end)
 
 
 def test_the_cautious_estimate_covers_what_words_do_not() -> None:

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from waypoint.chunking.chunker import Chunker
+from waypoint.chunking.context import context_header
+from waypoint.chunking.limit import InputLimit
 from waypoint.chunking.plan import ChunkPlan
-from waypoint.chunking.settings import ChunkingSettings
+from waypoint.chunking.settings import CHARACTERS, ChunkingSettings, SizeUnit
 
-__all__ = ["ChunkPlan", "Chunker", "ChunkingSettings"]
+__all__ = [
+    "CHARACTERS",
+    "ChunkPlan",
+    "Chunker",
+    "ChunkingSettings",
+    "InputLimit",
+    "SizeUnit",
+    "context_header",
+]

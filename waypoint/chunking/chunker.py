@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
+from waypoint.chunking.blocks import BlockMap
+from waypoint.chunking.context import ContextHeaders
+from waypoint.chunking.limit import InputLimit, Limiter
 from waypoint.chunking.plan import ChunkPlan
 from waypoint.chunking.sections import find_sections
 from waypoint.chunking.settings import ChunkingSettings
-from waypoint.chunking.splitting import SectionSplitter
+from waypoint.chunking.spans import Piece
+from waypoint.chunking.splitting import SectionSplitter, add_piece
 from waypoint.models import Document
 
 
 class Chunker:
     """Divides documents by one set of settings. Holds no state: threads may share it."""
 
-    def __init__(self, settings: ChunkingSettings) -> None:
+    def __init__(self, settings: ChunkingSettings, limit: InputLimit | None = None) -> None:
         self.settings = settings
+        self._limit = limit
 
     def plan(self, document: Document) -> ChunkPlan:
         """Where the document's chunks lie; none at all for a document without text.
 
         The chunks hold every character of the text but white space between them, each within
-        the settings' size. The same text and settings always give the same chunks.
+        the settings' size and within what the model takes. The same text and settings always
+        give the same chunks.
         """
         text, settings = document.text, self.settings
         markdown = document.format == "markdown"
-        splitter = SectionSplitter(text, markdown=markdown, settings=settings)
-        sections = find_sections(text, document.headings, tiny=settings.tiny, size=settings.size)
-        return ChunkPlan(
-            document, (span for section in sections for span in splitter.split(section))
+        blocks = BlockMap(text, document.blocks)
+        contexts = ContextHeaders(
+            document.title, document.headings, wanted=settings.context_headers
         )
+        splitter = SectionSplitter(text, blocks, markdown=markdown, settings=settings)
+        limiter = None
+        if self._limit is not None:
+            limiter = Limiter(
+                text, blocks, contexts, self._limit, markdown=markdown, settings=settings
+            )
+        pieces: list[Piece] = []
+        split = 0
+        for section in find_sections(text, document.headings, settings):
+            for piece in splitter.split(section):
+                parts = [piece] if limiter is None else limiter.split(piece)
+                if len(parts) > 1:
+                    split += len(parts)
+                for part in parts:
+                    add_piece(pieces, part)
+        return ChunkPlan(document, pieces, contexts, split=split)

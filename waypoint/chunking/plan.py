@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
 
+from waypoint.chunking.context import ContextHeaders
 from waypoint.chunking.sections import HeadingTrail
-from waypoint.chunking.spans import Span
+from waypoint.chunking.spans import Piece
 from waypoint.models import Chunk, ChunkSpan, Document, MetadataValue
 
 _ID_DIGITS = 16
@@ -16,9 +18,19 @@ _ID_DIGITS = 16
 class ChunkPlan:
     """All chunks of a document; their texts are cut out of it when they are asked for."""
 
-    def __init__(self, document: Document, spans: Iterable[Span]) -> None:
+    def __init__(
+        self,
+        document: Document,
+        pieces: Iterable[Piece],
+        contexts: ContextHeaders | None = None,
+        *,
+        split: int = 0,
+    ) -> None:
         self.document = document
-        self.spans = tuple(_named_spans(document, spans))
+        self.split = split
+        """Chunks that came of texts which the model would not have taken whole."""
+        self._contexts = contexts or ContextHeaders("", (), wanted=False)
+        self.spans = tuple(_named_spans(document, pieces, self._contexts))
 
     @property
     def count(self) -> int:
@@ -40,36 +52,47 @@ class ChunkPlan:
 
     def _chunk(self, index: int) -> Chunk:
         document, span = self.document, self.spans[index]
-        text = document.text[span.start : span.end]
-        section, subsection = self._trail.at(span.start)
+        text = Piece(span.start, span.end, span.header).text(document.text)
+        place = self._trail.at(span.start)
         metadata: dict[str, MetadataValue] = {
             **document.metadata,
             "source": document.source,
             "doc_id": document.doc_id,
             "title": document.title,
             "category": document.file.category,
-            "section_header": section,
-            "subsection_header": subsection,
+            "section_header": place.section,
+            "subsection_header": place.subsection,
+            "heading_path": place.path,
             "chunk_index": index,
             "chunk_count": self.count,
             "char_start": span.start,
             "char_end": span.end,
             "content_hash": hashlib.sha256(text.encode()).hexdigest(),
         }
-        return Chunk(id=span.id, source=document.source, text=text, metadata=metadata)
+        if document.pages:
+            # What lies before the first page's first character belongs to it all the same.
+            metadata["page"] = max(1, bisect_right(document.pages, span.start))
+        if span.header is not None:
+            metadata["header_start"], metadata["header_end"] = span.header
+        context = self._contexts.at(span.start)
+        return Chunk(span.id, document.source, text, metadata, context)
 
 
-def _named_spans(document: Document, spans: Iterable[Span]) -> Iterable[ChunkSpan]:
+def _named_spans(
+    document: Document, pieces: Iterable[Piece], contexts: ContextHeaders
+) -> Iterable[ChunkSpan]:
     seen: dict[bytes, int] = {}
     source = _length_prefixed(document.source.encode())
-    for start, end in spans:
-        text = _length_prefixed(document.text[start:end].encode())
-        named = hashlib.sha256(source + text)
+    for piece in pieces:
+        named = hashlib.sha256(source + _length_prefixed(piece.text(document.text).encode()))
+        if context := contexts.at(piece.start):
+            # An id's vector never changes: another context is another vector.
+            named.update(_length_prefixed(context.encode()))
         occurrence = seen.get(named.digest(), 0)
         seen[named.digest()] = occurrence + 1
         named.update(_length_prefixed(str(occurrence).encode()))
         chunk_id = f"{document.doc_id}:{named.hexdigest()[:_ID_DIGITS]}"
-        yield ChunkSpan(start, end, chunk_id, occurrence)
+        yield ChunkSpan(piece.start, piece.end, chunk_id, occurrence, piece.header)
 
 
 def _length_prefixed(data: bytes) -> bytes:

@@ -4,32 +4,41 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
+from waypoint.chunking.ruler import Ruler
+from waypoint.chunking.settings import ChunkingSettings
 from waypoint.chunking.spans import Span, trim
 from waypoint.models import Heading
 
 _SECTION_LEVEL = 2
 """Headings down to this level begin a section."""
 
+_MOST_TITLE_CHARACTERS = 200
+"""What metadata keep of a heading: they are stored, and sent, with each of its chunks."""
 
-def find_sections(text: str, headings: Sequence[Heading], *, tiny: int, size: int) -> list[Span]:
+PATH_SEPARATOR = " > "
+
+
+def find_sections(text: str, headings: Sequence[Heading], settings: ChunkingSettings) -> list[Span]:
     """Spans, in order, that no chunk crosses and that together hold all but white space.
 
-    A section shorter than ``tiny`` (a heading alone, mostly) is joined to what follows; the last
-    one is joined to what comes before it, if both fit into ``size``.
+    A tiny section (a heading alone, mostly) is joined to what follows; the last one is joined to
+    what comes before it, if both fit into a chunk.
     """
+    ruler = Ruler(text, settings.unit)
     sections: list[Span] = []
     pending: int | None = None
     for start, end in _between_headings(text, headings):
         joined = start if pending is None else pending
-        if end - joined < tiny:
+        if ruler.fits(joined, end, settings.tiny - 1):
             pending = joined
         else:
             sections.append((joined, end))
             pending = None
     if pending is not None:
         end = trim(text, pending, len(text))[1]
-        if sections and end - sections[-1][0] <= size:
+        if sections and ruler.fits(sections[-1][0], end, settings.size):
             pending = sections.pop()[0]
         sections.append((pending, end))
     return sections
@@ -43,31 +52,44 @@ def _between_headings(text: str, headings: Sequence[Heading]) -> Iterator[Span]:
             yield trimmed
 
 
+class Place(NamedTuple):
+    """What a place in the text belongs to; empty where there is none."""
+
+    section: str = ""
+    """The nearest H2 in force."""
+    subsection: str = ""
+    """The nearest H3 or H4 in force."""
+    path: str = ""
+    """All headings in force, from the highest level down, joined by `` > ``."""
+
+
 class HeadingTrail:
-    """Which section and subsection a place in the text belongs to."""
+    """Which headings are in force at a place in the text."""
 
     def __init__(self, headings: Sequence[Heading]) -> None:
         self._starts = [each.start for each in headings]
-        self._trails = list(_trails(headings))
+        self._places = list(_places(headings))
 
-    def at(self, offset: int) -> tuple[str, str]:
-        """The nearest H2 and the nearest H3 or H4 in force at ``offset``; empty if there is none.
+    def at(self, offset: int) -> Place:
+        """What ``offset`` belongs to.
 
         A heading is in force from its own line until one of its level or above.
         """
         index = bisect_right(self._starts, offset)
-        return self._trails[index - 1] if index else ("", "")
+        return self._places[index - 1] if index else Place()
 
 
-def _trails(headings: Sequence[Heading]) -> Iterator[tuple[str, str]]:
-    section, subsection = "", ["", ""]
+def _places(headings: Sequence[Heading]) -> Iterator[Place]:
+    in_force: dict[int, str] = {}
     for each in headings:
-        if each.level == 1:
-            section, subsection = "", ["", ""]
-        elif each.level == 2:
-            section, subsection = each.title, ["", ""]
-        elif each.level == 3:
-            subsection = [each.title, ""]
-        elif each.level == 4:
-            subsection = [subsection[0], each.title]
-        yield section, subsection[1] or subsection[0]
+        in_force = {level: title for level, title in in_force.items() if level < each.level}
+        in_force[each.level] = _shortened(each.title)
+        path = PATH_SEPARATOR.join(title for title in in_force.values() if title)
+        subsection = in_force.get(4) or in_force.get(3, "")
+        yield Place(in_force.get(2, ""), subsection, path)
+
+
+def _shortened(title: str) -> str:
+    if len(title) <= _MOST_TITLE_CHARACTERS:
+        return title
+    return title[: _MOST_TITLE_CHARACTERS - 1] + "…"

@@ -1,25 +1,45 @@
-"""How large chunks are."""
+"""How large chunks are, and what they are made of."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from waypoint.errors import ConfigurationError
 
-_ALGORITHM = "sections-1"
+_ALGORITHM = "sections-2"
 """To be counted up whenever the same settings would give other chunks than before."""
 
 _TINY_SHARE = 6
 
 
 @dataclass(frozen=True, slots=True)
+class SizeUnit:
+    """What sizes are counted in."""
+
+    name: str
+    """Part of the fingerprint: another way of counting needs another name."""
+    measure: Callable[[str], int]
+    """The size of a text. A longer text is never smaller, nor larger than its parts together."""
+    most_characters: int
+    """No text of more characters than this is within one unit, nor one of n times as many
+    within n units: so a text is known to be too large without being measured whole."""
+
+
+CHARACTERS = SizeUnit("characters", len, 1)
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkingSettings:
-    """Sizes in characters. Raises ConfigurationError unless 0 <= overlap < size."""
+    """Raises ConfigurationError unless 0 <= overlap < size."""
 
     size: int
-    """What no chunk exceeds."""
+    """What no chunk exceeds, in the unit."""
     overlap: int
     """At most so much of a chunk is repeated by the next one of the same section."""
+    unit: SizeUnit = CHARACTERS
+    context_headers: bool = False
+    """Whether title and heading path are put before the text that is embedded."""
 
     def __post_init__(self) -> None:
         if self.size < 1:
@@ -35,9 +55,10 @@ class ChunkingSettings:
 
     @property
     def tiny(self) -> int:
-        """A piece shorter than this is joined to its neighbour where the two fit."""
+        """A piece smaller than this is joined to its neighbour where the two fit."""
         return self.size // _TINY_SHARE
 
     def fingerprint(self) -> str:
-        """Equal for settings that give the same chunks: ``sections-1/600/90/characters``."""
-        return f"{_ALGORITHM}/{self.size}/{self.overlap}/characters"
+        """Equal for settings that give the same chunks: ``sections-2/600/90/characters``."""
+        context = "/context" if self.context_headers else ""
+        return f"{_ALGORITHM}/{self.size}/{self.overlap}/{self.unit.name}{context}"

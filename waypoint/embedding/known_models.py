@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from waypoint.embedding.tokens import most_tokens, token_bound
 from waypoint.errors import ConfigurationError
 
 DOCUMENT_TASK = "RETRIEVAL_DOCUMENT"
@@ -11,10 +12,11 @@ DOCUMENT_TASK = "RETRIEVAL_DOCUMENT"
 QUERY_TASK = "RETRIEVAL_QUERY"
 """The task type of what is asked."""
 
-# gemini-embedding-2 ignores taskType: Google's documentation has the task put into the text.
-_TASK_PREFIXES = {
-    DOCUMENT_TASK: "title: none | text: ",
-    QUERY_TASK: "task: search result | query: ",
+# gemini-embedding-2 ignores taskType: Google's documentation has the task put into the text, in
+# these forms, with "none" for a document without a title.
+_TASK_FORMS = {
+    DOCUMENT_TASK: "title: {title} | text: {text}",
+    QUERY_TASK: "task: search result | query: {text}",
 }
 
 MAX_TEXTS_PER_CALL = 100
@@ -37,9 +39,20 @@ class EmbeddingModel:
     task_in_text: bool
     """The model ignores ``taskType``; what the text is for has to be said in the text."""
 
-    def text_to_embed(self, text: str, task_type: str) -> str:
-        """The text as it is sent, and paid for: with its task where the model wants it so."""
-        return _TASK_PREFIXES[task_type] + text if self.task_in_text else text
+    def text_to_embed(self, text: str, task_type: str, context: str = "") -> str:
+        """The text as it is sent, and paid for: with its task where the model wants it so.
+
+        ``context``, if there is one, says where the text comes from. It stands where the model
+        has a place for it, else before the text.
+        """
+        if self.task_in_text:
+            return _TASK_FORMS[task_type].format(title=context or "none", text=text)
+        return f"{context}\n\n{text}" if context else text
+
+    def takes(self, sent: str) -> bool:
+        """Whether a text, as it is sent, is sure to be within the input limit."""
+        limit = self.max_input_tokens
+        return token_bound(sent) <= limit or most_tokens(sent) <= limit
 
 
 KNOWN_MODELS = {

@@ -21,6 +21,8 @@ RESERVED_NAMES = frozenset(
         "char_start",
         "char_end",
         "content_hash",
+        "header_start",
+        "header_end",
         "heading_path",
         "page",
         "format",
