@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from waypoint.errors import ExitCode
-from waypoint.settings import QuotaTier, QuotaUnit, Settings
+from waypoint.settings import ChunkUnit, QuotaTier, QuotaUnit, Settings
 
 main_app = typer.Typer(
     name="waypoint",
@@ -103,6 +103,10 @@ def ingest(
     max_texts: Annotated[int | None, _setting("max_texts", "--max-texts")] = None,
     chunk_size: Annotated[int | None, _setting("chunk_size", "--chunk-size")] = None,
     chunk_overlap: Annotated[int | None, _setting("chunk_overlap", "--chunk-overlap")] = None,
+    chunk_unit: Annotated[ChunkUnit | None, _setting("chunk_unit", "--chunk-unit")] = None,
+    context_headers: Annotated[
+        bool | None, _setting("context_headers", "--context-headers/--no-context-headers")
+    ] = None,
     batch_size: Annotated[int | None, _setting("batch_size", "--batch-size")] = None,
     max_file_size: Annotated[int | None, _setting("max_file_size", "--max-file-size")] = None,
     call_timeout: Annotated[float | None, _setting("call_timeout", "--call-timeout")] = None,
@@ -133,6 +137,8 @@ def ingest(
         "max_texts": max_texts,
         "chunk_size": chunk_size,
         "chunk_overlap": chunk_overlap,
+        "chunk_unit": chunk_unit,
+        "context_headers": context_headers,
         "batch_size": batch_size,
         "max_file_size": max_file_size,
         "call_timeout": call_timeout,

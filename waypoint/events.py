@@ -87,6 +87,15 @@ class DocumentChunked(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ChunksSplit(Event):
+    """Texts that the model might have cut were split."""
+
+    source: str
+    pieces: int
+    """Chunks that came of it."""
+
+
+@dataclass(frozen=True, slots=True)
 class ChunksLookedUp(Event):
     """Where each chunk's vector comes from; the numbers add up to the chunks looked up."""
 

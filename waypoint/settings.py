@@ -41,6 +41,13 @@ class QuotaUnit(StrEnum):
     CALLS = "calls"
 
 
+class ChunkUnit(StrEnum):
+    """What the size and the overlap of chunks are counted in."""
+
+    CHARACTERS = "characters"
+    TOKENS = "tokens"
+
+
 class LogFormat(StrEnum):
     """How lines look where there is no terminal."""
 
@@ -130,8 +137,14 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(
         LogFormat.TEXT, description="Form of the lines where there is no terminal"
     )
-    chunk_size: int = Field(600, ge=50, le=16_000, description="Longest chunk, in characters")
-    chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in characters")
+    chunk_size: int = Field(600, ge=50, le=16_000, description="Largest chunk, in CHUNK_UNIT")
+    chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in CHUNK_UNIT")
+    chunk_unit: ChunkUnit = Field(
+        ChunkUnit.CHARACTERS, description="Unit of sizes: characters, or tokens (estimated)"
+    )
+    context_headers: bool = Field(
+        default=False, description="Embed title and heading path before each chunk's text"
+    )
     concurrency: int | Literal["auto"] = Field(
         8, description="Embedding calls in flight, or auto for as many as are of use"
     )

@@ -22,7 +22,8 @@ EXAMPLES = PROJECT / "examples" / "knowledge_base"
 
 FIELDS = {
     "source": str, "doc_id": str, "title": str, "category": str,
-    "section_header": str, "subsection_header": str, "chunk_index": int, "chunk_count": int,
+    "section_header": str, "subsection_header": str, "heading_path": str,
+    "chunk_index": int, "chunk_count": int,
     "char_start": int, "char_end": int, "content_hash": str,
 }  # fmt: skip
 FRONT_MATTER = {"source_org", "source_type", "jurisdiction", "last_updated", "use_cases"}

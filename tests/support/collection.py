@@ -90,10 +90,12 @@ async def read_from(server: str, name: str = SIMULATED) -> StoredCollection:
                 return StoredCollection(described["metadata"], records)
 
 
-def chunks_of(folder: Path, *, size: int = 600, overlap: int = 90) -> dict[str, Chunk]:
+def chunks_of(
+    folder: Path, *, size: int = 600, overlap: int = 90, context_headers: bool = False
+) -> dict[str, Chunk]:
     """The chunks of all files of a folder that can be read, by id."""
     registry = default_registry()
-    chunker = Chunker(ChunkingSettings(size, overlap))
+    chunker = Chunker(ChunkingSettings(size, overlap, context_headers=context_headers))
     chunks: dict[str, Chunk] = {}
     for file in discover(folder, registry=registry, max_file_size=_MAX_FILE_SIZE):
         assert isinstance(file, SourceFile), file
@@ -120,6 +122,9 @@ def assert_holds(collection: StoredCollection, chunks: Mapping[str, Chunk]) -> N
         return
     vectors = np.stack([collection.records[chunk_id].vector for chunk_id in chunks])
     assert vectors.shape == (len(chunks), DIMENSIONS)
-    wanted = simulated_vectors(chunk.text for chunk in chunks.values())
+    wanted = simulated_vectors(
+        f"{chunk.context}\n\n{chunk.text}" if chunk.context else chunk.text
+        for chunk in chunks.values()
+    )
     np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -161,6 +162,42 @@ def test_headings_in_force_are_those_at_the_chunks_first_character() -> None:
         "# Two": ("", ""),
         "##### deep": ("", ""),
     }
+
+
+def test_a_heading_path_has_all_headings_in_force() -> None:
+    """Of any level, the shortest way down to the chunk; overlong ones shortened."""
+    headings = ("# One", "## A", "#### aa", "###### deep", "### b", "# Two", "### c", "#")
+    text = "\n\n".join(f"{each}\n\n{sentences('ship', 20)}" for each in headings)
+    text += f"\n\n## {'x' * 300}\n\n{sentences('ship', 20)}"
+    chunks = Chunker(ChunkingSettings(600, 0)).plan(document(text)).chunks()
+    paths = [chunk.metadata["heading_path"] for chunk in chunks if chunk.text.startswith("#")]
+    assert paths == [
+        "One",
+        "One > A",
+        "One > A > aa",
+        "One > A > aa > deep",
+        "One > A > b",
+        "Two",
+        "Two > c",
+        "",
+        "x" * 199 + "…",
+    ]
+
+
+def test_a_chunk_knows_the_page_it_begins_on() -> None:
+    """From 1; only where there are pages, which a chunk may cross."""
+    pages = [sentences(word, 30) for word in ("ship", "crane", "lorry")]
+    text = "\n\n".join(pages)
+    starts = tuple(text.index(page) for page in pages)
+    plan = Chunker(USUAL).plan(replace(document(text, format_name="text"), pages=starts))
+    found = [chunk.metadata["page"] for chunk in plan.chunks()]
+    expected = [sum(start <= span.start for start in starts) for span in plan.spans]
+    assert found == expected
+    assert set(found) == {1, 2, 3}
+    later = replace(document("Before\n\nit", format_name="text"), pages=(8,))
+    assert [chunk.metadata["page"] for chunk in Chunker(USUAL).plan(later).chunks()] == [1]
+    without = Chunker(USUAL).plan(document(text)).chunks()
+    assert not any("page" in chunk.metadata for chunk in without)
 
 
 def test_no_chunk_crosses_a_section_that_is_not_tiny() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.structured import DOCUMENTS
+from tests.support.structured import DOCUMENTS, build, code, heading, prose, table
 from waypoint.chunking import CHARACTERS, Chunker, ChunkingSettings, SizeUnit
 from waypoint.chunking.spans import trim
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, estimate_tokens
@@ -127,3 +128,89 @@ def test_the_same_document_gives_the_same_chunks(
     plan = Chunker(settings).plan(read)
     assert plan.chunks() == Chunker(settings).plan(read).chunks()
     assert len(set(plan.ids)) == plan.count
+
+
+ROWS = [f"| {n} | goods of kind {n} |" for n in range(40)]
+HEADER = "| number | goods |"
+
+
+def chunk_texts(read: Document, settings: ChunkingSettings) -> list[str]:
+    return [chunk.text for chunk in Chunker(settings).plan(read).chunks()]
+
+
+def test_a_table_is_cut_between_rows_with_its_header_before_each_piece() -> None:
+    """Each row is in one piece, whole."""
+    read = build([heading(2, "Goods"), prose("They are:"), table(HEADER, ROWS), prose("The end.")])
+    chunks = Chunker(ChunkingSettings(300, 40)).plan(read).chunks()
+    first, *others = chunks
+    assert first.text.startswith(f"## Goods\n\nThey are:\n\n{HEADER}\n|---|---|\n{ROWS[0]}")
+    assert "header_start" not in first.metadata
+    assert all(each.text.startswith(f"{HEADER}\n|---|---|\n| ") for each in others[:-1])
+    rows = [line for each in chunks for line in each.text.split("\n") if "goods of" in line]
+    assert rows == ROWS
+    assert chunks[-1].text == "The end."
+    assert all(200 < len(each.text) <= 300 for each in chunks[:-2])
+
+
+def test_a_header_of_more_than_half_a_chunk_is_not_repeated() -> None:
+    """Else there would be little room for rows."""
+    read = build([table(f"| {'long ' * 30}| goods |", ROWS)])
+    plan = Chunker(ChunkingSettings(300, 0)).plan(read)
+    assert plan.count > 3
+    assert not any(span.header for span in plan.spans)
+
+
+def test_a_row_that_is_too_long_is_cut_inside() -> None:
+    """As the last resort, between words; its pieces have the header as well."""
+    read = build([table(HEADER, [ROWS[0], f"| 1 | {'goods ' * 100}|", ROWS[2]])])
+    found = chunk_texts(read, ChunkingSettings(300, 0))
+    header = f"{HEADER}\n|---|---|\n"
+    assert all(each.startswith(header) for each in found)
+    assert found[0] == f"{header}{ROWS[0]}"
+    assert "".join(each.removeprefix(header) for each in found).count("goods") == 102
+
+
+def test_code_is_cut_between_lines_and_its_fence_is_not_left_alone() -> None:
+    """What is left at the end is no tiny piece."""
+    lines = [f"    total += price_of(item_{n})  # counted once" for n in range(30)]
+    read = build([heading(3, "Sums"), code(lines)])
+    settings = ChunkingSettings(300, 60)
+    found = chunk_texts(read, settings)
+    assert "\n    ".join(found) == read.text.strip()
+    assert min(map(len, found)) >= settings.tiny
+
+
+def test_prose_fills_up_what_a_block_leaves() -> None:
+    """And does not overlap with it."""
+    words = "The ship goes. " * 60
+    read = build([code(["x = 1"]), prose(words), code(["y = 2"] * 4), prose(words)])
+    plan = Chunker(ChunkingSettings(300, 60)).plan(read)
+    assert len(plan.chunks()[0].text) > 250
+    for block in read.blocks:
+        assert sum(span.start < block.end and block.start < span.end for span in plan.spans) == 1
+
+
+@pytest.mark.parametrize("kind", ["prose", "blanks", "unbroken", "table", "code"])
+def test_no_more_is_measured_than_grows_with_the_text(kind: str) -> None:
+    """Twice the text, about twice the characters that are measured, however it is made."""
+
+    def measured(times: int) -> int:
+        total = 0
+
+        def measure(text: str) -> int:
+            nonlocal total
+            total += len(text)
+            return estimate_tokens(text)
+
+        part = {
+            "prose": prose("The ship goes to the harbour. " * 400 * times),
+            "blanks": prose(("港口" * 300 + " " * 9000) * times),
+            "unbroken": prose("x" * 12_000 * times),
+            "table": table(HEADER, ROWS * 10 * times),
+            "code": code(["total += 1"] * 1000 * times),
+        }[kind]
+        unit = SizeUnit("counted", measure, MOST_CHARACTERS_PER_TOKEN)
+        assert Chunker(ChunkingSettings(100, 10, unit)).plan(build([part])).count > 10
+        return total
+
+    assert measured(8) < 2.5 * measured(4)

@@ -38,6 +38,23 @@ def test_the_first_model_is_told_its_task_beside_the_text() -> None:
     assert known_model(FIRST).text_to_embed("Rotterdam", DOCUMENT_TASK) == "Rotterdam"
 
 
+def test_a_context_stands_where_the_model_has_a_place_for_it() -> None:
+    """As the title, or before the text."""
+    first, second = (known_model(name) for name in (FIRST, SECOND))
+    assert first.text_to_embed("It is busy.", DOCUMENT_TASK, "Ports") == "Ports\n\nIt is busy."
+    sent = second.text_to_embed("It is {busy}.", DOCUMENT_TASK, "Ports > {Rotterdam}")
+    assert sent == "title: Ports > {Rotterdam} | text: It is {busy}."
+
+
+def test_what_a_model_takes_whole() -> None:
+    """Sure is what has few bytes, or few tokens by a cautious estimate."""
+    model = known_model(FIRST)
+    assert model.takes("1" * 2046)
+    assert not model.takes("1" * 2047)
+    assert model.takes("harbour " * 600)
+    assert not model.takes("harbour " * 800)
+
+
 def test_the_second_model_is_told_its_task_in_the_text() -> None:
     """In the form of Google's documentation."""
     model = known_model(SECOND)

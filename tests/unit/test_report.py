@@ -60,6 +60,8 @@ def test_chunks_and_what_they_cost() -> None:
     """Where vectors came from, what was written, and what was paid."""
     report = report_of(
         events.DocumentChunked("a.md", 100, 20, 90),
+        events.ChunksSplit("a.md", 7),
+        events.ChunksSplit("b.md", 2),
         events.ChunksLookedUp(present=1, paid=2, parked=3, to_pay=14),
         events.TextsPaid(10, 1_000, 0.25),
         events.TextsPaid(3, 200, 0.5),
@@ -67,7 +69,7 @@ def test_chunks_and_what_they_cost() -> None:
         events.ChunksWritten(18, 1, 4, 0.1),
     )
     assert report.chunks == {
-        "cut": 20, "present": 1, "from_ledger": 2, "same_text": 3, "to_pay": 14,
+        "cut": 20, "split": 9, "present": 1, "from_ledger": 2, "same_text": 3, "to_pay": 14,
         "added": 18, "updated": 1, "deleted": 4, "rejected": 1,
         "refused_before": 0,
     }  # fmt: skip

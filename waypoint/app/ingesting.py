@@ -10,12 +10,13 @@ from datetime import UTC, datetime
 import anyio
 from anyio import to_thread
 
+from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow, FolderReader
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
 from waypoint.app.store import EmbeddedStore, open_store
-from waypoint.chunking import Chunker, ChunkingSettings
+from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, limits_for
 from waypoint.errors import (
@@ -160,9 +161,13 @@ class Ingestion:
                     "then, those whose answer had not arrived are paid for again"
                 )
             )
-        chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
-        recipe = Recipe(embedder.space, chunker.settings.fingerprint())
         model = known_model(settings.embedding_model)
+        chunker = build_chunker(settings, model)
+        recipe = Recipe(
+            embedder.space,
+            chunker.settings.fingerprint(),
+            context_headers=chunker.settings.context_headers,
+        )
         keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
         name = collection_name(settings, embedder.space.provider)
         complete = False

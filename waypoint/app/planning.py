@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
+from waypoint.app.chunker import build_chunker, split_notice
 from waypoint.app.quota_plan import (
     NO_QUOTA,
     ChunkSizeAdvice,
@@ -18,7 +19,6 @@ from waypoint.app.quota_plan import (
     tier_times,
 )
 from waypoint.app.service import GEMINI, SIMULATOR
-from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel, known_model
 from waypoint.embedding.quota import limits_for
 from waypoint.embedding.text_key import TextKeys
@@ -46,6 +46,8 @@ class Plan:
     rejected: int = 0
     skipped: int = 0
     chunks: int = 0
+    chunks_split: int = 0
+    """Of them, parts of texts that the model might have cut."""
     texts_to_pay: int = 0
     texts_paid_before: int = 0
     texts_refused_before: int = 0
@@ -85,7 +87,7 @@ def make_plan(
     provider = SIMULATOR if simulate else GEMINI
     space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
-    chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
+    chunker = build_chunker(settings, model)
     registry = default_registry()
     plan = Plan()
     if settings.google_gemini_base_url and not simulate:
@@ -122,10 +124,11 @@ def make_plan(
                 plan.documents += 1
                 chunks = chunker.plan(document)
                 plan.chunks += chunks.count
+                plan.chunks_split += chunks.split
                 fresh: dict[TextKey, tuple[int, int]] = {}
                 for index in range(chunks.count):
                     (chunk,) = chunks.chunks(index, index + 1)
-                    text = model.text_to_embed(chunk.text, space.task_type)
+                    text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
                     key = keys.key(text)
                     if key[:8] not in seen:
                         seen.add(key[:8])
@@ -133,6 +136,8 @@ def make_plan(
                 _count(plan, fresh, ledger, retry_rejects=retry_rejects)
         if ledger:
             plan.texts_used_today = ledger.texts_used(service_day().isoformat(), space)
+    if plan.chunks_split:
+        plan.notices.append(split_notice(plan.chunks_split, model))
     plan.calls = -(-plan.texts_to_pay // settings.batch_size)
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
     _time(plan, settings, model, simulate=simulate)

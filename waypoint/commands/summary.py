@@ -8,8 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from waypoint.app.chunker import split_notice
 from waypoint.app.planning import Plan
 from waypoint.app.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
+from waypoint.embedding.known_models import known_model
 from waypoint.errors import ExitCode
 from waypoint.telemetry.report import RunReport
 from waypoint.telemetry.run_state import duration
@@ -37,6 +39,8 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
         f"({report.calls['rate_limited']:,} for quota); {duration(report.seconds)}, "
         f"{rate:,.0f} texts/s",
     ]
+    if chunks["split"]:
+        lines.append(split_notice(chunks["split"], known_model(report.model)))
     if report.in_flight_at_end:
         lines.append(
             f"{report.in_flight_at_end:,} texts were in flight at the end: at most these may "

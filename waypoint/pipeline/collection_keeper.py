@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from waypoint import __version__
+from waypoint.chunking import context_header
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import CollectionMismatchError
@@ -69,6 +70,8 @@ class Recipe:
     space: EmbeddingSpace
     chunking: str
     """The chunker's fingerprint."""
+    context_headers: bool = False
+    """Whether title and heading path are embedded with each chunk; part of the fingerprint."""
 
     def metadata(self) -> dict[str, MetadataValue]:
         """As it is kept in the collection's metadata."""
@@ -213,10 +216,7 @@ class CollectionKeeper:
         async for page in self._store.stored_chunks():
             sources = {chunk.source for chunk in page}
             await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
-            paid = {
-                keys.key(self._model.text_to_embed(chunk.text, space.task_type)): chunk.vector
-                for chunk in page
-            }
+            paid = {keys.key(self._embedded(chunk)): chunk.vector for chunk in page}
             vectors += await self._ledger.run(Ledger.take_back, space, paid)
             chunks += len(page)
         self._entry = await self._adopt(name, root, state.id, newest)
@@ -227,6 +227,13 @@ class CollectionKeeper:
                 f"compared one by one; {vectors:,} vectors were taken into the ledger"
             )
         )
+
+    def _embedded(self, chunk: StoredChunk) -> str:
+        """The text that the chunk's vector was paid for."""
+        context = ""
+        if self._recipe.context_headers:
+            context = context_header(chunk.title, chunk.heading_path)
+        return self._model.text_to_embed(chunk.text, self._recipe.space.task_type, context)
 
 
 def _generation(state: CollectionState) -> int:

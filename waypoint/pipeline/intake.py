@@ -15,6 +15,7 @@ from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DocumentRejectedError
 from waypoint.events import (
+    ChunksSplit,
     DocumentChunked,
     DocumentRejected,
     DocumentUnchanged,
@@ -178,6 +179,8 @@ class Intake:
         document = job.document
         size, characters = document.file.size, len(document.text)
         self._events.emit(DocumentChunked(document.source, size, job.plan.count, characters))
+        if job.plan.split:
+            self._events.emit(ChunksSplit(document.source, job.plan.split))
 
     def _next_group(
         self, pieces: Iterator[tuple[DocumentJob, int, int]]
@@ -193,7 +196,7 @@ class Intake:
 
     def _candidate(self, job: DocumentJob, index: int) -> Candidate:
         (chunk,) = job.plan.chunks(index, index + 1)
-        text = self._model.text_to_embed(chunk.text, self._task_type)
+        text = self._model.text_to_embed(chunk.text, self._task_type, chunk.context)
         return Candidate(job, chunk, self._keys.key(text), text, estimate_tokens(text))
 
 

@@ -193,10 +193,7 @@ class ChromaStore:
             )
             vectors = np.asarray(page["embeddings"], dtype=np.float32)
             columns = (page["ids"], page["metadatas"] or [], page["documents"] or [], vectors)
-            yield [
-                StoredChunk(chunk_id, str((metadata or {}).get("source", "")), text or "", vector)
-                for chunk_id, metadata, text, vector in zip(*columns, strict=True)
-            ]
+            yield [StoredChunk.of(*row) for row in zip(*columns, strict=True)]
             offset += len(page["ids"])
             if len(page["ids"]) < VECTOR_PAGE:
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from waypoint.models import Metadata, MetadataValue, Vector
@@ -22,8 +23,25 @@ class StoredChunk:
 
     id: str
     source: str
+    title: str
+    heading_path: str
     text: str
     vector: Vector
+
+    @classmethod
+    def of(
+        cls,
+        chunk_id: str,
+        metadata: Mapping[str, object] | None,
+        text: str | None,
+        vector: Vector,
+    ) -> StoredChunk:
+        """A record as Chroma answers it; whatever it lacks is empty."""
+        fields = metadata or {}
+        source, title, path = (
+            str(fields.get(name, "")) for name in ("source", "title", "heading_path")
+        )
+        return cls(chunk_id, source, title, path, text or "", vector)
 
 
 @dataclass(frozen=True, slots=True)

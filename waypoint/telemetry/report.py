@@ -46,7 +46,7 @@ class RunReport:
     )
     chunks: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("cut", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
+            ("cut", "split", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
              "deleted", "rejected", "refused_before"), 0
         )
     )  # fmt: skip
@@ -147,6 +147,10 @@ class ReportBuilder:
     @_take.register
     def _(self, event: events.DocumentChunked) -> None:
         self.report.chunks["cut"] += event.chunks
+
+    @_take.register
+    def _(self, event: events.ChunksSplit) -> None:
+        self.report.chunks["split"] += event.pieces
 
     @_take.register
     def _(self, event: events.ChunksLookedUp) -> None:
