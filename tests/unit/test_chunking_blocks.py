@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from tests.support.structured import DOCUMENTS, build, code, heading, prose, table
@@ -11,6 +12,9 @@ from waypoint.chunking import CHARACTERS, Chunker, ChunkingSettings, SizeUnit
 from waypoint.chunking.spans import trim
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, estimate_tokens
 from waypoint.models import Block, Chunk, Document
+
+UNHURRIED = profile(deadline=None)
+"""What is made of an example takes milliseconds, but on a busy machine anything may take long."""
 
 TOKENS = SizeUnit("tokens-test", estimate_tokens, MOST_CHARACTERS_PER_TOKEN)
 
@@ -44,6 +48,7 @@ def place(chunk: Chunk, name: str) -> tuple[int, int]:
     return start, end
 
 
+@UNHURRIED
 @given(DOCUMENTS, any_settings())
 def test_chunks_are_exact_and_within_their_limits(
     read: Document, settings: ChunkingSettings
@@ -65,6 +70,7 @@ def test_chunks_are_exact_and_within_their_limits(
     assert not read.text[covered:].strip()
 
 
+@UNHURRIED
 @given(DOCUMENTS, any_settings())
 def test_a_block_that_fits_is_never_cut(read: Document, settings: ChunkingSettings) -> None:
     """A chunk holds all of it or nothing."""
@@ -76,6 +82,7 @@ def test_a_block_that_fits_is_never_cut(read: Document, settings: ChunkingSettin
             assert [span.start <= start and end <= span.end for span in holders] == [True]
 
 
+@UNHURRIED
 @given(DOCUMENTS, any_settings())
 def test_a_block_that_is_too_long_is_cut_at_the_ends_of_lines(
     read: Document, settings: ChunkingSettings
@@ -104,6 +111,7 @@ def test_a_block_that_is_too_long_is_cut_at_the_ends_of_lines(
         assert span.header is None or any(s <= span.start < e for s, e in blocks)
 
 
+@UNHURRIED
 @given(DOCUMENTS, any_settings())
 def test_no_chunk_crosses_a_section_unless_one_is_tiny(
     read: Document, settings: ChunkingSettings
@@ -120,6 +128,7 @@ def test_no_chunk_crosses_a_section_unless_one_is_tiny(
                 )
 
 
+@UNHURRIED
 @given(DOCUMENTS, any_settings())
 def test_the_same_document_gives_the_same_chunks(
     read: Document, settings: ChunkingSettings

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from tests.support.structured import DOCUMENTS, build, code, heading, prose, table
@@ -22,6 +23,8 @@ from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, most_tokens
 from waypoint.models import Chunk, Document
 from waypoint.settings import load_settings
+
+UNHURRIED = profile(deadline=None)
 
 USUAL = ChunkingSettings(600, 90)
 
@@ -46,6 +49,7 @@ def place(chunk: Chunk) -> tuple[int, int]:
     return start, end
 
 
+@UNHURRIED
 @given(DOCUMENTS, st.integers(60, 120), st.booleans())
 def test_the_model_takes_every_chunk_whole(read: Document, tokens: int, headers: bool) -> None:
     """With its context; and the chunks still hold all of the text."""

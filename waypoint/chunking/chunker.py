@@ -40,12 +40,14 @@ class Chunker:
                 text, blocks, contexts, self._limit, markdown=markdown, settings=settings
             )
         pieces: list[Piece] = []
-        split = 0
+        of_split: set[Piece] = set()
         for section in find_sections(text, document.headings, settings):
             for piece in splitter.split(section):
                 parts = [piece] if limiter is None else limiter.split(piece)
                 if len(parts) > 1:
-                    split += len(parts)
+                    of_split.update(parts)
                 for part in parts:
                     add_piece(pieces, part)
+        # Of parts that overlap with the next piece some may have been dropped.
+        split = sum(piece in of_split for piece in pieces) if of_split else 0
         return ChunkPlan(document, pieces, contexts, split=split)
