@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from dataclasses import replace
 
@@ -172,3 +173,13 @@ def test_fingerprints_name_unit_and_context() -> None:
         for options in ({}, {"chunk_unit": "tokens"}, {"context_headers": True})
     ]
     assert fingerprints == ["characters", "tokens-gemma-1", "characters/context"]
+
+
+def test_a_chunker_can_be_sent_to_another_process() -> None:
+    """Where it gives the same chunks."""
+    read = build([heading(1, "Ships"), prose("They are high. " * 60)])
+    for options in ({}, {"chunk_unit": "tokens", "chunk_size": 100, "context_headers": True}):
+        chunker = build_chunker(load_settings(**options), known_model("gemini-embedding-001"))
+        assert (
+            pickle.loads(pickle.dumps(chunker)).plan(read).chunks() == chunker.plan(read).chunks()
+        )

@@ -129,7 +129,7 @@ class SectionSplitter:
     def _split(self, start: int, end: int, capacity: int) -> list[Span]:
         overlap = min(self._settings.overlap, capacity - 1)
         # Its own trimming may let a piece begin before the one ahead of it, and then it panics.
-        if self._settings.unit is CHARACTERS:
+        if self._settings.unit == CHARACTERS:
             splitter = self._splitter(capacity, overlap, trim=False)
         else:
             measure = self._settings.unit.measure
