@@ -86,7 +86,7 @@ class Document:
     metadata: Metadata
     """Scalars of the front matter, under names that do not clash with Waypoint's own."""
     digest: str
-    """SHA-256 of the file's bytes, hexadecimal."""
+    """SHA-256 of the file's bytes, hexadecimal; of a record's own, where the file has several."""
     read_at_ns: int
     """Wall clock at the time of reading, nanoseconds since the epoch."""
     warnings: tuple[str, ...] = ()
@@ -97,10 +97,13 @@ class Document:
     """Offsets at which its pages begin, in order; empty for a format without pages."""
     blocks: tuple[Block, ...] = ()
     """In the order of the text; none overlaps with another."""
+    record: str = ""
+    """Which record of its file it is; empty where the file is one document."""
 
     @property
     def source(self) -> str:
-        return self.file.source
+        """The file's source; ``<file>#<record>`` where the file has several documents."""
+        return f"{self.file.source}#{self.record}" if self.record else self.file.source
 
 
 @dataclass(frozen=True, slots=True)

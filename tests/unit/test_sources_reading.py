@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import re
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Document, SourceFile
-from waypoint.sources import default_registry, read_document
+from waypoint.sources import default_registry, read_document, read_documents
 from waypoint.sources.reading import make_doc_id
 from waypoint.sources.registry import Format, ParsedDocument, ReaderRegistry
 from waypoint.sources.snapshot import take_snapshot
@@ -183,6 +184,56 @@ def test_a_parser_that_fails_costs_one_document(tmp_path: Path) -> None:
     with pytest.raises(DocumentRejectedError, match="ZeroDivisionError") as caught:
         read_document(found(tmp_path, "a.bad"), registry=registry, max_file_size=1000)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+class LinesReader:
+    """Each line is a record: its name, and its text."""
+
+    def read(self, source: str, data: bytes) -> list[ParsedDocument]:
+        pairs = [line.split("=") for line in data.decode().splitlines()]
+        return [ParsedDocument(text, record=name, digest=text) for name, text in pairs]
+
+
+def read_records(root: Path, text: str) -> list[Document]:
+    formats = [
+        Format("lines", (".ls",), f"{__name__}:LinesReader"),
+        Format("text", (".txt",), "waypoint.sources.plaintext:PlainTextReader"),
+    ]
+    (root / "a.ls").write_text(text)
+    registry = ReaderRegistry(formats)
+    return read_documents(found(root, "a.ls"), registry=registry, max_file_size=1000)
+
+
+def test_a_file_of_records_is_a_document_for_each(tmp_path: Path) -> None:
+    """Each with a source, an id and a digest of its own, and the file's status."""
+    first, second = read_records(tmp_path, "x=one\ny=two\n")
+    assert (first.source, second.source) == ("a.ls#x", "a.ls#y")
+    assert (first.text, second.text) == ("one", "two")
+    assert (first.digest, second.digest) == ("one", "two")
+    assert first.doc_id.startswith("a-x-")
+    assert second.title == "a#y"
+    assert first.file == second.file == dataclasses.replace(first.file, size=12)
+
+
+def test_no_record_has_the_source_of_a_file(tmp_path: Path) -> None:
+    """``a.ls#b.txt`` can be a file of the same folder."""
+    (document,) = read_records(tmp_path, "b.txt=one")
+    assert document.source == "a.ls#b.txt#"
+
+
+@pytest.mark.parametrize("text", ["x=1\nx=2", "=1\n=2", "x=1\n=2", "b.txt=1\nb.txt#=2", ""])
+def test_records_without_names_of_their_own_are_a_reject(tmp_path: Path, text: str) -> None:
+    """Two documents of one source would overwrite each other."""
+    with pytest.raises(DocumentRejectedError, match="its reader gave"):
+        read_records(tmp_path, text)
+
+
+def test_reading_one_document_refuses_a_file_of_several(tmp_path: Path) -> None:
+    """It never takes the first for the whole."""
+    registry = ReaderRegistry([Format("lines", (".ls",), f"{__name__}:LinesReader")])
+    (tmp_path / "a.ls").write_text("x=1\ny=2")
+    with pytest.raises(DocumentRejectedError, match="2 documents"):
+        read_document(found(tmp_path, "a.ls"), registry=registry, max_file_size=1000)
 
 
 PIECES = (b"---\n", b"a: ", b"&a ", b"*a", b"\r\n", b"# ", b"```", b"\x00", b"\xff\xfe", b"\xe9")

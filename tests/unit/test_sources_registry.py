@@ -7,14 +7,22 @@ import sys
 
 import pytest
 
-from waypoint.sources.registry import FORMATS, Format, ReaderRegistry, default_registry
+from waypoint.sources.registry import (
+    FORMATS,
+    Format,
+    ParsedDocument,
+    ReaderRegistry,
+    default_registry,
+)
 
 
 @pytest.mark.parametrize("suffix", [suffix for each in FORMATS for suffix in each.suffixes])
 def test_every_registered_reader_can_be_loaded_and_reads(suffix: str) -> None:
     """A typing error in the table would otherwise show at the first such file."""
     reader = default_registry().reader_of(f"folder/name{suffix.upper()}")
-    assert reader.read(f"name{suffix}", b"some text").text == "some text"
+    parsed = reader.read(f"name{suffix}", b"some text")
+    assert isinstance(parsed, ParsedDocument)
+    assert parsed.text == "some text"
 
 
 def test_formats_are_told_by_the_last_suffix_whatever_its_case() -> None:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from waypoint.sources.discover import discover
-from waypoint.sources.reading import read_document
-from waypoint.sources.registry import ReaderRegistry, default_registry
+from waypoint.sources.reading import read_document, read_documents
+from waypoint.sources.registry import ReaderOptions, ReaderRegistry, default_registry
 
-__all__ = ["ReaderRegistry", "default_registry", "discover", "read_document"]
+__all__ = [
+    "ReaderOptions",
+    "ReaderRegistry",
+    "default_registry",
+    "discover",
+    "read_document",
+    "read_documents",
+]

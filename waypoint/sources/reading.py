@@ -5,55 +5,86 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Document, MetadataValue, SourceFile
 from waypoint.sources.registry import ParsedDocument, ReaderRegistry
-from waypoint.sources.snapshot import take_snapshot
+from waypoint.sources.snapshot import Snapshot, take_snapshot
 
 DOC_ID_CHARACTERS = 64
 _HASH_CHARACTERS = 8
 
 
-def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: int) -> Document:
-    """Read and parse a file. ``Document.file`` has the size and times of this reading.
+def read_documents(
+    file: SourceFile, *, registry: ReaderRegistry, max_file_size: int
+) -> list[Document]:
+    """Read and parse a file: one document, or one for each record of a file of records.
 
-    A file without text is a document with an empty text and a warning. Beside what the document
-    says about itself, its metadata says its ``format``, as the registry names it.
+    At least one; all have the same ``file``, with the size and times of this reading, and no
+    two have the same source. A file without text is a document with an empty text and a
+    warning. Beside what a document says about itself, its metadata says its ``format``, as the
+    registry names it.
 
     Raises DocumentRejectedError, and nothing else.
     """
     snapshot = take_snapshot(file, max_file_size=max_file_size)
-    parsed = _parse(file.source, snapshot.data, registry)
+    parts = _parse(file.source, snapshot.data, registry)
     format_name = registry.format_of(file.source).name
+    file_digest = hashlib.sha256(snapshot.data).hexdigest()
+    return [
+        _document(part, snapshot, format_name, record, part.digest or file_digest)
+        for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
+    ]
+
+
+def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: int) -> Document:
+    """``read_documents`` for a file of one document.
+
+    Raises DocumentRejectedError, and nothing else; also where there are several documents.
+    """
+    documents = read_documents(file, registry=registry, max_file_size=max_file_size)
+    if len(documents) > 1:
+        raise DocumentRejectedError(file.source, f"{len(documents):,} documents in one file")
+    return documents[0]
+
+
+def _document(
+    parsed: ParsedDocument, snapshot: Snapshot, format_name: str, record: str, digest: str
+) -> Document:
+    source = snapshot.file.source
     metadata: dict[str, MetadataValue] = {"format": format_name}
     metadata.update(parsed.metadata or {})
     empty = not parsed.text.strip()
     return Document(
         file=snapshot.file,
-        doc_id=make_doc_id(file.source),
-        title=_title(file.source, parsed),
+        doc_id=make_doc_id(source, record),
+        title=_title(source, record, parsed),
         text="" if empty else parsed.text,
         headings=() if empty else parsed.headings,
         metadata=metadata,
-        digest=hashlib.sha256(snapshot.data).hexdigest(),
+        digest=digest,
         read_at_ns=snapshot.read_at_ns,
         warnings=(*parsed.warnings, "no text in it") if empty else parsed.warnings,
         format=format_name,
         pages=() if empty else parsed.pages,
         blocks=() if empty else parsed.blocks,
+        record=record,
     )
 
 
-def make_doc_id(source: str) -> str:
+def make_doc_id(source: str, record: str = "") -> str:
     """A name for a source: ASCII ``[a-z0-9_-]``, at most 64 characters.
 
     The path without its suffix, in lower case, with ``-`` for ``/``: ``a/b.md`` is ``a-b``. If
-    the source cannot be told from that alone (another suffix, another character, too long), the
-    first eight hexadecimal digits of its SHA-256 follow: ``a/b.txt`` is ``a-b-5550000d``.
+    the source cannot be told from that alone (another suffix, another character, a record, too
+    long), the first eight hexadecimal digits of its SHA-256 follow: ``a/b.txt`` is
+    ``a-b-5550000d``.
     """
     path = str(PurePosixPath(source).with_suffix(""))
+    if record:
+        path, source = f"{path}-{record}", f"{source}#{record}"
     ascii_path = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
     slug = re.sub(r"[^a-z0-9_]+", "-", ascii_path.lower()).strip("-")
     if len(slug) <= DOC_ID_CHARACTERS and f"{slug.replace('-', '/')}.md" == source:
@@ -63,20 +94,39 @@ def make_doc_id(source: str) -> str:
     return f"{kept}-{digest}" if kept else digest
 
 
-def _parse(source: str, data: bytes, registry: ReaderRegistry) -> ParsedDocument:
+def _parse(source: str, data: bytes, registry: ReaderRegistry) -> Sequence[ParsedDocument]:
     if not registry.supports(source):
         raise DocumentRejectedError(source, "no reader for its format")
     reader = registry.reader_of(source)
     try:
-        return reader.read(source, data)
+        parsed = reader.read(source, data)
     except DocumentRejectedError:
         raise
     except Exception as error:  # a parser's fault costs the document it stumbled over, not the run
         raise DocumentRejectedError(
             source, f"its reader failed: {type(error).__name__}: {error}"
         ) from error
+    return (parsed,) if isinstance(parsed, ParsedDocument) else parsed
 
 
-def _title(source: str, parsed: ParsedDocument) -> str:
+def _records(
+    source: str, parts: Sequence[ParsedDocument], registry: ReaderRegistry
+) -> Iterator[str]:
+    """The names of a file's records, none of which makes a source that a file could have."""
+    if not parts:
+        raise DocumentRejectedError(source, "its reader gave no document")
+    seen = set()
+    for part in parts:
+        record = part.record
+        if record and registry.supports(f"{source}#{record}"):
+            record += "#"  # "a.json#b.md" may well be a file
+        if record in seen or not (record or len(parts) == 1):
+            raise DocumentRejectedError(source, f"its reader gave two records the name {record!r}")
+        seen.add(record)
+        yield record
+
+
+def _title(source: str, record: str, parsed: ParsedDocument) -> str:
     first_h1 = next((each.title for each in parsed.headings if each.level == 1 and each.title), "")
-    return parsed.title or first_h1 or PurePosixPath(source).stem
+    stem = PurePosixPath(source).stem
+    return parsed.title or first_h1 or (f"{stem}#{record}" if record else stem)

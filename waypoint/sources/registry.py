@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
@@ -27,15 +27,31 @@ class ParsedDocument:
     """Offsets at which pages begin; empty for a format without pages."""
     blocks: tuple[Block, ...] = ()
     """Tables and code, in the order of the text."""
+    record: str = ""
+    """Which record of a file of several documents this is: stable, and unique in the file."""
+    digest: str = ""
+    """SHA-256 of the record's own content, hexadecimal; empty for that of the file's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """What a user may say about how files are read. Picklable: it travels to other processes."""
+
+    json_text_field: str | None = None
+    """The field of a JSON record that holds its text; None to look for a usual one."""
 
 
 class Reader(Protocol):
     """Reads one format. Holds no state of a document, so threads may share it."""
 
-    def read(self, source: str, data: bytes) -> ParsedDocument:
+    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
         """Parse the bytes of the file named ``source``.
 
-        Raises DocumentRejectedError if they cannot be read as this format.
+        A file of records gives a sequence: one document for each record, in their order, at
+        least one, each with a ``record`` that is not empty and not given twice. What is wrong
+        with single records, or with the file, is told by the warnings of the others.
+
+        Raises DocumentRejectedError if the file cannot be read as this format.
         """
         ...
 
@@ -49,7 +65,9 @@ class Format:
     suffixes: tuple[str, ...]
     """Lower case, with the dot."""
     reader: str
-    """``module:class``, made without arguments; imported late."""
+    """``module:class``; imported late."""
+    takes_options: bool = False
+    """Whether the reader is made with the ReaderOptions; else without arguments."""
 
 
 FORMATS = (
@@ -61,8 +79,9 @@ FORMATS = (
 class ReaderRegistry:
     """Maps a file's name to its format and its reader."""
 
-    def __init__(self, formats: Iterable[Format]) -> None:
+    def __init__(self, formats: Iterable[Format], options: ReaderOptions = ReaderOptions()) -> None:
         self._formats = {suffix: each for each in formats for suffix in each.suffixes}
+        self._options = options
         self._readers: dict[str, Reader] = {}
 
     def supports(self, name: str) -> bool:
@@ -75,18 +94,19 @@ class ReaderRegistry:
 
     def reader_of(self, name: str) -> Reader:
         """The reader for a file of this name or path. Raises KeyError if there is none."""
-        location = self.format_of(name).reader
-        reader = self._readers.get(location)
+        chosen = self.format_of(name)
+        reader = self._readers.get(chosen.reader)
         if reader is None:
-            module, _, attribute = location.partition(":")
-            reader = cast("Reader", getattr(import_module(module), attribute)())
-            self._readers[location] = reader
+            module, _, attribute = chosen.reader.partition(":")
+            make = getattr(import_module(module), attribute)
+            reader = cast("Reader", make(self._options) if chosen.takes_options else make())
+            self._readers[chosen.reader] = reader
         return reader
 
 
-def default_registry() -> ReaderRegistry:
+def default_registry(options: ReaderOptions = ReaderOptions()) -> ReaderRegistry:
     """A registry of all formats that Waypoint brings."""
-    return ReaderRegistry(FORMATS)
+    return ReaderRegistry(FORMATS, options)
 
 
 def _suffix(name: str) -> str:
