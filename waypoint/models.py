@@ -67,9 +67,10 @@ class Block:
     start: int
     """Offset in ``Document.text`` of its first line."""
     end: int
-    """Offset behind its last line."""
+    """Offset behind its last line, at that line's end."""
     header_end: int
-    """Offset behind the table's header, which pieces of a table repeat; ``start`` for none."""
+    """Where the first line behind a table's header begins, which pieces of the table repeat (its
+    names and the line below them); ``end`` if there is none, ``start`` if it has no header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,8 @@ class Document:
     """In the order of the text; none overlaps with another."""
     record: str = ""
     """Which record of its file it is; empty where the file is one document."""
+    encoding: str = ""
+    """What its bytes were decoded from, as Python names it; empty for a binary format."""
 
     @property
     def source(self) -> str:

@@ -281,3 +281,13 @@ def test_doc_ids_are_safe_short_and_distinct(sources: set[str]) -> None:
     doc_ids = {make_doc_id(source) for source in sources}
     assert len(doc_ids) == len(sources)
     assert all(re.fullmatch(r"[a-z0-9_-]{1,64}", doc_id) for doc_id in doc_ids)
+
+
+def test_source_code_is_read_whole_in_the_encoding_it_declares(tmp_path: Path) -> None:
+    """As Python has it: in one of the first two lines."""
+    data = b"#!/usr/bin/python\n# -*- coding: koi8-r -*-\ns = '\xf7'\r\n# not a heading\n"
+    document = read(tmp_path, "a.py", data)
+    assert document.text.endswith("s = '\u0412'\n# not a heading\n")
+    assert document.format == document.metadata["format"] == "code"
+    assert (document.encoding, document.headings) == ("koi8-r", ())
+    assert read(tmp_path, "b.toml", b"a = 1").format == "code"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from waypoint.sources.registry import ParsedDocument
-from waypoint.sources.text import decode_text
+from waypoint.sources.text import read_text
 
 
 class PlainTextReader:
     """Reads text without structure. reStructuredText is read so too, its markup kept."""
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
-        return ParsedDocument(decode_text(source, data))
+        decoded = read_text(source, data)
+        return ParsedDocument(decoded.text, warnings=decoded.warnings, encoding=decoded.encoding)

@@ -71,6 +71,7 @@ def _document(
         pages=() if empty else parsed.pages,
         blocks=() if empty else parsed.blocks,
         record=record,
+        encoding=parsed.encoding,
     )
 
 

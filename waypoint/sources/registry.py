@@ -16,7 +16,7 @@ class ParsedDocument:
     """What a reader makes of a file's bytes."""
 
     text: str
-    """Normalised by ``waypoint.sources.text.normalise_text``, without front matter."""
+    """Normalised by ``waypoint.sources.text``, without front matter."""
     headings: tuple[Heading, ...] = ()
     """In the order of the text; only those that are not inside a list, quote or code."""
     title: str = ""
@@ -29,6 +29,8 @@ class ParsedDocument:
     """Tables and code, in the order of the text."""
     record: str = ""
     """Which record of a file of several documents this is: stable, and unique in the file."""
+    encoding: str = ""
+    """What its bytes were decoded from, as Python names it; empty for a binary format."""
     digest: str = ""
     """SHA-256 of the record's own content, hexadecimal; empty for that of the file's bytes."""
 
@@ -70,8 +72,19 @@ class Format:
     """Whether the reader is made with the ReaderOptions; else without arguments."""
 
 
+CODE_SUFFIXES = (
+    *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".java", ".kt", ".kts"),
+    *(".scala", ".groovy", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cs"),
+    *(".fs", ".vb", ".swift", ".m", ".mm", ".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl"),
+    *(".dart", ".ex", ".exs", ".erl", ".clj", ".hs", ".ml", ".sh", ".bash", ".zsh", ".fish"),
+    *(".ps1", ".bat", ".cmd", ".sql", ".graphql", ".proto", ".toml", ".ini", ".cfg", ".conf"),
+    *(".properties", ".yaml", ".yml", ".tf", ".css", ".scss", ".sass", ".less", ".cmake"),
+    *(".gradle", ".tex", ".bib"),
+)
+
 FORMATS = (
     Format("markdown", (".md", ".markdown"), "waypoint.sources.markdown:MarkdownReader"),
+    Format("code", CODE_SUFFIXES, "waypoint.sources.code:CodeReader"),
     Format("text", (".txt", ".text", ".rst"), "waypoint.sources.plaintext:PlainTextReader"),
 )
 
