@@ -84,6 +84,9 @@ CODE_SUFFIXES = (
 
 FORMATS = (
     Format("markdown", (".md", ".markdown"), "waypoint.sources.markdown:MarkdownReader"),
+    Format("html", (".html", ".htm", ".xhtml"), "waypoint.sources.html:HtmlReader"),
+    Format("pdf", (".pdf",), "waypoint.sources.pdf:PdfReader"),
+    Format("docx", (".docx", ".docm"), "waypoint.sources.docx:DocxReader"),
     Format("code", CODE_SUFFIXES, "waypoint.sources.code:CodeReader"),
     Format("text", (".txt", ".text", ".rst"), "waypoint.sources.plaintext:PlainTextReader"),
 )

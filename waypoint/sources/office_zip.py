@@ -1,0 +1,101 @@
+"""The ZIP archives that office documents are, opened only if they are harmless.
+
+A small archive can hold gigabytes of zeros, and a small XML file can define entities that expand
+to as much. Neither is a thing that office programs write: ECMA-376 forbids both entities and
+compression other than deflate.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from xml.parsers import expat
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from waypoint.errors import DocumentRejectedError
+
+MAX_PARTS = 10_000
+MAX_XML_BYTES = 64 * 1024 * 1024
+"""All XML parts together, unpacked: some thousand pages. Parsed they take twenty times as much."""
+
+XML_SUFFIXES = (".xml", ".rels")
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_SAVE_ANEW = "open it in an office program and save it anew"
+
+
+def open_office_zip(source: str, data: bytes) -> ZipFile:
+    """The archive, of which each XML part was unpacked once and found well-formed in its start.
+
+    Raises DocumentRejectedError.
+    """
+    if data.startswith(_OLE_MAGIC):
+        raise DocumentRejectedError(
+            source,
+            "encrypted with a password, or in the format of before 2007",
+            hint="save a copy without password, in the present format",
+        )
+    try:
+        archive = ZipFile(io.BytesIO(data))
+        parts = archive.infolist()
+        _check_sizes(source, parts)
+        for part in parts:
+            if part.filename.endswith(XML_SUFFIXES):
+                _check_xml(source, archive, part)
+    except (BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
+        raise damaged(source, error) from error
+    except (expat.ExpatError, RuntimeError) as error:
+        raise damaged(source, error) from error
+    return archive
+
+
+def damaged(source: str, error: BaseException) -> DocumentRejectedError:
+    """The reject of an archive that a parser stumbled over."""
+    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return DocumentRejectedError(
+        source, f"damaged, or not what its suffix says ({told[:200]})", hint=_SAVE_ANEW
+    )
+
+
+def _check_sizes(source: str, parts: list[ZipInfo]) -> None:
+    """By what the archive says; zipfile unpacks no more of a part than that."""
+    xml = sum(part.file_size for part in parts if part.filename.endswith(XML_SUFFIXES))
+    if len(parts) > MAX_PARTS:
+        problem = f"an archive of {len(parts):,} parts, at most {MAX_PARTS:,}"
+    elif xml > MAX_XML_BYTES:
+        problem = f"{xml:,} bytes of XML when unpacked, at most {MAX_XML_BYTES:,}"
+    elif len({part.filename for part in parts}) < len(parts):
+        problem = "an archive with two parts of one name"
+    elif any(part.flag_bits & 1 for part in parts):
+        problem = "an encrypted archive"
+    elif any(part.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for part in parts):
+        problem = "an archive packed in a way that office programs don't use"
+    else:
+        return
+    raise DocumentRejectedError(source, problem, hint=_SAVE_ANEW)
+
+
+class _RootElementError(Exception):
+    """The root has begun: behind it no document type can be declared."""
+
+
+def _check_xml(source: str, archive: ZipFile, part: ZipInfo) -> None:
+    with archive.open(part) as stream:
+        content = stream.read(part.file_size + 1)
+    if len(content) != part.file_size:
+        raise BadZipFile(f"{part.filename} has another size than the archive says")
+
+    def refuse(*_: object) -> None:
+        raise DocumentRejectedError(
+            source, f"a document type is declared in {part.filename}", hint=_SAVE_ANEW
+        )
+
+    def stop(*_: object) -> None:
+        raise _RootElementError
+
+    parser = expat.ParserCreate()
+    parser.StartDoctypeDeclHandler = refuse
+    parser.StartElementHandler = stop
+    try:
+        parser.Parse(content, True)
+    except _RootElementError:
+        return
