@@ -109,6 +109,7 @@ def ingest(
     ] = None,
     batch_size: Annotated[int | None, _setting("batch_size", "--batch-size")] = None,
     max_file_size: Annotated[int | None, _setting("max_file_size", "--max-file-size")] = None,
+    json_text_field: Annotated[str | None, _setting("json_text_field", "--json-text-field")] = None,
     call_timeout: Annotated[float | None, _setting("call_timeout", "--call-timeout")] = None,
     give_up_after: Annotated[float | None, _setting("give_up_after", "--give-up-after")] = None,
     json: Annotated[
@@ -141,6 +142,7 @@ def ingest(
         "context_headers": context_headers,
         "batch_size": batch_size,
         "max_file_size": max_file_size,
+        "json_text_field": json_text_field,
         "call_timeout": call_timeout,
         "give_up_after": give_up_after,
     }
@@ -179,6 +181,30 @@ def cache(
     from waypoint.commands.cache import show_cache
 
     raise typer.Exit(show_cache(prune=prune, force=force, json=json, verbose=verbose))
+
+
+@main_app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="File to show as Waypoint sees it.")],
+    chunk_size: Annotated[int | None, _setting("chunk_size", "--chunk-size")] = None,
+    chunk_overlap: Annotated[int | None, _setting("chunk_overlap", "--chunk-overlap")] = None,
+    max_file_size: Annotated[int | None, _setting("max_file_size", "--max-file-size")] = None,
+    json_text_field: Annotated[str | None, _setting("json_text_field", "--json-text-field")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Show a file as Waypoint sees it: reader, metadata, warnings, chunks. Writes nothing."""
+    from waypoint.commands.inspect import inspect_file
+
+    settings = {
+        "chunk_size": chunk_size,
+        "chunk_overlap": chunk_overlap,
+        "max_file_size": max_file_size,
+        "json_text_field": json_text_field,
+    }
+    raise typer.Exit(inspect_file(file, settings, json=json, verbose=verbose))
 
 
 @main_app.command(

@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     stats_every: float = Field(
         0.0, ge=0, description="Seconds between samples of a run's gauges, 0 for none"
     )
+    json_text_field: str | None = Field(
+        None,
+        min_length=1,
+        description="Field of a JSON record that holds its text (default: a usual one)",
+    )
     quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
     quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
     quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")

@@ -31,7 +31,7 @@ from waypoint.service_day import service_day
 from waypoint.settings import Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.reading import read_document
-from waypoint.sources.registry import default_registry
+from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
@@ -46,7 +46,7 @@ class FolderReader:
         self.root: Path = settings.knowledge_base_path.resolve()
         self._path = settings.knowledge_base_path
         self._max_file_size = settings.max_file_size
-        self._registry = default_registry()
+        self._registry = default_registry(ReaderOptions(settings.json_text_field))
 
     def discover(self) -> Iterator[Discovery]:
         """Walk the folder. Raises UsageError at once if it, or the category, does not exist."""

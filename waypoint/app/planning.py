@@ -29,7 +29,7 @@ from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.reading import read_document
-from waypoint.sources.registry import default_registry
+from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
 
@@ -88,7 +88,7 @@ def make_plan(
     space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
     chunker = build_chunker(settings, model)
-    registry = default_registry()
+    registry = default_registry(ReaderOptions(settings.json_text_field))
     plan = Plan()
     if settings.google_gemini_base_url and not simulate:
         plan.notices.append(

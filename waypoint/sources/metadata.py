@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from datetime import date, datetime
 from typing import Any
 
@@ -32,6 +33,8 @@ RESERVED_NAMES = frozenset(
 """Waypoint's own: a document's field of such a name is stored as ``fm_<name>``."""
 
 ALIASES = {"source_organization": "source_org"}
+LANGUAGE_NAMES = ("language", "lang")
+"""A document's field of such a name is stored as ``language``, if it is a text."""
 """Names of documents' fields, and the shorter ones they are stored under."""
 
 MAX_FIELDS = 64
@@ -73,7 +76,9 @@ class FieldCollector:
         elif key == "title":
             self.title = " ".join(str(scalar).split())
         else:
-            self._keep(_stored_name(key), scalar)
+            if isinstance(scalar, str):
+                scalar = unicodedata.normalize("NFC", scalar)
+            self._keep(_stored_name(key, scalar), scalar)
 
     def _keep(self, key: str, scalar: MetadataValue) -> None:
         if key in self.metadata:
@@ -85,7 +90,9 @@ class FieldCollector:
             self.warn(f"more than {MAX_FIELDS} fields: those from {_shown(key)} on are left out")
 
 
-def _stored_name(key: str) -> str:
+def _stored_name(key: str, scalar: MetadataValue) -> str:
+    if key in LANGUAGE_NAMES and isinstance(scalar, str):
+        return "language"
     key = ALIASES.get(key, key)
     return f"fm_{key}" if key in RESERVED_NAMES or key.startswith("chroma:") else key
 

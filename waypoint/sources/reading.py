@@ -97,13 +97,20 @@ def make_doc_id(source: str, record: str = "") -> str:
 
 def _parse(source: str, data: bytes, registry: ReaderRegistry) -> Sequence[ParsedDocument]:
     if not registry.supports(source):
-        raise DocumentRejectedError(source, "no reader for its format")
+        suffix = PurePosixPath(source).suffix.lower()
+        raise DocumentRejectedError(
+            source,
+            f"no reader for {suffix}" if suffix else "no reader for files without a suffix",
+            hint="save it in a format that is read (docs/formats.md lists them)",
+        )
     reader = registry.reader_of(source)
     try:
         parsed = reader.read(source, data)
-    except DocumentRejectedError:
+    except (DocumentRejectedError, KeyboardInterrupt, SystemExit):
         raise
-    except Exception as error:  # a parser's fault costs the document it stumbled over, not the run
+    except BaseException as error:
+        # A parser's fault costs the document it stumbled over, not the run. A panic of a parser
+        # in Rust is not an Exception.
         raise DocumentRejectedError(
             source, f"its reader failed: {type(error).__name__}: {error}"
         ) from error

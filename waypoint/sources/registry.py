@@ -87,6 +87,14 @@ FORMATS = (
     Format("html", (".html", ".htm", ".xhtml"), "waypoint.sources.html:HtmlReader"),
     Format("pdf", (".pdf",), "waypoint.sources.pdf:PdfReader"),
     Format("docx", (".docx", ".docm"), "waypoint.sources.docx:DocxReader"),
+    Format("table", (".csv", ".tsv", ".tab"), "waypoint.sources.table:TableReader"),
+    Format("json", (".json",), "waypoint.sources.json_records:JsonReader", takes_options=True),
+    Format(
+        "jsonl",
+        (".jsonl", ".ndjson"),
+        "waypoint.sources.json_records:JsonLinesReader",
+        takes_options=True,
+    ),
     Format("code", CODE_SUFFIXES, "waypoint.sources.code:CodeReader"),
     Format("text", (".txt", ".text", ".rst"), "waypoint.sources.plaintext:PlainTextReader"),
 )

@@ -1,0 +1,140 @@
+"""The inspect command: one file as Waypoint sees it. Reads the file, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.text import Text
+
+from waypoint.chunking import Chunker, ChunkingSettings
+from waypoint.commands.failures import tell_failure
+from waypoint.errors import DocumentRejectedError, ExitCode, UsageError, WaypointError
+from waypoint.models import Chunk, Document, SourceFile
+from waypoint.settings import Settings, load_settings
+from waypoint.sources import ReaderOptions, default_registry, read_documents
+
+
+def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bool) -> int:
+    """Print the file's documents and their chunks; returns the exit code.
+
+    ``options``: settings by name, None where not given. With ``json`` a reject is told there.
+    """
+    console = Console(highlight=False)
+    try:
+        settings = load_settings(**options)
+        chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
+        documents = _read(path, settings)
+    except WaypointError as error:
+        if json and isinstance(error, DocumentRejectedError):
+            _write({"source": error.source, "reason": error.reason, "hint": error.hint})
+        tell_failure(Console(stderr=True, highlight=False), error, verbose=verbose)
+        return error.exit_code
+    if json:
+        shown = [_as_json(document, chunker.plan(document).chunks()) for document in documents]
+        _write({"source": path.name, "documents": shown})
+        return ExitCode.OK
+    for document in documents:
+        _print_document(console, document, chunker.plan(document).chunks())
+    return ExitCode.OK
+
+
+def _read(path: Path, settings: Settings) -> list[Document]:
+    if not path.exists():
+        raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
+    # Its size and times don't matter: they are taken anew at the reading.
+    file = SourceFile(path.name, path.resolve(), size=0, mtime_ns=0, ctime_ns=0)
+    registry = default_registry(ReaderOptions(settings.json_text_field))
+    return read_documents(file, registry=registry, max_file_size=settings.max_file_size)
+
+
+def _write(value: dict[str, Any]) -> None:
+    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.buffer.write(orjson.dumps(value, option=options))
+
+
+def _as_json(document: Document, chunks: list[Chunk]) -> dict[str, Any]:
+    return {
+        "source": document.source,
+        "doc_id": document.doc_id,
+        "format": document.format,
+        "encoding": document.encoding,
+        "title": document.title,
+        "metadata": dict(document.metadata),
+        "warnings": document.warnings,
+        "characters": len(document.text),
+        "headings": [asdict(heading) for heading in document.headings],
+        "pages": document.pages,
+        "blocks": [asdict(block) for block in document.blocks],
+        "chunks": [
+            {"id": chunk.id, "text": chunk.text, "metadata": chunk.metadata} for chunk in chunks
+        ],
+    }
+
+
+def _print_document(console: Console, document: Document, chunks: list[Chunk]) -> None:
+    kinds = Counter(block.kind for block in document.blocks)
+    counts = {
+        "characters": len(document.text),
+        "chunks": len(chunks),
+        "headings": len(document.headings),
+        "tables": kinds["table"],
+        "blocks of code": kinds["code"],
+        "pages": len(document.pages),
+    }
+    head = Text(_visible(document.source), style="bold")
+    head.append(f"  {document.format}", style="cyan")
+    console.print(head, soft_wrap=True)
+    _print_field(console, "title", document.title)
+    _print_field(console, "doc_id", document.doc_id)
+    if document.encoding not in ("", "utf-8"):
+        _print_field(console, "encoding", document.encoding)
+    told = [f"{count:,} {name}" for name, count in counts.items() if count or name == "chunks"]
+    _print_field(console, "holds", ", ".join(told))
+    for name, value in document.metadata.items():
+        _print_field(console, name, str(value))
+    for warning in document.warnings:
+        _print_field(console, "warning", warning, style="yellow")
+    for chunk in chunks:
+        _print_chunk(console, chunk)
+    console.print()
+
+
+def _print_field(console: Console, name: str, value: str, *, style: str = "") -> None:
+    line = Text(f"  {_visible(name)}: ", style=style or "dim")
+    line.append(_visible(value), style=style or "default")
+    console.print(line, soft_wrap=True)
+
+
+def _print_chunk(console: Console, chunk: Chunk) -> None:
+    about = chunk.metadata
+    start, end = about["char_start"], about["char_end"]
+    parts = [
+        f"chunk {about['chunk_index']}",
+        f"{start} to {end}",
+        f"{len(chunk.text):,} characters",
+    ]
+    if "page" in about:
+        parts.append(f"page {about['page']}")
+    path = about.get("heading_path") or " > ".join(
+        str(about[name]) for name in ("section_header", "subsection_header") if about.get(name)
+    )
+    if path:
+        parts.append(_visible(str(path)))
+    console.print(Text("── " + " · ".join(parts), style="green"), soft_wrap=True)
+    console.print(Text(_visible(chunk.text)), soft_wrap=True)
+
+
+def _visible(text: str) -> str:
+    """The text without what would command the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() or each in "\n\t" or each.isspace() else ascii(each)[1:-1]
+        for each in text
+    )

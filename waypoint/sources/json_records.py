@@ -1,0 +1,199 @@
+"""JSON and JSON Lines: a document for each record of a list, or one for the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from waypoint.errors import DocumentRejectedError
+from waypoint.sources.decoding import DecodedText, decode
+from waypoint.sources.metadata import FieldCollector
+from waypoint.sources.records import (
+    Record,
+    RecordError,
+    as_text,
+    field_at,
+    is_text,
+    record_names,
+    text_lines,
+)
+from waypoint.sources.registry import ParsedDocument, ReaderOptions
+from waypoint.sources.text import normalise_text
+
+TEXT_FIELDS = ("text", "content", "body", "page_content", "document", "description")
+"""Fields that usually hold a record's text, the first that is there counts."""
+TITLE_FIELDS = ("title", "name")
+_MOST_WARNINGS = 20
+_NOT_JSON = "correct it, or give it the suffix .txt"
+
+
+class JsonReader:
+    """Reads a list's items as records, and anything else as one document.
+
+    A file whose first line alone is an object is JSON Lines, whatever its suffix.
+    """
+
+    unit = "record"
+
+    def __init__(self, options: ReaderOptions) -> None:
+        self._text_field = options.json_text_field
+
+    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
+        decoded = decode(source, data)
+        text = decoded.text.removeprefix("\ufeff")
+        empty = ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
+        if not text.strip():
+            return empty
+        try:
+            value = _load(text)
+        except RecordError as error:
+            if _first_line_is_object(text):
+                return JsonLinesReader(ReaderOptions(self._text_field)).read(source, data)
+            raise DocumentRejectedError(source, f"not JSON: {error}", hint=_NOT_JSON) from error
+        if value in ([], {}, "", None):
+            return empty
+        if isinstance(value, list):
+            records = [Record(number, item) for number, item in enumerate(value, 1)]
+            return self._documents(source, decoded, records, [])
+        try:
+            document = self._document(source, value)
+        except RecordError as error:
+            raise DocumentRejectedError(source, str(error), hint=self._hint()) from error
+        warnings = (*decoded.warnings, *document.warnings)
+        return replace(document, warnings=warnings, encoding=decoded.encoding)
+
+    def _documents(
+        self,
+        source: str,
+        decoded: DecodedText,
+        records: Sequence[Record],
+        problems: list[str],
+    ) -> Sequence[ParsedDocument]:
+        """A document for each good record; what is wrong with others is told by the first one."""
+        documents = []
+        for record, name in zip(records, record_names(records), strict=True):
+            try:
+                document = self._document(source, record.value)
+                digest = self._digest(record.value)
+            except RecursionError:
+                problems.append(f"{self.unit} {record.number:,} left out: nested too deeply")
+                continue
+            except RecordError as error:
+                problems.append(f"{self.unit} {record.number:,} left out: {error}")
+                continue
+            except DocumentRejectedError as error:
+                problems.append(f"{self.unit} {record.number:,} left out: {error.reason}")
+                continue
+            documents.append(
+                replace(
+                    document,
+                    record=name,
+                    digest=digest,
+                    encoding=decoded.encoding,
+                )
+            )
+        if not documents:
+            raise DocumentRejectedError(
+                source, f"no record can be read; {problems[0]}", hint=self._hint()
+            )
+        if len(problems) > _MOST_WARNINGS:
+            more = len(problems) - _MOST_WARNINGS
+            problems[_MOST_WARNINGS:] = [f"{more:,} more {self.unit}s left out"]
+        warnings = (*decoded.warnings, *problems, *documents[0].warnings)
+        documents[0] = replace(documents[0], warnings=warnings)
+        return tuple(documents)
+
+    def _document(self, source: str, value: Any) -> ParsedDocument:
+        """Raises RecordError, or DocumentRejectedError for a text that no document may have."""
+        fields = FieldCollector()
+        if isinstance(value, dict):
+            text = self._text_and_fields(value, fields)
+        elif self._text_field is not None:
+            raise RecordError(f"it has no field {self._text_field!r}")
+        else:
+            text = value if isinstance(value, str) else "\n".join(text_lines("", value))
+        text = normalise_text(text, source=source)
+        if not text.strip():
+            raise RecordError("it has no text")
+        return ParsedDocument(
+            text, title=fields.title, metadata=fields.metadata, warnings=tuple(fields.warnings)
+        )
+
+    def _text_and_fields(self, record: dict[str, Any], fields: FieldCollector) -> str:
+        name, text = self._text_of(record)
+        used = {name, name.partition(".")[0]}
+        for key, value in record.items():
+            if key not in used and (name or not isinstance(value, str | dict | list)):
+                fields.add(key, value)
+        titles = (record.get(key) for key in TITLE_FIELDS)
+        fields.title = next((" ".join(each.split()) for each in titles if is_text(each)), "")
+        return text or "\n".join(text_lines("", record, strings_only=True))
+
+    def _text_of(self, record: dict[str, Any]) -> tuple[str, str]:
+        """The field that holds the text, and the text; both empty if all fields are."""
+        if self._text_field is not None:
+            text = as_text(field_at(record, self._text_field))
+            if not text:
+                raise RecordError(f"it has no text in a field {self._text_field!r}")
+            return self._text_field, text
+        for name in TEXT_FIELDS:
+            text = as_text(record.get(name))
+            if text:
+                return name, text
+        return "", ""
+
+    def _digest(self, value: Any) -> str:
+        canonical = json.dumps([self._text_field, value], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _hint(self) -> str:
+        return "name the field that holds the text with --json-text-field (JSON_TEXT_FIELD)"
+
+
+class JsonLinesReader(JsonReader):
+    """Reads each line that isn't empty as a record. A damaged line costs itself alone."""
+
+    unit = "line"
+
+    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
+        decoded = decode(source, data)
+        records, problems = [], []
+        for number, line in enumerate(_split_lines(decoded.text), 1):
+            if not line.strip():
+                continue
+            try:
+                records.append(Record(number, _load(line)))
+            except RecordError as error:
+                problems.append(f"line {number:,} left out: not JSON: {error}")
+        if not records and problems:
+            raise DocumentRejectedError(source, f"no line is JSON; {problems[0]}", hint=_NOT_JSON)
+        if not records:
+            return ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
+        return self._documents(source, decoded, records, problems)
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno:,}, " if "\n" in text else ""
+        raise RecordError(f"{error.msg} at {line}column {error.colno:,}") from error
+    except RecursionError as error:
+        raise RecordError("nested too deeply") from error
+    except ValueError as error:  # a number of more digits than Python converts
+        raise RecordError(str(error)) from error
+
+
+def _split_lines(text: str) -> list[str]:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _first_line_is_object(text: str) -> bool:
+    first = next((line for line in _split_lines(text) if line.strip()), "")
+    try:
+        return isinstance(_load(first), dict)
+    except RecordError:
+        return False
