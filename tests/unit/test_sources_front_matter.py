@@ -50,9 +50,25 @@ def test_scalars_dates_and_lists_are_kept() -> None:
 
 def test_names_that_clash_are_prefixed() -> None:
     """Waypoint's own names and Chroma's are never overwritten by a document."""
-    names = [*sorted(RESERVED_NAMES), "chroma:document"]
+    names = [*sorted(RESERVED_NAMES - {"language"}), "chroma:document"]
     parsed = split_front_matter(with_block("\n".join(f"'{name}': mine" for name in names)))
     assert parsed.metadata == {f"fm_{name}": "mine" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("block", "metadata"),
+    [
+        ("language: de", {"language": "de"}),
+        ("lang: pt-BR", {"language": "pt-BR"}),
+        ("language: [de, en]\n", {"language": '["de","en"]'}),
+        ("language: 3", {"fm_language": 3}),
+        ("lang: 3", {"lang": 3}),
+        ("source_urls:\n  - https://a.example\n", {"source_urls": '["https://a.example"]'}),
+    ],
+)
+def test_a_document_s_language_and_urls_are_stored(block: str, metadata: dict[str, object]) -> None:
+    """Its language under Waypoint's own name, lists as JSON."""
+    assert split_front_matter(with_block(block)).metadata == metadata
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,95 @@
+"""PDF and Word files for tests, made at run time by libraries that Waypoint doesn't read with."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable, Sequence
+
+import docx
+import pypdf
+from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
+
+Parts = dict[str, bytes]
+
+
+def pdf_file(pages: Sequence[str], *, password: str = "", title: str = "") -> bytes:
+    """A PDF with these texts in Helvetica, a line of the page for each; none for an empty one."""
+    writer = pypdf.PdfWriter()
+    font = writer._add_object(
+        DictionaryObject(
+            {
+                NameObject("/Type"): NameObject("/Font"),
+                NameObject("/Subtype"): NameObject("/Type1"),
+                NameObject("/BaseFont"): NameObject("/Helvetica"),
+                NameObject("/Encoding"): NameObject("/WinAnsiEncoding"),
+            }
+        )
+    )
+    for text in pages:
+        page = writer.add_blank_page(width=595, height=842)
+        page[NameObject("/Resources")] = DictionaryObject(
+            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})}
+        )
+        stream = DecodedStreamObject()
+        stream.set_data(_drawn(text))
+        page[NameObject("/Contents")] = writer._add_object(stream)
+    if title:
+        writer.add_metadata({"/Title": title})
+    if password:
+        writer.encrypt(password, algorithm="AES-256")
+    out = io.BytesIO()
+    writer.write(out)
+    return out.getvalue()
+
+
+def _drawn(text: str) -> bytes:
+    """Content operators: black boxes for an empty text, as a scanned page has its image."""
+    if not text:
+        return b"0 g 100 100 300 500 re f"
+    operators = [b"BT /F1 11 Tf 14 TL 50 800 Td"]
+    for line in text.split("\n"):
+        shown = line.encode("cp1252")
+        for special in (b"\\", b"(", b")"):
+            shown = shown.replace(special, b"\\" + special)
+        operators.append(b"(" + shown + b") Tj T*")
+    return b"\n".join([*operators, b"ET"])
+
+
+def docx_file() -> bytes:
+    """A Word document with a title, headings, lists, a table, an umlaut and a picture's place."""
+    document = docx.Document()
+    document.core_properties.title = "Dome manual"
+    document.core_properties.author = "Ada Quill"
+    document.core_properties.language = "en-GB"
+    document.add_heading("The dome", level=1)
+    paragraph = document.add_paragraph("It turns ")
+    paragraph.add_run("slowly").bold = True
+    paragraph.add_run(" and größer.")
+    document.add_heading("Closing it", level=2)
+    for step in ("Park the telescope", "Turn the key"):
+        document.add_paragraph(step, style="List Number")
+    for thing in ("gloves", "lamp"):
+        document.add_paragraph(thing, style="List Bullet")
+    table = document.add_table(rows=1, cols=2)
+    for cell, text in zip(table.rows[0].cells, ("part", "weight"), strict=True):
+        cell.text = text
+    for name, weight in (("shutter", "80 kg"), ("a|b", "3\nkg")):
+        for cell, text in zip(table.add_row().cells, (name, weight), strict=True):
+            cell.text = text
+    document.add_paragraph("After the table.")
+    out = io.BytesIO()
+    document.save(out)
+    return out.getvalue()
+
+
+def changed_zip(data: bytes, change: Callable[[Parts], None], *, packing: int = 8) -> bytes:
+    """The archive with its parts changed in place."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    change(parts)
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", packing) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+    return out.getvalue()

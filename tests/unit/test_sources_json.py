@@ -1,0 +1,160 @@
+"""JSON and JSON Lines."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.reading import assert_sound, read_all, read_one, reject_of
+from waypoint.errors import DocumentRejectedError
+
+
+def read_list(*records: object, **options: str) -> dict[str, Any]:
+    """Documents by record."""
+    documents = read_all("a.json", json.dumps(records).encode(), **options)
+    return {document.record: document for document in documents}
+
+
+def test_a_list_is_a_document_for_each_record() -> None:
+    """Its text, its title, and its other fields as metadata."""
+    found = read_list(
+        {"id": "k4", "title": "Kestrel 4", "text": "A camera.", "pixels": 9, "lang": "en"},
+        {"id": 7, "name": "Owl", "body": ["One.", "Two."], "tags": ["a", "b"]},
+        "just a text",
+    )
+    assert list(found) == ["k4", "7", "3"]
+    assert (found["k4"].text, found["k4"].title) == ("A camera.", "Kestrel 4")
+    assert found["k4"].metadata == {"id": "k4", "pixels": 9, "language": "en"}
+    assert (found["7"].text, found["7"].title) == ("One.\n\nTwo.", "Owl")
+    assert found["7"].metadata == {"id": 7, "name": "Owl", "tags": '["a","b"]'}
+    assert found["3"].text == "just a text"
+
+
+def test_json_lines_are_told_by_their_line() -> None:
+    """A damaged line costs itself alone; it is named, and so is one without text."""
+    data = b'{"text": "one"}\r\n\r\n{"text": \n{"n": 1}\n{"text": "five"}\n'
+    one, five = read_all("a.jsonl", data)
+    assert (one.record, one.text, five.record, five.text) == ("1", "one", "5", "five")
+    assert one.warnings == (
+        "line 3 left out: not JSON: Expecting value at column 10",
+        "line 4 left out: it has no text",
+    )
+    assert five.warnings == ()
+    assert [each.text for each in read_all("a.json", data)] == ["one", "five"]
+
+
+def test_all_strings_are_the_text_where_no_field_holds_it() -> None:
+    """Also nested ones; a record's numbers are metadata."""
+    document = read_one(
+        "a.json",
+        b'{"title": "T", "maker": {"name": "N", "since": 1990}, "n": 3, "colours": ["a", "b"]}',
+    )
+    assert document.text == "title: T\nmaker.name: N\nmaker.since: 1990\ncolours: a, b"
+    assert (document.title, document.metadata, document.record) == ("T", {"n": 3}, "")
+
+
+def test_the_text_field_can_be_named() -> None:
+    """Also one inside another; a record without it is left out, a document rejected."""
+    records = [{"text": "no", "abstract": "yes"}, {"text": "no"}]
+    (document,) = read_list(*records, json_text_field="abstract").values()
+    assert (document.text, document.metadata) == ("yes", {"text": "no"})
+    assert document.warnings == ("record 2 left out: it has no text in a field 'abstract'",)
+    nested = b'{"_source": {"body": "deep"}, "_score": 1}'
+    assert read_one("a.json", nested, json_text_field="_source.body").text == "deep"
+    error = reject_of("a.json", b'{"text": "x"}', json_text_field="body")
+    assert "no text in a field 'body'" in error.reason
+    assert "--json-text-field" in error.hint
+
+
+def test_an_edit_changes_the_digest_of_its_record_only() -> None:
+    """Neither its neighbours nor the order of fields; but another text field is another text."""
+    before = read_list({"id": "a", "text": "1", "n": 2}, {"id": "b", "text": "2"})
+    after = read_list({"n": 2, "text": "1", "id": "a"}, {"id": "b", "text": "3"})
+    assert before["a"].digest == after["a"].digest
+    assert before["b"].digest != after["b"].digest
+    named = read_list({"id": "a", "text": "1", "n": 2}, json_text_field="text")
+    assert named["a"].digest != before["a"].digest
+
+
+@pytest.mark.parametrize(
+    ("ids", "records"),
+    [
+        (["a", "b"], ["a", "b"]),
+        (["a", "a", "b"], ["1", "2", "b"]),
+        (["2", None], ["2", "#2"]),
+        ([True, "x\ny", " x", "#2", "x" * 201, 1.5], ["1", "2", "3", "4", "5", "6"]),
+    ],
+)
+def test_a_record_is_named_by_its_own_id_or_its_number(
+    ids: list[object], records: list[str]
+) -> None:
+    """By what is unique and can be shown; never by another record's name."""
+    assert list(read_list(*({"id": each, "text": "x"} for each in ids))) == records
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"{bad", "not JSON: Expecting property name"),
+        (b"[" * 100_000, "not JSON: nested too deeply"),
+        (b'{"a":' * 500 + b'"x"' + b"}" * 500, "nested deeper than 100 levels"),
+        (b"[1" + b"0" * 5000 + b"]", "not JSON: Exceeds the limit"),
+        (b'{"n": 1}', "it has no text"),
+        (b'[{"n": 1}, null]', "no record can be read; record 1 left out: it has no text"),
+        (b'["\\ud800"]', "half a surrogate pair"),
+        (b'{"text": "' + "\u0316".encode() * 1000 + b'"}', "combining marks"),
+    ],
+)
+def test_what_has_no_text_is_a_reject(data: bytes, reason: str) -> None:
+    """With the place, where the file is not JSON."""
+    assert reason in reject_of("a.json", data).reason
+
+
+def test_a_file_of_no_record_at_all_is_empty_or_rejected() -> None:
+    """An empty list is an empty document; lines that are all damaged are not JSON."""
+    for data in (b"", b"[]", b"{}", b"null", b" \n"):
+        assert read_one("a.json", data).text == ""
+    assert read_one("a.jsonl", b"\n\n").text == ""
+    assert "no line is JSON; line 1" in reject_of("a.jsonl", b"x\ny").reason
+
+
+def test_many_damaged_lines_are_counted() -> None:
+    """A log would not hold them all."""
+    data = b'{"text": "x"}\n' + b"bad\n" * 1000
+    (document,) = read_all("a.jsonl", data)
+    assert document.warnings[-1] == "980 more lines left out"
+    assert len(document.warnings) == 21
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["id", "text", "title", "lang", "x"]), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(deadline=None)
+@given(st.lists(VALUES, max_size=6))
+def test_any_json_gives_documents_of_different_names_or_a_reject(values: list[object]) -> None:
+    """And JSON Lines of the same values give the same texts."""
+    whole = json.dumps(values).encode()
+    lines = "\n".join(map(json.dumps, values)).encode()
+    try:
+        documents = read_all("a.json", whole)
+    except DocumentRejectedError:
+        return
+    if values:
+        assert len({each.record for each in documents}) == len(documents)
+        assert all(each.record for each in documents)
+        assert [each.text for each in read_all("a.jsonl", lines)] == [
+            each.text for each in documents
+        ]
+    for each in documents:
+        assert_sound(each)
