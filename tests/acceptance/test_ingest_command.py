@@ -38,11 +38,11 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
     dry = workspace.report_of(str(EXAMPLES), "--simulate", "--dry-run")
     assert not workspace.store.exists()
     assert not workspace.logs.exists()
-    assert (dry["documents"], dry["chunks"], dry["texts_to_pay"]) == (18, len(chunks), len(texts))
+    assert (dry["documents"], dry["chunks"], dry["texts_to_pay"]) == (20, len(chunks), len(texts))
 
     report = workspace.report_of(str(EXAMPLES), "--simulate")
     assert report["documents"] == {
-        "found": 18, "unchanged": 0, "ingested": 18, "removed": 0, "rejected": 0, "skipped": 0,
+        "found": 20, "unchanged": 0, "ingested": 20, "removed": 0, "rejected": 0, "skipped": 0,
     }  # fmt: skip
     assert report["chunks"]["added"] == len(chunks)
     assert report["texts_paid"] == dry["texts_to_pay"]
@@ -63,7 +63,7 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
             assert record.metadata.keys() >= FRONT_MATTER
 
     again = workspace.report_of(str(EXAMPLES), "--simulate")
-    assert again["documents"]["unchanged"] == 18
+    assert again["documents"]["unchanged"] == 20
     assert again["calls"]["started"] == again["texts_paid"] == again["chunks"]["added"] == 0
     assert_the_log_is_in_order(workspace, [report["run_id"], again["run_id"]])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from typing import Any
 from xml.etree import ElementTree
@@ -38,6 +39,8 @@ _FIELDS = {
 }
 
 
+_LOOKS = re.compile(r"stylesWithEffects|fontTable|webSettings|/theme/|customXml/item|/glossary/")
+"""Parts that mammoth doesn't ask for, some as large as the document."""
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
@@ -78,7 +81,7 @@ def _lean(archive: ZipFile) -> io.BytesIO:
     lean = io.BytesIO()
     with ZipFile(lean, "w") as target:
         for name in archive.namelist():
-            if name.endswith(XML_SUFFIXES):
+            if name.endswith(XML_SUFFIXES) and not _LOOKS.search(name):
                 content = archive.read(name)
                 if name.startswith("word/") and name.endswith(".xml"):
                     content = _without_looks(content)

@@ -8,7 +8,6 @@ compression other than deflate.
 from __future__ import annotations
 
 import io
-import zlib
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -41,9 +40,9 @@ def open_office_zip(source: str, data: bytes) -> ZipFile:
         for part in parts:
             if part.filename.endswith(XML_SUFFIXES):
                 _check_xml(source, archive, part)
-    except (BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-        raise damaged(source, error) from error
-    except (expat.ExpatError, RuntimeError) as error:
+    except DocumentRejectedError:
+        raise
+    except Exception as error:  # zipfile, zlib and expat have many ways to fail
         raise damaged(source, error) from error
     return archive
 

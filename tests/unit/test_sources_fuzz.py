@@ -1,0 +1,114 @@
+"""Any bytes, read as any format: a document that is sound, or a reject, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.office_files import changed_zip, docx_file, pdf_file
+from tests.support.reading import assert_sound, read_all
+from waypoint.errors import DocumentRejectedError
+
+MARKDOWN = (
+    "---\ntitle: Ä\nuse_cases: [a, b]\n---\n# One\n\n| a | b |\n|---|---|\n| 1 | é |\n\n"
+    "```py\nx = 1\n```\n\n> quote\n\n- item\n\n      code\n\nTwo\n---\n"
+)
+SAMPLES = {
+    "a.md": MARKDOWN.encode(),
+    "a.txt": "Grüße, 世界 😀\n".encode() * 3,
+    "a.py": b"# -*- coding: koi8-r -*-\nx = '\xf7'\n",
+    "a.html": b"<html><head><title>T</title><meta charset=utf-8></head><body><main><h1>H</h1>"
+    b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
+    "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
+    "a.docx": docx_file(),
+    "a.csv": b'name;kg\n"a ""b""";3\nc;4\n',
+    "a.tsv": b"name\tkg\na\t3\n",
+    "a.json": b'[{"id": 1, "text": "one", "n": [1, {"a": "\xc3\xa9"}]}, "two", null]',
+    "a.jsonl": b'{"id": 1, "text": "one"}\n{"body": "two", "lang": "de"}\n',
+}
+DAMAGE = (
+    *(b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xe9", b"\r", b"\n", b'"', b"<", b">", b"&#xD800;"),
+    *(b"<!DOCTYPE x [", b"[" * 300, b"{" * 300, b"\xcc\x96" * 200, b"%PDF-1.7", b"PK\x03\x04"),
+    *(b"<table>", b"| - |", b"---\n", b"\xe2\x80\xa8", b"\x1b$B", b"/Kids[2 0 R]", b"\\ud800"),
+)
+
+
+def check(name: str, data: bytes) -> None:
+    try:
+        documents = read_all(name, data)
+    except DocumentRejectedError:
+        return
+    assert documents
+    for document in documents:
+        assert_sound(document)
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    name=st.sampled_from(sorted(SAMPLES)),
+    data=st.binary(max_size=400)
+    | st.text(max_size=200).map(str.encode)
+    | st.lists(st.sampled_from(DAMAGE) | st.binary(max_size=4), max_size=20).map(b"".join),
+)
+def test_reading_any_bytes_as_any_format_is_sound(name: str, data: bytes) -> None:
+    """Whatever a file of that name may hold."""
+    check(name, data)
+
+
+@settings(deadline=None, max_examples=40)
+@given(name=st.sampled_from(sorted(SAMPLES)), other=st.sampled_from(sorted(SAMPLES)))
+def test_a_file_under_another_format_s_name_is_sound(name: str, other: str) -> None:
+    """A Word file called a table."""
+    check(name, SAMPLES[other])
+
+
+def mutations(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
+    """Samples with pieces changed, put in, taken out, doubled or cut off; parts of archives too."""
+    draw = random.Random(seed)
+    names = sorted(SAMPLES)
+    for _ in range(count):
+        name = draw.choice(names)
+        data = SAMPLES[name]
+        if name == "a.docx" and draw.random() < 0.8:
+
+            def change(parts: dict[str, bytes]) -> None:
+                part = draw.choice([each for each in sorted(parts) if each.endswith(".xml")])
+                parts[part] = mutated(draw, parts[part])
+
+            data = changed_zip(data, change)
+        else:
+            data = mutated(draw, data)
+        yield name, data
+
+
+def mutated(draw: random.Random, data: bytes) -> bytes:
+    for _ in range(draw.randint(1, 4)):
+        start = draw.randint(0, len(data))
+        end = min(len(data), start + draw.choice((0, 1, 4, 50)))
+        piece = draw.choice(
+            (b"", draw.choice(DAMAGE), draw.randbytes(draw.randint(1, 5)), data[start:end] * 2)
+        )
+        data = data[:start] + piece + (b"" if draw.random() < 0.05 else data[end:])
+    return data
+
+
+def test_mutated_files_are_sound() -> None:
+    """A hundred and fifty of them, the same ones each time."""
+    for name, data in mutations(seed=1, count=150):
+        check(name, data)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_very_many_mutated_files_are_sound() -> None:
+    """Others each time; a failure names what makes it again."""
+    seed = random.SystemRandom().randrange(2**32)
+    for number, (name, data) in enumerate(mutations(seed, count=10_000)):
+        try:
+            check(name, data)
+        except BaseException as error:
+            raise AssertionError(f"mutation {number} of seed {seed}, of {name}") from error
