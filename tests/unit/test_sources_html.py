@@ -34,7 +34,7 @@ def test_the_main_content_is_kept_with_its_structure() -> None:
     )
     assert document.text[code.start : code.end] == "```sh\nclose --now\nwait\n```"
     assert "- one\n  " in document.text
-    assert "see the manual." in document.text
+    assert "It turns slowly, see the manual." in document.text
     for gone in ("Quillmoor", "Home", "hidden", "invisible", "Advert", "Imprint", "example.org"):
         assert gone not in document.text
     assert_sound(document)

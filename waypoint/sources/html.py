@@ -49,7 +49,7 @@ class HtmlReader:
 
 
 def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
-    """The page's text as Markdown; where links lead to and images are left out.
+    """The page's text as Markdown; where links lead to, emphasis and images are left out.
 
     ``whole`` keeps what looks like navigation, headers and footers. Raises DocumentRejectedError
     for elements nested so deeply that the converter passes them over.
@@ -57,7 +57,7 @@ def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
     options = ConversionOptions(
         extract_metadata=False,
         skip_images=True,
-        strip_tags=["a"],
+        strip_tags=["a", "b", "strong", "i", "em"],
         compact_tables=True,
         # A form may be all there is of a page; its fields give no text.
         preprocessing=PreprocessingOptions(
