@@ -12,6 +12,9 @@ from waypoint.chunking.spans import Piece
 from waypoint.chunking.splitting import SectionSplitter, add_piece
 from waypoint.models import Document
 
+MARKED_UP = frozenset({"markdown", "html", "docx"})
+"""Formats whose readers give Markdown, which is cut where its parts end."""
+
 
 class Chunker:
     """Divides documents by one set of settings. Holds no state: threads may share it."""
@@ -28,7 +31,7 @@ class Chunker:
         give the same chunks.
         """
         text, settings = document.text, self.settings
-        markdown = document.format == "markdown"
+        markdown = document.format in MARKED_UP
         blocks = BlockMap(text, document.blocks)
         contexts = ContextHeaders(
             document.title, document.headings, wanted=settings.context_headers
