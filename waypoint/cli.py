@@ -27,7 +27,7 @@ def _described(field: str) -> str:
     default = info.default
     shown = getattr(default, "value", default)
     parts = [f"[env: {field.upper()}]"]
-    if shown is not None:
+    if shown is not None and shown != ():
         parts.append(f"[default: {shown}]")
     return f"{info.description}. {' '.join(parts)}"
 
@@ -110,6 +110,8 @@ def ingest(
     batch_size: Annotated[int | None, _setting("batch_size", "--batch-size")] = None,
     max_file_size: Annotated[int | None, _setting("max_file_size", "--max-file-size")] = None,
     json_text_field: Annotated[str | None, _setting("json_text_field", "--json-text-field")] = None,
+    include: Annotated[list[str] | None, _setting("include", "--include")] = None,
+    exclude: Annotated[list[str] | None, _setting("exclude", "--exclude")] = None,
     call_timeout: Annotated[float | None, _setting("call_timeout", "--call-timeout")] = None,
     give_up_after: Annotated[float | None, _setting("give_up_after", "--give-up-after")] = None,
     json: Annotated[
@@ -143,6 +145,8 @@ def ingest(
         "batch_size": batch_size,
         "max_file_size": max_file_size,
         "json_text_field": json_text_field,
+        "include": include or None,
+        "exclude": exclude or None,
         "call_timeout": call_timeout,
         "give_up_after": give_up_after,
     }

@@ -47,8 +47,12 @@ class FilesFound(Event):
 
 @dataclass(frozen=True, slots=True)
 class FileSkipped(Event):
+    """A file, or a whole folder, was left out by rule."""
+
     source: str
     reason: str
+    named: bool = True
+    """Whether it is worth a word of its own, or only counts among those of its reason."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,10 +133,21 @@ class FileReject:
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file that is left out by rule (no reader for its format, a link that leaves the folder)."""
+    """A file, or a whole folder, that is left out by rule."""
 
     source: str
     reason: str
+    named: bool = True
+    """Whether the user is told of it by name (a link, a device), or only how many there are of
+    its reason (no reader, hidden, ignored)."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkWarning:
+    """Something odd about a name or a folder that keeps nothing from being read."""
+
+    source: str
+    warning: str
 
 
 @dataclass(frozen=True, slots=True)

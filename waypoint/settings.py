@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from waypoint.errors import ConfigurationError
 
@@ -172,6 +172,12 @@ class Settings(BaseSettings):
         min_length=1,
         description="Field of a JSON record that holds its text (default: a usual one)",
     )
+    include: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Take only files that match this pattern, in gitignore syntax"
+    )
+    exclude: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Leave out what matches this pattern, in gitignore syntax"
+    )
     quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
     quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
     quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")
@@ -221,6 +227,14 @@ class Settings(BaseSettings):
         if not 1 <= number <= MOST_CONCURRENCY:
             raise ValueError(f"{value!r} is neither 1 to {MOST_CONCURRENCY} nor auto")
         return number
+
+    @field_validator("include", "exclude", mode="before")
+    @classmethod
+    def _patterns_are_separated_by_commas(cls, patterns: object) -> object:
+        # In a variable, that is; an option is given once for each pattern.
+        if isinstance(patterns, str):
+            return tuple(each.strip() for each in re.split(r"[,\n]", patterns) if each.strip())
+        return patterns
 
     @field_validator("quota_tier", mode="before")
     @classmethod

@@ -10,7 +10,14 @@ import pytest
 
 from waypoint import events
 from waypoint.errors import StoreWriteError
-from waypoint.telemetry.report import MOST_LISTED, ReportBuilder, RunReport, write_report
+from waypoint.telemetry.report import (
+    MOST_LISTED,
+    MOST_REASONS,
+    OTHER_REASONS,
+    ReportBuilder,
+    RunReport,
+    write_report,
+)
 
 
 def report_of(*told: events.Event, times: Iterator[float] | None = None) -> RunReport:
@@ -44,16 +51,18 @@ def test_documents() -> None:
         events.DocumentDone("b.md", 3, 100),
         events.DocumentRemoved("c.md", 5),
         events.DocumentRejected("d.md", "why", "hint"),
-        events.FileSkipped("e.exe", "no reader"),
+        events.FileSkipped("e.exe", "no reader", named=False),
+        events.FileSkipped("link.md", "symbolic link to nothing"),
         events.FolderUnreadable("f", "permission"),
         events.DocumentWarning("g.md", "odd"),
     )
     assert report.documents == {
-        "found": 10, "unchanged": 5, "ingested": 1, "removed": 1, "rejected": 1, "skipped": 1,
+        "found": 10, "unchanged": 5, "ingested": 1, "removed": 1, "rejected": 1, "skipped": 2,
     }  # fmt: skip
     assert report.chunks["deleted"] == 5
     assert report.rejects == [{"source": "d.md", "reason": "why", "hint": "hint"}]
-    assert [warning["source"] for warning in report.warnings] == ["e.exe", "f", "g.md"]
+    assert [warning["source"] for warning in report.warnings] == ["link.md", "f", "g.md"]
+    assert report.left_out == {"no reader": 1, "symbolic link to nothing": 1}
 
 
 def test_chunks_and_what_they_cost() -> None:
@@ -108,8 +117,10 @@ def test_notices() -> None:
 def test_endless_rejects_do_not_fill_memory() -> None:
     """All are counted, the first thousand listed."""
     rejects = [events.DocumentRejected(f"{n}.md", "why", "") for n in range(MOST_LISTED + 5)]
-    skipped = [events.FileSkipped(f"{n}.exe", "why") for n in range(MOST_LISTED + 5)]
+    skipped = [events.FileSkipped(f"{n}", f"no reader for .{n}") for n in range(MOST_LISTED + 5)]
     report = report_of(*rejects, *skipped)
+    assert sum(report.left_out.values()) == report.documents["skipped"]
+    assert report.left_out[OTHER_REASONS] == MOST_LISTED + 5 - MOST_REASONS
     assert report.documents["rejected"] == report.documents["skipped"] == MOST_LISTED + 5
     assert len(report.rejects) == len(report.warnings) == MOST_LISTED
 

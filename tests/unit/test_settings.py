@@ -49,6 +49,14 @@ def test_an_option_wins_over_the_environment_over_the_file_over_the_default(
     assert (settings.batch_size, settings.chunk_overlap) == (31, 90)
 
 
+def test_patterns_in_a_variable_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given as options they are taken as they are."""
+    monkeypatch.setenv("EXCLUDE", "drafts/, *.tmp,")
+    assert load_settings().exclude == ("drafts/", "*.tmp")
+    assert load_settings(exclude=["a,b"]).exclude == ("a,b",)
+    assert load_settings().include == ()
+
+
 def test_an_empty_variable_says_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Compose files pass on what is not set as an empty string."""
     (folder / ".env").write_text("CHROMA_HOST=\nQUOTA_RPM=\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from waypoint.errors import UsageError
-from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder
+from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
 from waypoint.sources import default_registry, discover
 from waypoint.sources.discover import Discovery
 
@@ -43,18 +43,12 @@ def test_files_come_sorted_folder_by_folder_with_their_status(tmp_path: Path) ->
     assert first == SourceFile("a.md", tmp_path / "a.md", 4, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
-    """A leading dot hides a file or a whole folder, without a word."""
-    put(tmp_path, ".hidden.md", ".git/config.md", "seen.md")
-    assert [item.source for item in walk(tmp_path)] == ["seen.md"]
-
-
-def test_files_without_reader_are_named(tmp_path: Path) -> None:
-    """What no reader takes is told, with its suffix."""
-    put(tmp_path, "LICENSE", "photo.JPG")
+def test_files_without_reader_are_left_out(tmp_path: Path) -> None:
+    """What no reader takes is counted, by its suffix."""
+    put(tmp_path, "UNKNOWN", "photo.JPG")
     assert walk(tmp_path) == [
-        SkippedFile("LICENSE", "no reader for files without a suffix"),
-        SkippedFile("photo.JPG", "no reader for .jpg"),
+        SkippedFile("UNKNOWN", "no reader for files without a suffix", named=False),
+        SkippedFile("photo.JPG", "no reader for .jpg", named=False),
     ]
 
 
@@ -102,6 +96,40 @@ def test_fifos_and_sockets_are_named_and_not_opened(tmp_path: Path) -> None:
         ]
 
 
+def test_devices_are_named_and_not_opened() -> None:
+    """Reading one could go on for ever."""
+    found = walk(Path("/dev"))
+    assert SkippedFile("null", "not a regular file: a character device") in found
+    assert not sources(found)
+
+
+def test_names_that_clash_on_other_systems_are_warned_of(tmp_path: Path) -> None:
+    """By case or by the form of Unicode, files and folders; all of them are read."""
+    composed, decomposed = "caf\u00e9.md", "cafe\u0301.md"
+    put(tmp_path, "A.md", "a.md", "B/x.md", "b/x.md", composed, decomposed, "c.jpg", "C.jpg")
+    found = walk(tmp_path)
+    assert len(sources(found)) == 6
+    warnings = {item.source: item.warning for item in found if isinstance(item, WalkWarning)}
+    assert set(warnings) == {"a.md", "b", composed}
+    assert "'A.md' beside it only in case" in warnings["a.md"]
+    assert "only in the form of its Unicode" in warnings[composed]
+
+
+def test_a_very_long_name_is_a_name_like_any(tmp_path: Path) -> None:
+    """Of 255 bytes, which is what file systems take."""
+    put(tmp_path, "x" * 252 + ".md", "é" * 126 + ".md")
+    assert len(sources(walk(tmp_path))) == 2
+
+
+def test_a_large_folder_is_walked_while_it_is_read(tmp_path: Path) -> None:
+    """The first file comes before the other folders are listed."""
+    put(tmp_path, "a/first.md", "b/second.md")
+    items = discover(tmp_path, registry=default_registry(), max_file_size=1000)
+    assert next(items).source == "a/first.md"
+    put(tmp_path, "b/third.md")
+    assert sources(list(items)) == ["b/second.md", "b/third.md"]
+
+
 @pytest.mark.parametrize(
     ("name", "shown", "reason"),
     [
@@ -109,6 +137,8 @@ def test_fifos_and_sockets_are_named_and_not_opened(tmp_path: Path) -> None:
         (b"two\nlines.md", "two\\nlines.md", "the name contains a line end"),
         ("para\u2029graph.md".encode(), "para\\u2029graph.md", "the name contains a line end"),
         (b"ends\n", "ends\\n", "the name contains a line end"),
+        (b"red \x1b[31m.md", "red \\x1b[31m.md", "the name contains a control character"),
+        (b"tab\t.md", "tab\\t.md", "the name contains a control character"),
     ],
 )
 def test_names_that_cannot_be_sources_are_rejected(

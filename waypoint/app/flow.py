@@ -17,7 +17,7 @@ from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.events import EventBus, Surveyed
 from waypoint.gauges import Gauges
-from waypoint.models import Document, LearnedQuota, SourceFile
+from waypoint.models import Document, FileReject, LearnedQuota, SourceFile
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.intake import Discovery, Intake
@@ -30,6 +30,7 @@ from waypoint.pipeline.writing import Writer
 from waypoint.service_day import service_day
 from waypoint.settings import Settings
 from waypoint.sources.discover import discover
+from waypoint.sources.ignoring import Rules
 from waypoint.sources.reading import read_document
 from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.stopping import Stop
@@ -47,6 +48,7 @@ class FolderReader:
         self._path = settings.knowledge_base_path
         self._max_file_size = settings.max_file_size
         self._registry = default_registry(ReaderOptions(settings.json_text_field))
+        self._rules = Rules(settings.include, settings.exclude)
 
     def discover(self) -> Iterator[Discovery]:
         """Walk the folder. Raises UsageError at once if it, or the category, does not exist."""
@@ -55,6 +57,7 @@ class FolderReader:
             registry=self._registry,
             category=self.category,
             max_file_size=self._max_file_size,
+            rules=self._rules,
         )
 
     def read(self, file: SourceFile) -> Document:
@@ -68,6 +71,8 @@ class FolderReader:
             if isinstance(entry, SourceFile):
                 files += 1
                 size += entry.size
+            elif isinstance(entry, FileReject):
+                files += 1
         return Surveyed(files, size)
 
 

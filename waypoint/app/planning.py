@@ -28,6 +28,7 @@ from waypoint.models import EmbeddingSpace, FileReject, SkippedFile, SourceFile,
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.sources.discover import discover
+from waypoint.sources.ignoring import Rules
 from waypoint.sources.reading import read_document
 from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
@@ -107,6 +108,7 @@ def make_plan(
             registry=registry,
             category=category,
             max_file_size=settings.max_file_size,
+            rules=Rules(settings.include, settings.exclude),
         )
         for entry in walk:
             if isinstance(entry, SkippedFile):

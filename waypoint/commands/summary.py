@@ -46,12 +46,23 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
             f"{report.in_flight_at_end:,} texts were in flight at the end: at most these may "
             "be paid for again"
         )
+    if report.left_out:
+        lines.insert(1, f"left out: {_most_frequent(report.left_out)}")
     for line in (*lines, *report.notices):
         console.print(Text(line), soft_wrap=True)
     _print_rejects(console, report.rejects, report.documents["rejected"] + chunks["rejected"])
     _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
     console.print(Text(f"{verdict}; report: {path}"), soft_wrap=True)
+
+
+def _most_frequent(counts: dict[str, int]) -> str:
+    """``12 hidden, 3 no reader for .png``: the reasons with the highest counts."""
+    reasons = sorted(counts, key=lambda reason: -counts[reason])
+    parts = [f"{counts[reason]:,} {reason}" for reason in reasons[:MOST_SHOWN]]
+    if rest := sum(counts[reason] for reason in reasons[MOST_SHOWN:]):
+        parts.append(f"{rest:,} for other reasons")
+    return ", ".join(parts)
 
 
 def print_plan(console: Console, plan: Plan) -> None:

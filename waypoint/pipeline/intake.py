@@ -25,12 +25,19 @@ from waypoint.events import (
     FileSkipped,
     FolderUnreadable,
 )
-from waypoint.models import Document, FileReject, SkippedFile, SourceFile, UnreadableFolder
+from waypoint.models import (
+    Document,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    UnreadableFolder,
+    WalkWarning,
+)
 from waypoint.pipeline.messages import Candidate, DocumentJob, FoundFile, ReadDocument
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
-Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder
+Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 
 FILES_A_STEP = 256
 """Entries taken from the walk, and asked of the ledger, at once."""
@@ -84,34 +91,40 @@ class Intake:
         """Walk the folder and pass on what the ledger does not know to be unchanged."""
         walk = await to_thread.run_sync(self._discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
-            files = await self._sort_out(entries)
+            files, rejected = await self._sort_out(entries)
             changed = await self._ledger.run(Ledger.sift, self._collection, files)
-            self._announce(files, [file for file, _ in changed])
+            self._announce(files, [file for file, _ in changed], rejected)
             for some in _parcels([FoundFile(file, known) for file, known in changed]):
                 await found.send(some)
         self.walk.complete = True
 
-    async def _sort_out(self, entries: Sequence[Discovery]) -> list[SourceFile]:
-        files = []
+    async def _sort_out(self, entries: Sequence[Discovery]) -> tuple[list[SourceFile], int]:
+        """The files that can be read, and the number of those that cannot."""
+        files, rejected = [], 0
         for entry in entries:
             if isinstance(entry, SourceFile):
                 files.append(entry)
             elif isinstance(entry, SkippedFile):
-                self._events.emit(FileSkipped(entry.source, entry.reason))
+                self._events.emit(FileSkipped(entry.source, entry.reason, entry.named))
+            elif isinstance(entry, WalkWarning):
+                self._events.emit(DocumentWarning(entry.source, entry.warning))
             elif isinstance(entry, UnreadableFolder):
                 self.walk.unreadable.append(entry.source)
                 self._events.emit(FolderUnreadable(entry.source, entry.reason))
             else:
+                rejected += 1
                 await self._ledger.run(Ledger.mark_seen, [entry.source])
                 await self._reject(entry.source, entry.reason, entry.hint)
-        return files
+        return files, rejected
 
-    def _announce(self, files: Sequence[SourceFile], changed: Sequence[SourceFile]) -> None:
-        self.walk.files += len(files)
+    def _announce(
+        self, files: Sequence[SourceFile], changed: Sequence[SourceFile], rejected: int
+    ) -> None:
+        found = len(files) + rejected
+        self.walk.files += found
         size, changed_size = (sum(file.size for file in some) for some in (files, changed))
-        self._events.emit(
-            FilesFound(len(files), size, len(files) - len(changed), size - changed_size)
-        )
+        unchanged = len(files) - len(changed)
+        self._events.emit(FilesFound(found, size, unchanged, size - changed_size))
 
     # -- read ------------------------------------------------------------------------------
 

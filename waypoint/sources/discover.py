@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 from waypoint.errors import UsageError
-from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder
+from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
+from waypoint.sources.ignoring import (
+    IGNORE_FILE,
+    NOT_INCLUDED,
+    VIRTUAL_ENVIRONMENT,
+    IgnoreFile,
+    IgnoreFileError,
+    Rules,
+    is_virtual_environment,
+    read_ignore_file,
+    takes_back,
+)
+from waypoint.sources.names import NameClashes, name_problem, printable_name
 from waypoint.sources.registry import ReaderRegistry
 
-Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder
+Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 
 Entry: TypeAlias = "os.DirEntry[str]"
 
@@ -30,20 +43,22 @@ def discover(
     registry: ReaderRegistry,
     category: str | None = None,
     max_file_size: int,
+    rules: Rules | None = None,
 ) -> Iterator[Discovery]:
     """Walk ``root`` depth first, each folder sorted by name; the order is the same every time.
 
-    One folder's entries are held at a time, and those of its parents. Names that begin with a
-    dot are left out without a word. Symbolic links are never followed: what lies in the folder
-    is found where it lies, what lies outside is not part of it.
+    One folder's entries are held at a time, and those of its parents. Symbolic links are never
+    followed: what lies in the folder is found where it lies, what lies outside is not part of it.
+    A folder that is left out is one item, whatever it holds.
 
     ``category`` restricts the walk to that top folder. ``max_file_size`` is in bytes.
 
     Raises UsageError, before the first item, if ``root`` is not a folder that can be listed or
     has no such category.
     """
+    walk = _Walk(root, registry, max_file_size, rules or Rules())
     try:
-        entries = _list_folder(root)
+        top = walk.open_folder(str(root), "", (), included=False)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(
             f"the knowledge base {str(root)!r} is not a folder",
@@ -54,71 +69,139 @@ def discover(
             f"the knowledge base {str(root)!r} cannot be listed: {error.strerror}",
             hint="let this user read and enter the folder",
         ) from error
+    except IgnoreFileError as error:
+        raise UsageError(
+            f"the {IGNORE_FILE} of the knowledge base {str(root)!r} cannot be read: {error}",
+            hint="make it a text file that this user may read, or remove it",
+        ) from error
     if category is not None:
-        entries = [_category_entry(entries, category)]
-    walk = _Walk(os.path.realpath(root), registry, max_file_size)
-    return walk.items(entries)
+        top = replace(top, entries=[walk.category(top, category)])
+    return walk.items(top)
 
 
-def _list_folder(path: str | Path) -> list[Entry]:
-    """The entries that are not hidden, sorted by name. Raises OSError."""
-    with os.scandir(path) as listing:
-        entries = [entry for entry in listing if not entry.name.startswith(".")]
-    entries.sort(key=lambda entry: entry.name)
-    return entries
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that was listed."""
 
-
-def _category_entry(entries: Iterable[Entry], category: str) -> Entry:
-    folders = [entry for entry in entries if entry.is_dir(follow_symlinks=False)]
-    for entry in folders:
-        if entry.name == category:
-            return entry
-    names = ", ".join(_printable(entry.name) for entry in folders)
-    raise UsageError(
-        f"the knowledge base has no category {category!r}",
-        hint=f"its categories (top folders) are: {names}" if names else "it has no folders",
-    )
+    prefix: str
+    """Its path below the knowledge base, with ``/`` behind; empty for the knowledge base."""
+    entries: list[Entry]
+    """Sorted by name, without its ``.waypointignore``."""
+    ignore_files: tuple[IgnoreFile, ...]
+    """Those that hold in it, the nearest last."""
+    included: bool
+    """Whether it lies in a folder that ``--include`` names, or is one."""
 
 
 class _Walk:
-    def __init__(self, real_root: str, registry: ReaderRegistry, max_file_size: int) -> None:
-        self._real_root = real_root
+    def __init__(
+        self, root: Path, registry: ReaderRegistry, max_file_size: int, rules: Rules
+    ) -> None:
+        self._real_root = os.path.realpath(root)
         self._registry = registry
         self._max_file_size = max_file_size
+        self._rules = rules
 
-    def items(self, entries: list[Entry]) -> Iterator[Discovery]:
+    def open_folder(
+        self, path: str, prefix: str, ignore_files: tuple[IgnoreFile, ...], *, included: bool
+    ) -> _Folder:
+        """List a folder. Raises OSError, IgnoreFileError."""
+        entries, ignore_path = [], ""
+        with os.scandir(path) as listing:
+            for entry in listing:
+                if entry.name == IGNORE_FILE:
+                    ignore_path = entry.path
+                else:
+                    entries.append(entry)
+        entries.sort(key=lambda entry: entry.name)
+        if ignore_path:
+            ignore_files = (*ignore_files, read_ignore_file(ignore_path, prefix))
+        return _Folder(prefix, entries, ignore_files, included)
+
+    def category(self, top: _Folder, category: str) -> Entry:
+        """The top folder of that name. Raises UsageError."""
+        folders = [
+            entry
+            for entry in top.entries
+            if _is_folder(entry) and not self._reason(top, entry, is_folder=True)
+        ]
+        for entry in folders:
+            if entry.name == category:
+                return entry
+        names = ", ".join(printable_name(entry.name) for entry in folders)
+        raise UsageError(
+            f"the knowledge base has no category {category!r}",
+            hint=f"its categories (top folders) are: {names}" if names else "it has no folders",
+        )
+
+    def items(self, top: _Folder) -> Iterator[Discovery]:
         # A stack instead of recursion: folders may be nested deeper than Python recurses.
-        stack = [("", iter(entries))]
+        yield from _bad_lines(top)
+        stack = [(top, iter(top.entries), NameClashes())]
         while stack:
-            prefix, remaining = stack[-1]
+            folder, remaining, clashes = stack[-1]
             entry = next(remaining, None)
             if entry is None:
                 stack.pop()
                 continue
-            problem = _name_problem(entry.name)
-            source = prefix + entry.name
-            if problem:
+            source, is_folder = folder.prefix + entry.name, _is_folder(entry)
+            if reason := self._reason(folder, entry, is_folder=is_folder):
+                yield SkippedFile(folder.prefix + printable_name(entry.name), reason, named=False)
+            elif problem := name_problem(entry.name):
                 yield FileReject(
-                    prefix + _printable(entry.name),
+                    folder.prefix + printable_name(entry.name),
                     problem,
                     "rename it; nothing below a folder of such a name is read",
                 )
-            elif _is_folder(entry):
-                try:
-                    stack.append((source + "/", iter(_list_folder(entry.path))))
-                except OSError as error:
-                    yield UnreadableFolder(source, f"cannot be listed: {error.strerror}")
+            elif is_folder:
+                opened = self._enter(folder, entry, source)
+                if not isinstance(opened, _Folder):
+                    yield opened
+                    continue
+                if warning := clashes.warning(entry.name):
+                    yield WalkWarning(source, warning)
+                yield from _bad_lines(opened, beside=folder)
+                stack.append((opened, iter(opened.entries), NameClashes()))
             else:
-                yield self._file(entry, source)
+                item = self._file(folder, entry, source)
+                if isinstance(item, SourceFile) and (warning := clashes.warning(entry.name)):
+                    yield WalkWarning(source, warning)
+                yield item
 
-    def _file(self, entry: Entry, source: str) -> Discovery:
+    def _reason(self, folder: _Folder, entry: Entry, *, is_folder: bool) -> str:
+        return self._rules.reason_to_leave_out(
+            folder.prefix + entry.name, entry.name, folder.ignore_files, is_folder=is_folder
+        )
+
+    def _enter(
+        self, folder: _Folder, entry: Entry, source: str
+    ) -> _Folder | SkippedFile | UnreadableFolder:
+        included = self._rules.includes(source, folder.included, is_folder=True)
+        try:
+            opened = self.open_folder(
+                entry.path, source + "/", folder.ignore_files, included=included
+            )
+        except OSError as error:
+            return UnreadableFolder(source, f"cannot be listed: {error.strerror}")
+        except IgnoreFileError as error:
+            # What it would leave out may be private: nothing of the folder is taken.
+            return UnreadableFolder(source, f"its {IGNORE_FILE} cannot be read: {error}")
+        if is_virtual_environment(each.name for each in opened.entries) and not takes_back(
+            source, folder.ignore_files
+        ):
+            return SkippedFile(source, VIRTUAL_ENVIRONMENT, named=False)
+        return opened
+
+    def _file(self, folder: _Folder, entry: Entry, source: str) -> Discovery:
+        if not self._rules.includes(source, folder.included, is_folder=False):
+            return SkippedFile(source, NOT_INCLUDED, named=False)
         try:
             if entry.is_symlink():
                 return SkippedFile(source, self._link_reason(entry))
             if not entry.is_file(follow_symlinks=False):
                 return SkippedFile(source, _irregular_reason(entry))
             if not self._registry.supports(entry.name):
-                return SkippedFile(source, _no_reader_reason(entry.name))
+                return SkippedFile(source, _no_reader_reason(entry.name), named=False)
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             return FileReject(source, f"its size and time cannot be asked: {error.strerror}")
@@ -139,6 +222,16 @@ class _Walk:
         if os.path.commonpath((self._real_root, target)) != self._real_root:
             return "symbolic link that leaves the knowledge base"
         return "symbolic link: its target lies in the knowledge base already"
+
+
+def _bad_lines(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[WalkWarning]:
+    """Warnings of the folder's own ``.waypointignore``, if it has one."""
+    inherited = len(beside.ignore_files) if beside else 0
+    for ignore_file in folder.ignore_files[inherited:]:
+        for number in ignore_file.bad_lines:
+            yield WalkWarning(
+                ignore_file.prefix + IGNORE_FILE, f"line {number} is not a pattern: left out"
+            )
 
 
 def too_large(source: str, size: int, max_file_size: int) -> FileReject:
@@ -166,24 +259,3 @@ def _irregular_reason(entry: Entry) -> str:
 def _no_reader_reason(name: str) -> str:
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - Path is slow, and this is a name
     return f"no reader for {suffix}" if suffix else "no reader for files without a suffix"
-
-
-def _name_problem(name: str) -> str:
-    """Why a file of this name cannot be a source; empty if it can."""
-    if name.isascii() and name.isprintable():
-        return ""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return "the name is not valid UTF-8"
-    if len(name.splitlines()) > 1 or name[-1:].splitlines() == [""]:
-        return "the name contains a line end"
-    return ""
-
-
-def _printable(name: str) -> str:
-    """The name with what is not UTF-8 as ``\\xff``, and line ends as ``\\n``."""
-    visible = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(
-        character if character.isprintable() else ascii(character)[1:-1] for character in visible
-    )

@@ -19,6 +19,10 @@ from waypoint.errors import StoreWriteError
 MOST_LISTED = 1_000
 """Rejects and warnings that are listed; all of them are counted."""
 
+MOST_REASONS = 100
+OTHER_REASONS = "other reasons"
+"""In place of more than that many: a folder may hold any number of suffixes."""
+
 
 @dataclass(slots=True)
 class RunReport:
@@ -44,6 +48,9 @@ class RunReport:
             ("found", "unchanged", "ingested", "removed", "rejected", "skipped"), 0
         )
     )
+    left_out: dict[str, int] = field(default_factory=dict)
+    """What ``documents["skipped"]`` is made of: files, and folders left out as a whole, by
+    reason."""
     chunks: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("cut", "split", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
@@ -125,7 +132,12 @@ class ReportBuilder:
     @_take.register
     def _(self, event: events.FileSkipped) -> None:
         self.report.documents["skipped"] += 1
-        self._warn(event.source, event.reason)
+        left_out = self.report.left_out
+        known = event.reason in left_out or len(left_out) < MOST_REASONS
+        reason = event.reason if known else OTHER_REASONS
+        left_out[reason] = left_out.get(reason, 0) + 1
+        if event.named:
+            self._warn(event.source, event.reason)
 
     @_take.register
     def _(self, event: events.FolderUnreadable) -> None:

@@ -1,0 +1,76 @@
+"""What is left out of a folder: counted, named where it matters, and gone once it is ignored."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.support.collection import assert_holds, chunks_of, read_embedded
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+
+
+def test_an_ordinary_folder_with_all_that_lies_about_in_one(tmp_path: Path) -> None:
+    """Documents are found among it, the rest is counted by reason, odd names are warned of."""
+    workspace = Workspace(tmp_path)
+    base = workspace.knowledge_base
+    write_corpus(base, documents=3, sections=2)
+    documents = chunks_of(base)
+    for folder in (".git", "node_modules/x", "venv"):
+        (base / folder).mkdir(parents=True)
+        (base / folder / "readme.md").write_text("not ours")
+    (base / "venv" / "pyvenv.cfg").write_text("")
+    for name in ("a.exe", "b.exe", "~$c.md"):
+        (base / name).write_text("not text")
+    (base / "away.md").symlink_to("/etc/passwd")
+    os.mkfifo(base / "pipe.md")
+    (base / "large.md").write_text("x" * 20_000)
+    (base / os.fsdecode(b"caf\xe9.md")).write_text("text")
+    outcome = workspace.run("--simulate", "--json", "--max-file-size", "19999")
+    assert outcome.code == 1, outcome.stderr
+    report = outcome.report
+    assert report["left_out"] == {
+        "hidden": 1,
+        "no reader for .exe": 2,
+        "symbolic link that leaves the knowledge base": 1,
+        "installed packages (node_modules)": 1,
+        "not a regular file: a FIFO": 1,
+        "a virtual environment": 1,
+        "a lock file of an office program": 1,
+    }
+    found = report["documents"]
+    assert (found["found"], found["ingested"], found["rejected"], found["skipped"]) == (5, 3, 2, 8)
+    assert {warning["source"] for warning in report["warnings"]} == {"away.md", "pipe.md"}
+    assert {reject["source"] for reject in report["rejects"]} == {"large.md", "caf\\xe9.md"}
+    assert "2 no reader for .exe" in outcome.stderr
+    assert_holds(read_embedded(workspace.store, workspace.logs), documents)
+
+
+def test_what_becomes_ignored_is_gone(tmp_path: Path) -> None:
+    """By an ignore file or an option; guarded as any removal, and nothing is paid to come back."""
+    workspace = Workspace(tmp_path)
+    base = workspace.knowledge_base
+    write_corpus(base, documents=6, sections=2)
+    whole = chunks_of(base)
+    workspace.report_of("--simulate")
+    (base / ".waypointignore").write_text("category_1/\n")
+    ignored = workspace.report_of("--simulate")
+    assert (ignored["documents"]["removed"], ignored["chunks"]["deleted"]) == (2, 4)
+    assert ignored["left_out"] == {"ignored by .waypointignore": 1}
+    kept = {key: chunk for key, chunk in whole.items() if not chunk.source.startswith("category_1")}
+    assert_holds(read_embedded(workspace.store, workspace.logs), kept)
+
+    refused = workspace.report_of("--simulate", "--include", "document_000.md", code=1)
+    assert refused["removals_refused"] == 3
+    assert refused["documents"]["removed"] == 0
+
+    wrong = workspace.run("--simulate", "--exclude", "!")
+    assert wrong.code == 2
+    assert "--exclude '!' is not a pattern" in wrong.stderr
+
+    (base / ".waypointignore").unlink()
+    back = workspace.report_of("--simulate", "--exclude", "*_000.md", "--exclude", "*_003.md")
+    assert (back["texts_paid"], back["chunks"]["from_ledger"]) == (0, 4)
+    assert back["documents"]["removed"] == 2
+    workspace.report_of("--simulate")
+    assert_holds(read_embedded(workspace.store, workspace.logs), whole)
