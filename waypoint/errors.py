@@ -11,6 +11,7 @@
     │   ├── ServiceUnavailableError     the service stayed away longer than we wait
     │   ├── StoreUnavailableError       Chroma cannot be reached, or died
     │   ├── StoreDamagedError           Chroma answers, but its files are broken
+    │   ├── ParserUnavailableError      the process that parses documents does not start
     │   ├── StoreLockedError            another process holds the store
     │   ├── StoreWriteError             disk full, or a folder that cannot be written
     │   └── LedgerError                 the ledger cannot be read or written
@@ -98,6 +99,10 @@ class StoreUnavailableError(CannotContinueError):
 
 class StoreDamagedError(CannotContinueError):
     """Chroma's files are broken: it answers, but cannot read or write the collection."""
+
+
+class ParserUnavailableError(CannotContinueError):
+    """The process in which documents are parsed does not start."""
 
 
 class StoreLockedError(CannotContinueError):

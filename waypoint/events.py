@@ -37,12 +37,22 @@ class Surveyed(Event):
 
 @dataclass(frozen=True, slots=True)
 class FilesFound(Event):
-    """Files met by the walk; of them, ``unchanged`` need nothing."""
+    """Files met by the walk, those that it rejects among them."""
 
     files: int
     bytes: int
     unchanged: int
+    """Documents of files that are as they were, and are not opened."""
     unchanged_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentsFound(Event):
+    """It is known how many documents these files are: by reading them, or from an earlier run."""
+
+    files: int
+    documents: int
+    """A file that cannot be read counts as one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +90,8 @@ class DocumentRejected(Event):
     source: str
     reason: str
     hint: str
+    size: int = 0
+    """Bytes of its file, where the walk has counted them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,14 @@ class Settings(BaseSettings):
         min_length=1,
         description="Field of a JSON record that holds its text (default: a usual one)",
     )
+    parse_timeout: float = Field(
+        60.0, gt=0, le=3600, description="Seconds after which a file's parser is given up"
+    )
+    parse_memory: int = Field(
+        1024 * 1024 * 1024,
+        ge=256 * 1024 * 1024,
+        description="Memory that a process which parses documents may take, in bytes",
+    )
     include: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Take only files that match this pattern, in gitignore syntax"
     )

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.documents import NOON, SECOND, document, source_file
 from waypoint.models import Document
-from waypoint.storage.ledger import DoneDocument, KnownDocument, Ledger, LedgerCollection
+from waypoint.storage.ledger import DoneDocument, KnownDocument, Ledger, LedgerCollection, Sifted
 
 KEY = b"k" * 32
 
@@ -55,7 +55,7 @@ def finish(
 def changed(ledger: Ledger, collection: int, *documents: Document) -> list[str]:
     """Sources of those that are to be read again."""
     files = [each.file for each in documents]
-    return [file.source for file, _ in ledger.sift(collection, files)]
+    return [file.source for file in ledger.sift(collection, files).changed]
 
 
 def test_only_what_may_have_changed_is_read_again(ledger: Ledger, collection: int) -> None:
@@ -64,7 +64,11 @@ def test_only_what_may_have_changed_is_read_again(ledger: Ledger, collection: in
     finish(ledger, collection, done, begun)
     ledger.begin(collection, ["begun.md"])
     sifted = ledger.sift(collection, [each.file for each in (done, begun, new)])
-    assert sifted == [(begun.file, KnownDocument("d1", 2, done=False)), (new.file, None)]
+    assert sifted == Sifted([begun.file, new.file], unchanged_documents=1)
+    assert ledger.recall(collection, ["done.md", "begun.md", "new.md"]) == {
+        "done.md": KnownDocument("d1", 2, done=True),
+        "begun.md": KnownDocument("d1", 2, done=False),
+    }
 
 
 @pytest.mark.parametrize("field", ["size", "mtime_ns", "ctime_ns"])
@@ -74,7 +78,7 @@ def test_a_changed_size_or_time_is_noticed(ledger: Ledger, collection: int, fiel
     finish(ledger, collection, known)
     assert changed(ledger, collection, known) == []
     file = replace(known.file, **{field: getattr(known.file, field) - 1})
-    assert ledger.sift(collection, [file]) == [(file, KnownDocument("d1", 2, done=True))]
+    assert ledger.sift(collection, [file]) == Sifted([file], unchanged_documents=0)
 
 
 @pytest.mark.parametrize(("seconds", "again"), [(-5, True), (0, True), (1.9, True), (2, False)])
@@ -225,7 +229,7 @@ def test_a_collection_that_is_forgotten_takes_its_documents_along(ledger: Ledger
     assert ledger.collection("kb") is None
     anew = adopt(ledger).id
     assert ledger.document_count(anew) == ledger.standing_rejects("kb") == 0
-    assert ledger.sift(anew, [source_file("a.md")]) == [(source_file("a.md"), None)]
+    assert ledger.sift(anew, [source_file("a.md")]) == Sifted([source_file("a.md")], 0)
 
 
 def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:

@@ -40,8 +40,7 @@ def begun(ledger: Ledger, name: str) -> list[str]:
     entry = ledger.collection(name)
     assert entry is not None
     files = [document(source).file for source in ("x/a.md", "y/b.md")]
-    sifted = ledger.sift(entry.id, files)
-    return [file.source for file, known in sifted if known is not None and not known.done]
+    return [file.source for file in ledger.sift(entry.id, files).changed]
 
 
 def refused(ledger: Ledger) -> set[bytes]:

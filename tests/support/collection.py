@@ -15,7 +15,7 @@ from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.models import Chunk, MetadataValue, SourceFile, Vector, Vectors
 from waypoint.simulator import Embedder
 from waypoint.sources.discover import discover
-from waypoint.sources.reading import read_document
+from waypoint.sources.reading import read_documents
 from waypoint.sources.registry import default_registry
 from waypoint.storage.chroma_child import run_chroma_child
 from waypoint.storage.lock import StoreLock
@@ -99,8 +99,9 @@ def chunks_of(
     chunks: dict[str, Chunk] = {}
     for file in discover(folder, registry=registry, max_file_size=_MAX_FILE_SIZE):
         assert isinstance(file, SourceFile), file
-        document = read_document(file, registry=registry, max_file_size=_MAX_FILE_SIZE)
-        chunks.update((chunk.id, chunk) for chunk in chunker.plan(document).chunks())
+        documents = read_documents(file, registry=registry, max_file_size=_MAX_FILE_SIZE)
+        for document in documents:
+            chunks.update((chunk.id, chunk) for chunk in chunker.plan(document).chunks())
     return chunks
 
 

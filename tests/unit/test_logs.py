@@ -34,7 +34,7 @@ def test_a_record_has_a_head_and_the_events_own_fields() -> None:
     assert record.pop("time").endswith("+00:00")
     assert record == {
         "level": LogLevel.ERROR, "event": "document_rejected", "run": "r1",
-        "source": "a.md", "reason": "why", "hint": "hint",
+        "source": "a.md", "reason": "why", "hint": "hint", "size": 0,
     }  # fmt: skip
     assert "run_id" not in log_record(events.RunStarted("r1", "k", "p", "m", 1, "/", 1), "r1")
 

@@ -47,6 +47,8 @@ def test_documents() -> None:
     """Found, unchanged by their times or by their bytes, ingested, removed, rejected, left out."""
     report = report_of(
         events.FilesFound(10, 1_000, 4, 400),
+        events.DocumentsFound(4, 4),
+        events.DocumentsFound(1, 5),
         events.DocumentUnchanged("a.md", 10),
         events.DocumentDone("b.md", 3, 100),
         events.DocumentRemoved("c.md", 5),
@@ -57,11 +59,12 @@ def test_documents() -> None:
         events.DocumentWarning("g.md", "odd"),
     )
     assert report.documents == {
-        "found": 10, "unchanged": 5, "ingested": 1, "removed": 1, "rejected": 1, "skipped": 2,
+        "found": 9, "unchanged": 5, "ingested": 1, "removed": 1, "rejected": 1, "skipped": 2,
     }  # fmt: skip
     assert report.chunks["deleted"] == 5
     assert report.rejects == [{"source": "d.md", "reason": "why", "hint": "hint"}]
     assert [warning["source"] for warning in report.warnings] == ["link.md", "f", "g.md"]
+    assert report.files == 10
     assert report.left_out == {"no reader": 1, "symbolic link to nothing": 1}
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
+from waypoint.app.folder import FolderReader
 from waypoint.app.service import LazyEmbedder
 from waypoint.chunking import Chunker
 from waypoint.embedding.batching import BatchBuilder
@@ -15,65 +13,25 @@ from waypoint.embedding.quota import Quota
 from waypoint.embedding.quota.night import Night
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
-from waypoint.events import EventBus, Surveyed
+from waypoint.events import EventBus
 from waypoint.gauges import Gauges
-from waypoint.models import Document, FileReject, LearnedQuota, SourceFile
+from waypoint.models import LearnedQuota
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.in_flight import InFlight
-from waypoint.pipeline.intake import Discovery, Intake
+from waypoint.pipeline.intake import Intake
 from waypoint.pipeline.lookup import Lookup
 from waypoint.pipeline.messages import Candidate
 from waypoint.pipeline.paying import Payer
 from waypoint.pipeline.pipeline import Pipeline, Stages
+from waypoint.pipeline.reading import Reading
 from waypoint.pipeline.removal import Removal
 from waypoint.pipeline.writing import Writer
 from waypoint.service_day import service_day
 from waypoint.settings import Settings
-from waypoint.sources.discover import discover
-from waypoint.sources.ignoring import Rules
-from waypoint.sources.reading import read_document
-from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
-
-
-class FolderReader:
-    """The knowledge base of a run, as its settings have it walked and read."""
-
-    def __init__(self, settings: Settings, category: str | None) -> None:
-        self.category = category
-        self.root: Path = settings.knowledge_base_path.resolve()
-        self._path = settings.knowledge_base_path
-        self._max_file_size = settings.max_file_size
-        self._registry = default_registry(ReaderOptions(settings.json_text_field))
-        self._rules = Rules(settings.include, settings.exclude)
-
-    def discover(self) -> Iterator[Discovery]:
-        """Walk the folder. Raises UsageError at once if it, or the category, does not exist."""
-        return discover(
-            self._path,
-            registry=self._registry,
-            category=self.category,
-            max_file_size=self._max_file_size,
-            rules=self._rules,
-        )
-
-    def read(self, file: SourceFile) -> Document:
-        """Read one file. Raises DocumentRejectedError."""
-        return read_document(file, registry=self._registry, max_file_size=self._max_file_size)
-
-    def survey(self) -> Surveyed:
-        """Count files and bytes."""
-        files = size = 0
-        for entry in self.discover():
-            if isinstance(entry, SourceFile):
-                files += 1
-                size += entry.size
-            elif isinstance(entry, FileReject):
-                files += 1
-        return Surveyed(files, size)
 
 
 class Flow:
@@ -119,6 +77,7 @@ class Flow:
             stop,
             events,
             concurrency=settings.workers,
+            readers=self._reader.readers,
             drain_grace=settings.drain_grace,
             gauges=self._gauges,
         )
@@ -141,12 +100,15 @@ class Flow:
         settings, events, ledger = self._settings, self._events, self._ledger
         model, space = known_model(settings.embedding_model), self._embedder.space
         in_flight = InFlight()
+        collection = self._keeper.entry.id
+        reading = Reading(ledger, collection, events, self._reader.open)
         intake = Intake(
             ledger,
-            self._keeper.entry.id,
+            collection,
             events,
             discover=self._reader.discover,
-            read=self._reader.read,
+            reading=reading,
+            takes_long=self._reader.takes_long,
             plan=self._chunker.plan,
             model=model,
             task_type=space.task_type,
@@ -180,7 +142,7 @@ class Flow:
             settings.batch_size, lambda: self._quota.best_batch
         )
         lookup = Lookup(self._store, ledger, in_flight, events)
-        return Stages(intake, lookup, builder, payer, writer)
+        return Stages(intake, reading, lookup, builder, payer, writer)
 
     def _budget(self, model: EmbeddingModel) -> Budget | None:
         settings = self._settings

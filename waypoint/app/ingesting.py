@@ -11,7 +11,8 @@ import anyio
 from anyio import to_thread
 
 from waypoint.app.chunker import build_chunker
-from waypoint.app.flow import Flow, FolderReader
+from waypoint.app.flow import Flow
+from waypoint.app.folder import FolderReader
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
 from waypoint.app.chunker import build_chunker, split_notice
+from waypoint.app.folder import FolderReader
 from waypoint.app.quota_plan import (
     NO_QUOTA,
     ChunkSizeAdvice,
@@ -24,13 +25,10 @@ from waypoint.embedding.quota import limits_for
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DocumentRejectedError, StoreLockedError, StoreWriteError
-from waypoint.models import EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
+from waypoint.models import Document, EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
+from waypoint.pipeline.ports import FileContent
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
-from waypoint.sources.discover import discover
-from waypoint.sources.ignoring import Rules
-from waypoint.sources.reading import read_document
-from waypoint.sources.registry import ReaderOptions, default_registry
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
 
@@ -89,7 +87,7 @@ def make_plan(
     space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
     chunker = build_chunker(settings, model)
-    registry = default_registry(ReaderOptions(settings.json_text_field))
+    reader = FolderReader(settings, category)
     plan = Plan()
     if settings.google_gemini_base_url and not simulate:
         plan.notices.append(
@@ -102,40 +100,21 @@ def make_plan(
             "starts with; see the tiers, and give yours with --quota-tier"
         )
     seen: set[bytes] = set()
-    with _ledger_if_there(settings, plan) as ledger:
-        walk = discover(
-            settings.knowledge_base_path,
-            registry=registry,
-            category=category,
-            max_file_size=settings.max_file_size,
-            rules=Rules(settings.include, settings.exclude),
-        )
-        for entry in walk:
-            if isinstance(entry, SkippedFile):
-                plan.skipped += 1
-            elif isinstance(entry, FileReject):
-                _reject(plan, entry.source, entry.reason)
-            elif isinstance(entry, SourceFile):
-                try:
-                    document = read_document(
-                        entry, registry=registry, max_file_size=settings.max_file_size
-                    )
-                except DocumentRejectedError as error:
-                    _reject(plan, error.source, error.reason)
-                    continue
-                plan.documents += 1
-                chunks = chunker.plan(document)
-                plan.chunks += chunks.count
-                plan.chunks_split += chunks.split
-                fresh: dict[TextKey, tuple[int, int]] = {}
-                for index in range(chunks.count):
-                    (chunk,) = chunks.chunks(index, index + 1)
-                    text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
-                    key = keys.key(text)
-                    if key[:8] not in seen:
-                        seen.add(key[:8])
-                        fresh[key] = (estimate_tokens(text), len(text))
-                _count(plan, fresh, ledger, retry_rejects=retry_rejects)
+    with _ledger_if_there(settings, plan) as ledger, reader.reading() as read:
+        for document in _documents(reader, read, plan):
+            plan.documents += 1
+            chunks = chunker.plan(document)
+            plan.chunks += chunks.count
+            plan.chunks_split += chunks.split
+            fresh: dict[TextKey, tuple[int, int]] = {}
+            for index in range(chunks.count):
+                (chunk,) = chunks.chunks(index, index + 1)
+                text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
+                key = keys.key(text)
+                if key[:8] not in seen:
+                    seen.add(key[:8])
+                    fresh[key] = (estimate_tokens(text), len(text))
+            _count(plan, fresh, ledger, retry_rejects=retry_rejects)
         if ledger:
             plan.texts_used_today = ledger.texts_used(service_day().isoformat(), space)
     if plan.chunks_split:
@@ -144,6 +123,23 @@ def make_plan(
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
     _time(plan, settings, model, simulate=simulate)
     return plan
+
+
+def _documents(
+    reader: FolderReader, read: Callable[[SourceFile], FileContent], plan: Plan
+) -> Iterator[Document]:
+    """All documents of the folder; what is none is counted."""
+    for entry in reader.discover():
+        if isinstance(entry, SkippedFile):
+            plan.skipped += 1
+        elif isinstance(entry, FileReject):
+            _reject(plan, entry.source, entry.reason)
+        elif isinstance(entry, SourceFile):
+            content = read(entry)
+            if isinstance(content, DocumentRejectedError):
+                _reject(plan, content.source, content.reason)
+            else:
+                yield from content
 
 
 @contextmanager

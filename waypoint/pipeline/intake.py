@@ -1,4 +1,4 @@
-"""The stages before the vectors: discover, read, chunk. All their work is off the loop."""
+"""The stages around the reading: discover before, chunk after. Their work is off the loop."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from waypoint.chunking import ChunkPlan
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
-from waypoint.errors import DocumentRejectedError
 from waypoint.events import (
     ChunksSplit,
     DocumentChunked,
-    DocumentRejected,
-    DocumentUnchanged,
+    DocumentsFound,
     DocumentWarning,
     EventBus,
     FilesFound,
@@ -33,8 +31,9 @@ from waypoint.models import (
     UnreadableFolder,
     WalkWarning,
 )
-from waypoint.pipeline.messages import Candidate, DocumentJob, FoundFile, ReadDocument
-from waypoint.storage.ledger import Ledger
+from waypoint.pipeline.messages import Candidate, DocumentJob, ReadDocument
+from waypoint.pipeline.reading import Reading
+from waypoint.storage.ledger import Ledger, Sifted
 from waypoint.storage.ledger.thread import LedgerThread
 
 Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
@@ -59,7 +58,11 @@ class WalkResult:
 
 
 class Intake:
-    """The three stages' shared parts."""
+    """The two stages, and what the walk has found out.
+
+    Args:
+        takes_long: whether a file is worth a message of its own, so that others get theirs.
+    """
 
     def __init__(
         self,
@@ -68,7 +71,8 @@ class Intake:
         events: EventBus,
         *,
         discover: Callable[[], Iterator[Discovery]],
-        read: Callable[[SourceFile], Document],
+        reading: Reading,
+        takes_long: Callable[[SourceFile], bool],
         plan: Callable[[Document], ChunkPlan],
         model: EmbeddingModel,
         task_type: str,
@@ -78,7 +82,8 @@ class Intake:
         self._collection = collection
         self._events = events
         self._discover = discover
-        self._read = read
+        self._reading = reading
+        self._takes_long = takes_long
         self._plan = plan
         self._model = model
         self._task_type = task_type
@@ -87,14 +92,14 @@ class Intake:
 
     # -- discover --------------------------------------------------------------------------
 
-    async def discover(self, found: ObjectSendStream[list[FoundFile]]) -> None:
+    async def discover(self, found: ObjectSendStream[list[SourceFile]]) -> None:
         """Walk the folder and pass on what the ledger does not know to be unchanged."""
         walk = await to_thread.run_sync(self._discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
-            changed = await self._ledger.run(Ledger.sift, self._collection, files)
-            self._announce(files, [file for file, _ in changed], rejected)
-            for some in _parcels([FoundFile(file, known) for file, known in changed]):
+            sifted = await self._ledger.run(Ledger.sift, self._collection, files)
+            self._announce(files, sifted, rejected)
+            for some in self._parcels(sifted.changed):
                 await found.send(some)
         self.walk.complete = True
 
@@ -113,61 +118,31 @@ class Intake:
                 self._events.emit(FolderUnreadable(entry.source, entry.reason))
             else:
                 rejected += 1
-                await self._ledger.run(Ledger.mark_seen, [entry.source])
-                await self._reject(entry.source, entry.reason, entry.hint)
+                await self._reading.reject(entry.source, entry.reason, entry.hint)
         return files, rejected
 
-    def _announce(
-        self, files: Sequence[SourceFile], changed: Sequence[SourceFile], rejected: int
-    ) -> None:
+    def _announce(self, files: Sequence[SourceFile], sifted: Sifted, rejected: int) -> None:
         found = len(files) + rejected
         self.walk.files += found
-        size, changed_size = (sum(file.size for file in some) for some in (files, changed))
-        unchanged = len(files) - len(changed)
+        size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
+        unchanged = sifted.unchanged_documents
         self._events.emit(FilesFound(found, size, unchanged, size - changed_size))
+        self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
 
-    # -- read ------------------------------------------------------------------------------
-
-    async def read(
-        self,
-        found: ObjectReceiveStream[list[FoundFile]],
-        documents: ObjectSendStream[list[ReadDocument]],
-    ) -> None:
-        """Read files; drop what has the bytes it had, reject what cannot be read."""
-        async for files in found:
-            results = await to_thread.run_sync(self._read_all, files)
-            changed, touched = [], []
-            for file, result in zip(files, results, strict=True):
-                if isinstance(result, DocumentRejectedError):
-                    await self._reject(result.source, result.reason, result.hint)
-                    continue
-                for warning in result.warnings:
-                    self._events.emit(DocumentWarning(result.source, warning))
-                known = file.known
-                if known is not None and known.done and known.digest == result.digest:
-                    touched.append(result)
-                else:
-                    changed.append(ReadDocument(result, known))
-            if touched:
-                await self._ledger.run(Ledger.touch, self._collection, touched)
-                for document in touched:
-                    event = DocumentUnchanged(document.source, document.file.size)
-                    self._events.emit(event)
-            if changed:
-                await documents.send(changed)
-
-    def _read_all(self, files: Sequence[FoundFile]) -> list[Document | DocumentRejectedError]:
-        results: list[Document | DocumentRejectedError] = []
-        for found in files:
-            try:
-                results.append(self._read(found.file))
-            except DocumentRejectedError as error:
-                results.append(error)
-        return results
-
-    async def _reject(self, source: str, reason: str, hint: str) -> None:
-        await self._ledger.run(Ledger.reject, self._collection, source, reason, hint)
-        self._events.emit(DocumentRejected(source, reason, hint))
+    def _parcels(self, files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
+        parcel: list[SourceFile] = []
+        size = 0
+        for file in files:
+            if self._takes_long(file):
+                yield [file]
+                continue
+            if parcel and (len(parcel) >= READ_FILES or size + file.size > READ_BYTES):
+                yield parcel
+                parcel, size = [], 0
+            parcel.append(file)
+            size += file.size
+        if parcel:
+            yield parcel
 
     # -- chunk -----------------------------------------------------------------------------
 
@@ -186,14 +161,15 @@ class Intake:
                 await groups.send(piece)
 
     def _plan_all(self, documents: Sequence[ReadDocument]) -> list[DocumentJob]:
-        return [DocumentJob(self._plan(read.document), read.known) for read in documents]
+        return [
+            DocumentJob(self._plan(read.document), read.known, read.siblings) for read in documents
+        ]
 
     def _tell_chunked(self, job: DocumentJob) -> None:
-        document = job.document
-        size, characters = document.file.size, len(document.text)
-        self._events.emit(DocumentChunked(document.source, size, job.plan.count, characters))
+        source, characters = job.document.source, len(job.document.text)
+        self._events.emit(DocumentChunked(source, job.size, job.plan.count, characters))
         if job.plan.split:
-            self._events.emit(ChunksSplit(document.source, job.plan.split))
+            self._events.emit(ChunksSplit(source, job.plan.split))
 
     def _next_group(
         self, pieces: Iterator[tuple[DocumentJob, int, int]]
@@ -211,19 +187,6 @@ class Intake:
         (chunk,) = job.plan.chunks(index, index + 1)
         text = self._model.text_to_embed(chunk.text, self._task_type, chunk.context)
         return Candidate(job, chunk, self._keys.key(text), text, estimate_tokens(text))
-
-
-def _parcels(found: Sequence[FoundFile]) -> Iterator[list[FoundFile]]:
-    parcel: list[FoundFile] = []
-    size = 0
-    for file in found:
-        if parcel and (len(parcel) >= READ_FILES or size + file.file.size > READ_BYTES):
-            yield parcel
-            parcel, size = [], 0
-        parcel.append(file)
-        size += file.file.size
-    if parcel:
-        yield parcel
 
 
 def _pieces(jobs: Sequence[DocumentJob]) -> Iterator[tuple[DocumentJob, int, int]]:

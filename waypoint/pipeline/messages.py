@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from waypoint.chunking import ChunkPlan
-from waypoint.models import Chunk, Document, MetadataValue, SourceFile, TextKey, Vector
+from waypoint.models import Chunk, Document, MetadataValue, TextKey, Vector
 from waypoint.storage.ledger import KnownDocument
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file that may have changed, with what the ledger knows of it."""
-
-    file: SourceFile
-    known: KnownDocument | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +16,8 @@ class ReadDocument:
 
     document: Document
     known: KnownDocument | None
+    siblings: int = 1
+    """How many documents its file has, itself among them."""
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +26,8 @@ class DocumentJob:
 
     plan: ChunkPlan
     known: KnownDocument | None
+    siblings: int = 1
+    """How many documents its file has, itself among them."""
     keys: list[TextKey] = field(default_factory=list)
     """Text keys of the chunks looked up so far, in their order."""
     begun: bool = False
@@ -43,6 +39,11 @@ class DocumentJob:
     @property
     def document(self) -> Document:
         return self.plan.document
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file that count as this document's."""
+        return self.document.file.size // self.siblings
 
     @property
     def complete(self) -> bool:

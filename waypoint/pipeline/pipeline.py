@@ -20,10 +20,12 @@ from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.events import Draining, EventBus
 from waypoint.gauges import Gauges
 from waypoint.gauges.metered import MeteredReceive, MeteredSend, MeteredStream
+from waypoint.models import SourceFile
 from waypoint.pipeline.intake import Intake
 from waypoint.pipeline.lookup import Group, Lookup
-from waypoint.pipeline.messages import Candidate, FoundFile, ReadDocument, WriteOrder
+from waypoint.pipeline.messages import Candidate, ReadDocument, WriteOrder
 from waypoint.pipeline.paying import Payer, fill_batches
+from waypoint.pipeline.reading import Reading
 from waypoint.pipeline.writing import Writer
 from waypoint.stopping import Stop, StopRequested
 
@@ -49,6 +51,7 @@ class Stages:
     """The parts a pipeline is made of."""
 
     intake: Intake
+    reading: Reading
     lookup: Lookup
     builder: BatchBuilder[Candidate]
     payer: Payer
@@ -59,6 +62,7 @@ class Pipeline:
     """Runs the stages once.
 
     Args:
+        readers: files that are read at once.
         drain_grace: seconds that what is in flight may take after a stop is requested.
         gauges: told where the time goes.
     """
@@ -70,6 +74,7 @@ class Pipeline:
         events: EventBus,
         *,
         concurrency: int,
+        readers: int,
         drain_grace: float,
         gauges: Gauges,
     ) -> None:
@@ -77,6 +82,7 @@ class Pipeline:
         self._stop = stop
         self._events = events
         self._concurrency = concurrency
+        self._readers = readers
         self._drain_grace = drain_grace
         self._gauges = gauges
         self._failure: Exception | None = None
@@ -100,7 +106,7 @@ class Pipeline:
         gauges = self._gauges
         for name in STAGES:
             gauges.stage(name)
-        found = MeteredStream[list[FoundFile]](gauges, "found", FOUND_BUFFER, len)
+        found = MeteredStream[list[SourceFile]](gauges, "found", FOUND_BUFFER, len)
         read = MeteredStream[list[ReadDocument]](gauges, "read", DOCUMENT_BUFFER, len)
         groups = MeteredStream[Group](gauges, "groups", GROUP_BUFFER, _chunks)
         to_pay = MeteredStream[list[Candidate]](gauges, "to_pay", TO_PAY_BUFFER, len)
@@ -114,7 +120,8 @@ class Pipeline:
 
         walk = stages.intake
         start("discover", walk.discover, found.sender("discover"))
-        start("read", walk.read, found.receiver("read"), read.sender("read"))
+        for _ in range(self._readers):
+            start("read", stages.reading.work, found.receiver("read"), read.sender("read"))
         start("chunk", walk.chunk, read.receiver("chunk"), groups.sender("chunk"))
         lookup_ends = groups.receiver("lookup"), to_pay.sender("lookup"), orders.sender("lookup")
         start("lookup", stages.lookup.run, *lookup_ends)

@@ -1,11 +1,26 @@
-"""What the pipeline needs of a vector store."""
+"""What the pipeline needs of a vector store, and of who reads files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
-from waypoint.models import Chunk, Metadata, MetadataValue, Vectors
+from waypoint.errors import DocumentRejectedError
+from waypoint.models import Chunk, Document, Metadata, MetadataValue, SourceFile, Vectors
+
+FileContent: TypeAlias = Sequence[Document] | DocumentRejectedError
+"""The documents that a file is, or why it cannot be read."""
+
+
+class DocumentReader(Protocol):
+    """Reads files, off the event loop."""
+
+    async def read(self, files: Sequence[SourceFile]) -> Sequence[FileContent]:
+        """What each of the files is, in their order.
+
+        Raises CannotContinueError if there is nothing that could read any.
+        """
+        ...
 
 
 class VectorStore(Protocol):

@@ -94,9 +94,7 @@ class Writer:
             )
         )
         for job in finished:
-            document = job.document
-            event = DocumentDone(document.source, job.plan.count, document.file.size)
-            self._events.emit(event)
+            self._events.emit(DocumentDone(job.document.source, job.plan.count, job.size))
 
     async def _prepare(self) -> None:
         if not self._has_written:
@@ -135,4 +133,5 @@ class Writer:
 
 
 def _done(job: DocumentJob) -> DoneDocument:
-    return DoneDocument(job.document, list(zip(job.plan.ids, job.keys, strict=True)), job.rejects)
+    chunks = list(zip(job.plan.ids, job.keys, strict=True))
+    return DoneDocument(job.document, chunks, job.rejects, job.siblings)

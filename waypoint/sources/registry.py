@@ -70,6 +70,9 @@ class Format:
     """``module:class``; imported late."""
     takes_options: bool = False
     """Whether the reader is made with the ReaderOptions; else without arguments."""
+    untrusted: bool = False
+    """Whether its parser may crash, or go on for ever, on what a file says: such files are read
+    in processes of their own (waypoint.sources.worker)."""
 
 
 CODE_SUFFIXES = (

@@ -22,6 +22,7 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.CallEnded: LogLevel.DEBUG,
     events.FilesFound: LogLevel.DEBUG,
     events.ConcurrencyChanged: LogLevel.DEBUG,
+    events.DocumentsFound: LogLevel.DEBUG,
     events.CallFailed: LogLevel.WARNING,
     events.StoreRetried: LogLevel.WARNING,
     events.FolderUnreadable: LogLevel.WARNING,

@@ -43,6 +43,8 @@ class RunReport:
     """As it was asked for: a number, or ``auto``."""
     calls_at_once: int = 0
     """What ``auto`` had come to at the end; 0 for a fixed number."""
+    files: int = 0
+    """Found by the walk, those that it rejects among them. A file may be many documents."""
     documents: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("found", "unchanged", "ingested", "removed", "rejected", "skipped"), 0
@@ -126,8 +128,12 @@ class ReportBuilder:
 
     @_take.register
     def _(self, event: events.FilesFound) -> None:
-        self.report.documents["found"] += event.files
+        self.report.files += event.files
         self.report.documents["unchanged"] += event.unchanged
+
+    @_take.register
+    def _(self, event: events.DocumentsFound) -> None:
+        self.report.documents["found"] += event.documents
 
     @_take.register
     def _(self, event: events.FileSkipped) -> None:

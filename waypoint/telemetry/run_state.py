@@ -19,6 +19,8 @@ class RunState:
         self.started = clock()
         self.total_files = 0
         self.total_bytes = 0
+        self.more_documents = 0
+        """Documents beyond one a file."""
         self.seen_files = 0
         self.unchanged_bytes = 0
         self.chunked_bytes = 0
@@ -42,6 +44,8 @@ class RunState:
                 self.seen_files += event.files
                 self.unchanged += event.unchanged
                 self.unchanged_bytes += event.unchanged_bytes
+            case events.DocumentsFound():
+                self.more_documents += event.documents - event.files
             case events.DocumentUnchanged():
                 self.unchanged += 1
                 self.unchanged_bytes += event.size
@@ -49,6 +53,7 @@ class RunState:
                 self.documents += 1
             case events.DocumentRejected():
                 self.rejected += 1
+                self.unchanged_bytes += event.size
             case events.DocumentChunked():
                 self.chunks_cut += event.chunks
                 self.chunked_bytes += event.size
@@ -109,9 +114,9 @@ class RunState:
 
 def figures(state: RunState, quota_share: float | None) -> list[str]:
     """The figures of a run under way, each with its unit."""
-    files = f"/{state.total_files:,}" if state.total_files else ""
+    whole = f"/{state.total_files + state.more_documents:,}" if state.total_files else ""
     parts = [
-        f"{state.documents + state.unchanged:,}{files} documents",
+        f"{state.documents + state.unchanged:,}{whole} documents",
         f"{state.chunks_settled:,}/{state.chunks_cut:,} chunks",
         f"{state.rate:,.0f} texts/s",
     ]

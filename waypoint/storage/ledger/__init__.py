@@ -16,7 +16,7 @@ from waypoint.storage.ledger.refused import RefusedTexts
 from waypoint.storage.ledger.rejects import StandingReject
 from waypoint.storage.ledger.runs import Runs
 from waypoint.storage.ledger.vectors import PaidVectors
-from waypoint.storage.ledger.walk import KnownDocument, Walk
+from waypoint.storage.ledger.walk import KnownDocument, Sifted, Walk
 
 __all__ = [
     "LEDGER_NAME",
@@ -26,6 +26,7 @@ __all__ = [
     "KnownDocument",
     "Ledger",
     "LedgerCollection",
+    "Sifted",
     "StandingReject",
 ]
 

@@ -19,6 +19,8 @@ class DoneDocument:
     """Id and text key of each chunk."""
     rejects: Mapping[str, str]
     """Chunk id to reason, for chunks that cannot be embedded."""
+    siblings: int = 1
+    """How many documents its file has, itself among them."""
 
 
 class Documents(Rejects):
@@ -29,9 +31,10 @@ class Documents(Rejects):
         with self._transaction() as db:
             db.executemany(
                 """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
-                    read_at_ns, digest, chunk_count) VALUES (?, ?, 'begun', 0, 0, 0, 0, '', 0)
+                    read_at_ns, digest, chunk_count, file)
+                VALUES (?, ?, 'begun', 0, 0, 0, 0, '', 0, ?)
                 ON CONFLICT (collection_id, source) DO UPDATE SET state = 'begun'""",
-                [(collection, source) for source in sources],
+                [(collection, source, source) for source in sources],
             )
 
     def finish(self, collection: int, documents: Sequence[DoneDocument]) -> None:
@@ -44,14 +47,16 @@ class Documents(Rejects):
         document, file = done.document, done.document.file
         (document_id,) = db.execute(
             """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
-                read_at_ns, digest, chunk_count) VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?)
+                read_at_ns, digest, chunk_count, file, file_documents)
+            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (collection_id, source) DO UPDATE SET state = 'done',
                 size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
                 read_at_ns = excluded.read_at_ns, digest = excluded.digest,
-                chunk_count = excluded.chunk_count RETURNING id""",
+                chunk_count = excluded.chunk_count, file = excluded.file,
+                file_documents = excluded.file_documents RETURNING id""",
             (
                 collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
-                document.read_at_ns, document.digest, len(done.chunks),
+                document.read_at_ns, document.digest, len(done.chunks), file.source, done.siblings,
             ),
         ).fetchone()  # fmt: skip
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
@@ -65,21 +70,27 @@ class Documents(Rejects):
             [(collection, document.source, *reject) for reject in done.rejects.items()],
         )
 
-    def touch(self, collection: int, documents: Sequence[Document]) -> None:
+    def touch(
+        self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
+    ) -> None:
         """Note the new times of documents whose bytes are what they were.
 
+        ``siblings``: for each, how many documents its file has; one, if nothing is said.
         What kept one from being read meanwhile is over; its chunks' rejects stand.
         """
         with self._transaction() as db:
             db.executemany(
-                """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?
+                """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?,
+                    file = ?, file_documents = ?
                 WHERE collection_id = ? AND source = ?""",
                 [
                     (
                         document.file.size, document.file.mtime_ns, document.file.ctime_ns,
-                        document.read_at_ns, collection, document.source,
+                        document.read_at_ns, document.file.source, of, collection, document.source,
                     )
-                    for document in documents
+                    for document, of in zip(
+                        documents, siblings or [1] * len(documents), strict=True
+                    )
                 ],
             )  # fmt: skip
             db.executemany(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from waypoint.storage.ledger.file import LedgerFile
@@ -25,18 +25,27 @@ class Rejects(LedgerFile):
     """Documents and chunks that stand rejected."""
 
     def reject(self, collection: int, source: str, reason: str, hint: str = "") -> None:
-        """Note that a document cannot be ingested. Its older version, if any, stays."""
+        """Note that a file or a document cannot be ingested. Its older version, if any, stays."""
         with self._transaction() as db:
             # It is to be read again next time, also if its size and times are then those of
             # the version that is done: the hindrance may have been the file system's.
             db.execute(
-                "UPDATE documents SET read_at_ns = 0 WHERE collection_id = ? AND source = ?",
-                (collection, source),
+                "UPDATE documents SET read_at_ns = 0"
+                " WHERE collection_id = ? AND (source = ? OR file = ?)",
+                (collection, source, source),
             )
             db.execute(
                 "INSERT OR REPLACE INTO rejects (collection_id, source, chunk_id, reason, hint)"
                 " VALUES (?, ?, '', ?, ?)",
                 (collection, source, reason, hint),
+            )
+
+    def forgive_files(self, collection: int, files: Sequence[str]) -> None:
+        """Forget that files of several documents could not be read: now they were."""
+        with self._transaction() as db:
+            db.executemany(
+                "DELETE FROM rejects WHERE collection_id = ? AND source = ? AND chunk_id = ''",
+                [(collection, file) for file in files],
             )
 
     def _forgive(self, db: sqlite3.Connection, collection: int, source: str) -> None:

@@ -103,6 +103,14 @@ MIGRATIONS = (
     -- The way out, where there is one.
     ALTER TABLE rejects ADD COLUMN hint TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- The file a document is of, known from when it is done on; before, the document's source.
+    ALTER TABLE documents ADD COLUMN file TEXT NOT NULL DEFAULT '';
+    -- How many documents that file was when this one was read.
+    ALTER TABLE documents ADD COLUMN file_documents INTEGER NOT NULL DEFAULT 1;
+    UPDATE documents SET file = source;
+    CREATE INDEX documents_by_file ON documents (collection_id, file);
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

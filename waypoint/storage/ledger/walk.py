@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
 
 from waypoint.models import SourceFile
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
@@ -23,55 +22,89 @@ class KnownDocument:
     done: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Sifted:
+    """Files of a walk, told apart."""
+
+    changed: list[SourceFile]
+    """Those that may have changed, and are to be read."""
+    unchanged_documents: int
+    """Documents of the others."""
+
+
 class Walk(LedgerFile):
     """What is known of the files that a walk meets."""
 
-    def sift(
-        self, collection: int, files: Sequence[SourceFile]
-    ) -> list[tuple[SourceFile, KnownDocument | None]]:
-        """Those of the files that may have changed, each with what is known of it.
+    def sift(self, collection: int, files: Sequence[SourceFile]) -> Sifted:
+        """Find the files that may have changed.
 
-        All of them count as seen: what is never seen has vanished.
+        A file has not if all its documents are done, none is missing, and all were read from the
+        version that is there now. Its documents count as seen: what is never seen has vanished.
         """
-        by_source = {file.source: file for file in files}
-        changed: list[tuple[SourceFile, KnownDocument | None]] = []
         with self._translated():
-            self.mark_seen(by_source)
-            known = self._known(collection, list(by_source))
-        for source, file in by_source.items():
-            row = known.get(source)
-            if row is None:
-                changed.append((file, None))
-                continue
-            size, mtime_ns, ctime_ns, read_at_ns, digest, chunk_count, state = row
-            same = (size, mtime_ns, ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns)
-            if state != "done" or not same or read_at_ns - file.mtime_ns < RACY_NS:
-                changed.append((file, KnownDocument(digest, chunk_count, state == "done")))
-        return changed
+            known = self._known_files(collection, [file.source for file in files])
+        changed = [file for file in files if not _unchanged(file, known.get(file.source))]
+        to_read = {file.source for file in changed}
+        unchanged = [file.source for file in files if file.source not in to_read]
+        self._mark_files_seen(collection, unchanged)
+        return Sifted(changed, sum(known[file].documents for file in unchanged))
 
-    def _known(
-        self, collection: int, sources: Sequence[str]
-    ) -> dict[str, tuple[int, int, int, int, str, int, str]]:
+    def _known_files(self, collection: int, files: Sequence[str]) -> dict[str, _KnownFile]:
         known = {}
-        for start in range(0, len(sources), KEYS_PER_QUERY):
-            some = sources[start : start + KEYS_PER_QUERY]
-            marks = ",".join("?" * len(some))
-            query = (
-                "SELECT source, size, mtime_ns, ctime_ns, read_at_ns, digest, chunk_count, state"  # noqa: S608
-                f" FROM documents WHERE collection_id = ? AND source IN ({marks})"
-            )
-            for source, *rest in self._db.execute(query, (collection, *some)):
-                known[source] = cast("tuple[int, int, int, int, str, int, str]", tuple(rest))
+        for some in _portions(files):
+            query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
+                min(state = 'done'), min(read_at_ns), min(size), max(size), min(mtime_ns),
+                max(mtime_ns), min(ctime_ns), max(ctime_ns) FROM documents
+                WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
+            for file, *figures in self._db.execute(query, (collection, *some)):
+                known[file] = _KnownFile(*figures)
+        return known
+
+    def _mark_files_seen(self, collection: int, files: Sequence[str]) -> None:
+        with self._translated():
+            self._db.execute("BEGIN")
+            for some in _portions(files):
+                self._db.execute(
+                    f"""INSERT OR IGNORE INTO seen SELECT source FROM documents
+                    WHERE collection_id = ? AND file IN ({_marks(some)})""",  # noqa: S608
+                    (collection, *some),
+                )
+            self._db.execute("COMMIT")
+
+    def recall(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
+        """What is known of those of the documents that are; all of them count as seen."""
+        self.mark_seen(sources)
+        known = {}
+        with self._translated():
+            for some in _portions(sources):
+                query = (
+                    "SELECT source, digest, chunk_count, state FROM documents"  # noqa: S608
+                    f" WHERE collection_id = ? AND source IN ({_marks(some)})"
+                )
+                for source, digest, count, state in self._db.execute(query, (collection, *some)):
+                    known[source] = KnownDocument(digest, count, state == "done")
         return known
 
     def mark_seen(self, sources: Iterable[str]) -> None:
-        """These sources exist, whether or not they can be ingested."""
+        """These documents exist, whether or not they can be ingested."""
         with self._translated():
             self._db.execute("BEGIN")
             self._db.executemany(
                 "INSERT OR IGNORE INTO seen VALUES (?)", [(source,) for source in sources]
             )
             self._db.execute("COMMIT")
+
+    def mark_file_seen(self, collection: int, file: str) -> None:
+        """This file exists, though it cannot be read: what is known of it stays."""
+        self.mark_seen([file])
+        self._mark_files_seen(collection, [file])
+        with self._translated():
+            # A document that is only begun does not know its file; "$" comes next after "#".
+            self._db.execute(
+                """INSERT OR IGNORE INTO seen SELECT source FROM documents
+                WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'""",
+                (collection, file, file),
+            )
 
     def vanished(self, collection: int, prefix: str, unreadable: Sequence[str]) -> list[str]:
         """Sources below ``prefix`` that were not seen, but for what lies in unreadable folders."""
@@ -98,3 +131,42 @@ class Walk(LedgerFile):
                 (collection, prefix, prefix),
             ).fetchone()
         return int(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _KnownFile:
+    """The documents of a file, taken together."""
+
+    documents: int
+    fewest_siblings: int
+    most_siblings: int
+    done: int
+    read_at_ns: int
+    """The earliest."""
+    least_size: int
+    most_size: int
+    first_mtime_ns: int
+    last_mtime_ns: int
+    first_ctime_ns: int
+    last_ctime_ns: int
+
+
+def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
+    return (
+        known is not None
+        and bool(known.done)
+        and known.documents == known.fewest_siblings == known.most_siblings
+        and known.least_size == file.size == known.most_size
+        and known.first_mtime_ns == file.mtime_ns == known.last_mtime_ns
+        and known.first_ctime_ns == file.ctime_ns == known.last_ctime_ns
+        and known.read_at_ns - file.mtime_ns >= RACY_NS
+    )
+
+
+def _portions(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(names), KEYS_PER_QUERY):
+        yield names[start : start + KEYS_PER_QUERY]
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))

@@ -1,0 +1,105 @@
+"""The stage that reads files: several of them at once, each with a reader of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from anyio.abc import ObjectReceiveStream, ObjectSendStream
+
+from waypoint.errors import DocumentRejectedError
+from waypoint.events import (
+    DocumentRejected,
+    DocumentsFound,
+    DocumentUnchanged,
+    DocumentWarning,
+    EventBus,
+)
+from waypoint.models import Document, SourceFile
+from waypoint.pipeline.messages import ReadDocument
+from waypoint.pipeline.ports import DocumentReader, FileContent
+from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.thread import LedgerThread
+
+
+class Reading:
+    """Turns files into documents; drops those that are what they were.
+
+    Args:
+        open_reader: a reader for each worker; it may hold a process, and ends with the context.
+    """
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        collection: int,
+        events: EventBus,
+        open_reader: Callable[[], AbstractAsyncContextManager[DocumentReader]],
+    ) -> None:
+        self._ledger = ledger
+        self._collection = collection
+        self._events = events
+        self._open_reader = open_reader
+
+    async def work(
+        self,
+        found: ObjectReceiveStream[list[SourceFile]],
+        documents: ObjectSendStream[list[ReadDocument]],
+    ) -> None:
+        """One of several workers."""
+        async with self._open_reader() as reader:
+            async for files in found:
+                changed = await self._sort_out(files, await reader.read(files))
+                if changed:
+                    await documents.send(changed)
+
+    async def reject(self, file: str, reason: str, hint: str, size: int = 0) -> None:
+        """Note that a file cannot be read; what is known of it stays."""
+        await self._ledger.run(Ledger.mark_file_seen, self._collection, file)
+        await self._ledger.run(Ledger.reject, self._collection, file, reason, hint)
+        self._events.emit(DocumentsFound(1, 1))
+        self._events.emit(DocumentRejected(file, reason, hint, size))
+
+    async def _sort_out(
+        self, files: Sequence[SourceFile], contents: Sequence[FileContent]
+    ) -> list[ReadDocument]:
+        """The documents that are new or changed; the ledger is told of the others."""
+        read: list[tuple[Document, int]] = []
+        for file, content in zip(files, contents, strict=True):
+            if isinstance(content, DocumentRejectedError):
+                await self.reject(content.source, content.reason, content.hint, file.size)
+                continue
+            self._events.emit(DocumentsFound(1, len(content)))
+            read.extend((document, len(content)) for document in content)
+        if not read:
+            return []
+        sources = [document.source for document, _ in read]
+        known = await self._ledger.run(Ledger.recall, self._collection, sources)
+        changed: list[ReadDocument] = []
+        touched: list[tuple[Document, int]] = []
+        for document, siblings in read:
+            for warning in document.warnings:
+                self._events.emit(DocumentWarning(document.source, warning))
+            before = known.get(document.source)
+            if before is not None and before.done and before.digest == document.digest:
+                touched.append((document, siblings))
+            else:
+                changed.append(ReadDocument(document, before, siblings))
+        await self._touch(touched)
+        await self._forgive([document for document, _ in read])
+        return changed
+
+    async def _touch(self, touched: Sequence[tuple[Document, int]]) -> None:
+        if not touched:
+            return
+        documents, siblings = zip(*touched, strict=True)
+        await self._ledger.run(Ledger.touch, self._collection, documents, siblings)
+        for document, among in touched:
+            event = DocumentUnchanged(document.source, document.file.size // among)
+            self._events.emit(event)
+
+    async def _forgive(self, documents: Sequence[Document]) -> None:
+        """A file that is one document is forgiven when that is done; no other is ever done."""
+        files = {each.file.source for each in documents if each.source != each.file.source}
+        if files:
+            await self._ledger.run(Ledger.forgive_files, self._collection, sorted(files))
