@@ -89,13 +89,13 @@ class Workspace:
         return outcome.report
 
     @contextmanager
-    def start(self, *arguments: str) -> Iterator[RunningCommand]:
+    def start(self, *arguments: str, entry: tuple[str, ...] = SCRIPT) -> Iterator[RunningCommand]:
         """Run ``ingest`` beside the test; what is left of it is killed at the end."""
         log = self.folder / "stderr.txt"
         with (
             log.open("wb") as stderr,
             subprocess.Popen(
-                [sys.executable, *SCRIPT, *arguments],
+                [sys.executable, *entry, *arguments],
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

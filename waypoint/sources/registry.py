@@ -87,9 +87,9 @@ CODE_SUFFIXES = (
 
 FORMATS = (
     Format("markdown", (".md", ".markdown"), "waypoint.sources.markdown:MarkdownReader"),
-    Format("html", (".html", ".htm", ".xhtml"), "waypoint.sources.html:HtmlReader"),
-    Format("pdf", (".pdf",), "waypoint.sources.pdf:PdfReader"),
-    Format("docx", (".docx", ".docm"), "waypoint.sources.docx:DocxReader"),
+    Format("html", (".html", ".htm", ".xhtml"), "waypoint.sources.html:HtmlReader", untrusted=True),
+    Format("pdf", (".pdf",), "waypoint.sources.pdf:PdfReader", untrusted=True),
+    Format("docx", (".docx", ".docm"), "waypoint.sources.docx:DocxReader", untrusted=True),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.sources.table:TableReader"),
     Format("json", (".json",), "waypoint.sources.json_records:JsonReader", takes_options=True),
     Format(

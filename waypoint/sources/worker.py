@@ -128,6 +128,13 @@ class ParseWorker:
         return await self._replies.receive_exactly(length)
 
     async def _start(self) -> None:
+        """Start the process; again, if something ended it before it had begun."""
+        try:
+            await self._start_once()
+        except ParserUnavailableError:
+            await self._start_once()
+
+    async def _start_once(self) -> None:
         package = str(Path(waypoint.__file__).parent.parent)
         path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
         kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
