@@ -12,11 +12,12 @@ import pytest
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
-from tests.support.corpus import section_text, write_corpus
+from tests.support.corpus import section_text, write_corpus, write_records
 from tests.support.crash_at import CRASHED, POINTS
 
 CRASH = (str(Path(__file__).parents[1] / "support" / "crash_at.py"),)
 BATCH = 10
+RECORDS = "records.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,7 @@ def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimu
     # One worker and small batches, so that a point's first and second time are far apart.
     workspace.use({"CONCURRENCY": "1", "BATCH_SIZE": str(BATCH)})
     write_corpus(workspace.knowledge_base, documents=12, sections=4)
+    write_records(workspace.knowledge_base / RECORDS, {str(n): 1_000 + n for n in range(16)})
     assert workspace.run().code == 0
     return workspace
 
@@ -49,6 +51,9 @@ def change_everything(folder: Path) -> None:
     documents[3].write_text(text[: text.index("## Section 2")])
     documents[4].rename(documents[4].with_name("moved.md"))
     documents[5].unlink()
+    # Of its records one is edited, one gone, one new, and the others are as they were.
+    records = {str(n): 1_000 + n for n in range(16) if n != 3}
+    write_records(folder / RECORDS, records | {"5": 1_050, "new": 1_060})
     for number in range(3):
         (folder / f"new_{number}.md").write_text(section_text(draw, number))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 _SYLLABLES = ["ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "za"]
@@ -23,6 +25,15 @@ def document_text(sections: int, *, seed: int) -> str:
     draw = random.Random(seed)
     front = f"---\nsource_org: Seed {seed}\nuse_cases: [testing, comparing]\n---\n"
     return front + "".join(section_text(draw, number) for number in range(sections))
+
+
+def write_records(path: Path, records: Mapping[str, int]) -> None:
+    """A JSON Lines file of these records, each with the text of its number: a chunk each."""
+    lines = [
+        json.dumps({"id": name, "text": section_text(random.Random(number), number)})
+        for name, number in records.items()
+    ]
+    path.write_text("".join(f"{line}\n" for line in lines), "utf-8")
 
 
 def section_text(draw: random.Random, number: int) -> str:

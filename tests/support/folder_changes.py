@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import random
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from hypothesis import strategies as st
 
-from tests.support.corpus import section_text
+from tests.support.corpus import section_text, write_records
 
 NAMES = ("a.md", "b.md", "plain.txt", "x/a.md", "x/c.md", "y/deep/d.md")
+RECORDS = "x/rows.jsonl"
 TEXTS = 30
 """Few, so that the same text often stands in several documents, or twice in one."""
 FRONTS = ("", "---\nsource_org: One\n---\n", "---\nsource_org: Two\nyear: 2031\n---\n")
@@ -125,17 +126,30 @@ class EditInPlace:
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@dataclass(frozen=True, slots=True)
+class WriteRecords:
+    """A file of records, each a document of its own; or another version of it."""
+
+    records: Mapping[str, int]
+
+    def apply(self, folder: Path) -> None:
+        (folder / RECORDS).parent.mkdir(parents=True, exist_ok=True)
+        write_records(folder / RECORDS, self.records)
+
+
 def changes() -> st.SearchStrategy[Change]:
     """Any of them, to any document."""
     names = st.sampled_from(NAMES)
+    records = st.dictionaries(st.sampled_from("abcdef"), st.integers(0, TEXTS - 1), min_size=1)
     sections = st.lists(st.integers(0, TEXTS - 1), max_size=6)
     return st.one_of(
         st.builds(Write, names, sections, st.sampled_from(FRONTS)),
         st.builds(Insert, names, sections, st.integers(0, 5)),
-        st.builds(Delete, names),
+        st.builds(Delete, names | st.just(RECORDS)),
         st.builds(Rename, names, names),
         st.builds(Copy, names, names),
-        st.builds(Touch, names),
+        st.builds(Touch, names | st.just(RECORDS)),
+        st.builds(WriteRecords, records),
         st.builds(EditInPlace, names, st.sampled_from("qwxyz"), st.booleans()),
     )
 
