@@ -163,3 +163,23 @@ def test_a_terminal_sees_the_figures_live() -> None:
     assert "rejected a.md: why" in shown.getvalue()
     assert "75% of quota" in shown.getvalue()
     assert "stopping (SIGINT received)" in shown.getvalue()
+
+
+def test_a_file_may_be_many_documents_or_none_that_is_read() -> None:
+    """The whole grows with the records that are found; bytes without chunks are not awaited."""
+    state = RunState(Clock())
+    for event in (
+        events.Surveyed(4, 1_000),
+        events.FilesFound(4, 1_000, 12, 400),
+        events.DocumentsFound(2, 12),
+        events.DocumentsFound(1, 3),
+        events.DocumentsFound(1, 1),
+        events.DocumentRejected("d.pdf", "why", "", 300),
+        events.DocumentUnchanged("c.jsonl#1", 100),
+        events.DocumentChunked("c.jsonl#2", 100, 5, 90),
+        events.DocumentChunked("c.jsonl#3", 100, 5, 90),
+        events.ChunksLookedUp(present=0, paid=10, parked=0, to_pay=0),
+    ):
+        state.take(event)
+    assert figures(state, None)[0] == "13/16 documents"
+    assert state.share == 1.0

@@ -24,7 +24,7 @@ from waypoint.sources.worker import ParseWorker
 from waypoint.sources.worker_messages import WorkerSetup
 
 MOST_READERS = 16
-"""Each may have a process of some 60 MB, and far fewer feed the highest quota."""
+"""Each may have a process, of 30 MB before it parses; two feed the highest quota."""
 
 
 class FolderReader:
