@@ -24,9 +24,10 @@ def test_an_ordinary_folder_with_all_that_lies_about_in_one(tmp_path: Path) -> N
         (base / name).write_text("not text")
     (base / "away.md").symlink_to("/etc/passwd")
     os.mkfifo(base / "pipe.md")
-    (base / "large.md").write_text("x" * 20_000)
+    with (base / "large.md").open("wb") as large:
+        large.truncate(2 * 1024**3)
     (base / os.fsdecode(b"caf\xe9.md")).write_text("text")
-    outcome = workspace.run("--simulate", "--json", "--max-file-size", "19999")
+    outcome = workspace.run("--simulate", "--json")
     assert outcome.code == 1, outcome.stderr
     report = outcome.report
     assert report["left_out"] == {

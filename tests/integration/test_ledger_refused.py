@@ -39,8 +39,8 @@ def begun(ledger: Ledger, name: str) -> list[str]:
     """Documents of a collection that are to be done again."""
     entry = ledger.collection(name)
     assert entry is not None
-    files = [document(source).file for source in ("x/a.md", "y/b.md")]
-    return [file.source for file in ledger.sift(entry.id, files).changed]
+    known = ledger.recall(entry.id, ["x/a.md", "y/b.md"])
+    return [source for source, document in known.items() if not document.done]
 
 
 def refused(ledger: Ledger) -> set[bytes]:
