@@ -123,13 +123,13 @@ def test_a_ledger_of_before_is_taken_over(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     collection = ledger.adopt_collection("kb", chroma_id="c1", generation=1, root="/k").id
     finish(ledger, collection, [document("a.md")], 1)
-    # As the second version of the schema left it.
+    # As the third version of the schema left it.
     ledger._db.executescript(
         "DROP INDEX documents_by_file; ALTER TABLE documents DROP COLUMN file;"
-        "ALTER TABLE documents DROP COLUMN file_documents; PRAGMA user_version = 2;"
+        "ALTER TABLE documents DROP COLUMN file_documents; PRAGMA user_version = 3;"
     )
     ledger.close()
-    assert len(MIGRATIONS) >= 3
+    assert len(MIGRATIONS) >= 4
     ledger = Ledger(tmp_path)
     assert ledger.sift(collection, [source_file("a.md")]).changed == []
     ledger.close()
