@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import anyio
 from anyio import to_thread
 
+from waypoint.app.account import open_quota
 from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
@@ -19,7 +20,7 @@ from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoin
 from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
-from waypoint.embedding.quota import Quota, limits_for
+from waypoint.embedding.quota import Quota
 from waypoint.errors import (
     InterruptedRunError,
     LedgerDamagedError,
@@ -30,8 +31,7 @@ from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
-from waypoint.service_day import service_day
-from waypoint.settings import QuotaUnit, Settings
+from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import Ledger
@@ -213,7 +213,14 @@ class Ingestion:
     ) -> None:
         stop = Stop()
         self._interruption.watch(stop)
-        self._quota = quota = await self._open_quota(ledger, embedder)
+        self._quota = quota = await open_quota(
+            self._settings.quota,
+            ledger,
+            embedder.space,
+            self._events,
+            built_in=self._options.simulate,
+        )
+        self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
         parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._events)
         flow = Flow(self._settings, *parts, self.gauges)
         try:
@@ -222,23 +229,6 @@ class Ingestion:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):
                     await ledger.run(Ledger.keep_quota, embedder.space, quota.learned)
-
-    async def _open_quota(self, ledger: LedgerThread, embedder: LazyEmbedder) -> Quota:
-        wanted = self._settings.quota
-        used = await ledger.run(Ledger.texts_used, service_day().isoformat(), embedder.space)
-        learned = await ledger.run(Ledger.learned_quota, embedder.space)
-        quota = Quota(
-            limits_for(wanted, simulated=self._options.simulate),
-            self._events,
-            # A simulator of our own has no quota that could be found.
-            to_find=frozenset() if self._options.simulate else wanted.to_find,
-            learned=learned,
-            # The ledger counts texts: of calls it knows nothing.
-            used_today=used if wanted.unit is QuotaUnit.TEXTS else 0,
-            counts_calls=wanted.unit is QuotaUnit.CALLS,
-        )
-        self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        return quota
 
     async def _set_ledger_aside(self, error: LedgerDamagedError) -> None:
         folder = self._settings.chroma_persist_path
