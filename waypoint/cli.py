@@ -166,6 +166,165 @@ def ingest(
 
 
 @main_app.command()
+def verify(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"{_described('knowledge_base_path')} Where neither is given, the folder of the "
+            "last ingestion.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--check", help="Make only this check, or this group of checks. May be repeated."
+        ),
+    ] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option("--tier", help="Ask only the questions of this tier. May be repeated."),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries",
+            help="YAML file of questions and what they should find; for the sample knowledge "
+            "base, its own is the default.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample",
+            min=0,
+            max=10_000,
+            help="Embed so many chunks anew and compare the vectors. Calls the API.",
+        ),
+    ] = 0,
+    recall: Annotated[
+        int,
+        typer.Option(
+            "--recall",
+            min=0,
+            max=10_000,
+            help="For so many chunks compare Chroma's nearest neighbours with the exact ones.",
+        ),
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="What the chunks of --sample and --recall are drawn by.")
+    ] = 0,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Verify the collection of simulated vectors."),
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            help="Write a page with the verdict and a picture of the collection.",
+            show_default=False,
+        ),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Put right what ledger and folder allow; says first what it does and costs.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Repair without being asked.")] = False,
+    collection: Annotated[str | None, _setting("collection_name", "--collection")] = None,
+    model: Annotated[str | None, _setting("embedding_model", "--model")] = None,
+    dimensions: Annotated[int | None, _setting("embedding_dimensions", "--dimensions")] = None,
+    chunk_size: Annotated[int | None, _setting("chunk_size", "--chunk-size")] = None,
+    chunk_overlap: Annotated[int | None, _setting("chunk_overlap", "--chunk-overlap")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Verify a collection: is it whole, is it right, and does it find things?"""
+    from waypoint.commands.verify import VerifyCommand, VerifyRequest
+
+    settings = {
+        "knowledge_base_path": path,
+        "collection_name": collection,
+        "embedding_model": model,
+        "embedding_dimensions": dimensions,
+        "chunk_size": chunk_size,
+        "chunk_overlap": chunk_overlap,
+    }
+    request = VerifyRequest(
+        checks=check or (),
+        tiers=tier or (),
+        queries=queries,
+        sample=sample,
+        recall=recall,
+        seed=seed,
+        simulate=simulate,
+        html=html,
+        repair=repair,
+        yes=yes,
+        json=json,
+        verbose=verbose,
+    )
+    raise typer.Exit(VerifyCommand(settings, request).run())
+
+
+@main_app.command()
+def search(
+    question: Annotated[str, typer.Argument(help="What to look for, in words.")],
+    top: Annotated[
+        int, typer.Option("--top", min=1, max=100, help="How many passages to show.")
+    ] = 5,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            help="Only chunks whose metadata say so: key=value. May be repeated; all must hold.",
+        ),
+    ] = None,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Search the collection of simulated vectors."),
+    ] = False,
+    collection: Annotated[str | None, _setting("collection_name", "--collection")] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Search a collection: the passages nearest to a question."""
+    from waypoint.commands.search import run_search
+
+    code = run_search(
+        {"collection_name": collection},
+        question,
+        top=top,
+        where=where or (),
+        simulate=simulate,
+        json=json,
+        verbose=verbose,
+    )
+    raise typer.Exit(code)
+
+
+@main_app.command()
+def status(
+    json: Annotated[
+        bool, typer.Option("--json", help="Print as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")] = False,
+) -> None:
+    """Show what there is: collections, the last run, rejects, cost to date, sizes on disk."""
+    from waypoint.commands.status import show_status
+
+    raise typer.Exit(show_status(json=json, verbose=verbose))
+
+
+@main_app.command()
 def cache(
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop the vectors that no collection uses.")

@@ -24,7 +24,12 @@ from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel, known
 from waypoint.embedding.quota import limits_for
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
-from waypoint.errors import DocumentRejectedError, StoreLockedError, StoreWriteError
+from waypoint.errors import (
+    DocumentRejectedError,
+    LedgerDamagedError,
+    StoreLockedError,
+    StoreWriteError,
+)
 from waypoint.models import Document, EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
 from waypoint.pipeline.ports import FileContent
 from waypoint.service_day import service_day
@@ -155,7 +160,12 @@ def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
         yield None
         return
     try:
-        ledger = Ledger(settings.chroma_persist_path)
+        try:
+            ledger = Ledger(settings.chroma_persist_path)
+        except LedgerDamagedError as error:
+            plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
+            yield None
+            return
         try:
             yield ledger
         finally:

@@ -82,15 +82,25 @@ async def _ask_whether_simulator(settings: Settings, key: str, base_url: str) ->
 
 
 class LazyEmbedder:
-    """Connects at the first call: a run that has nothing to embed never loads the SDK."""
+    """Connects at the first call: a run that has nothing to embed never loads the SDK.
 
-    def __init__(self, settings: Settings, endpoint: Endpoint, stack: AsyncExitStack) -> None:
+    ``space``: another one than that of the settings and the task of documents.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        endpoint: Endpoint,
+        stack: AsyncExitStack,
+        *,
+        space: EmbeddingSpace | None = None,
+    ) -> None:
         self._settings = settings
         self._endpoint = endpoint
         self._stack = stack
         self._lock = anyio.Lock()
         self._embedder: Embedder | None = None
-        self._space = EmbeddingSpace(
+        self._space = space or EmbeddingSpace(
             endpoint.provider,
             settings.embedding_model,
             settings.embedding_dimensions,

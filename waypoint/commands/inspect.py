@@ -12,8 +12,9 @@ import orjson
 from rich.console import Console
 from rich.text import Text
 
-from waypoint.chunking import Chunker, ChunkingSettings
+from waypoint.app.chunker import build_chunker
 from waypoint.commands.failures import tell_failure
+from waypoint.embedding.known_models import known_model
 from waypoint.errors import DocumentRejectedError, ExitCode, UsageError, WaypointError
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.settings import Settings, load_settings
@@ -28,7 +29,7 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
     console = Console(highlight=False)
     try:
         settings = load_settings(**options)
-        chunker = Chunker(ChunkingSettings(settings.chunk_size, settings.chunk_overlap))
+        chunker = build_chunker(settings, known_model(settings.embedding_model))
         documents = _read(path, settings)
     except WaypointError as error:
         if json and isinstance(error, DocumentRejectedError):

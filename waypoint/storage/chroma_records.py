@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from waypoint.models import Metadata, MetadataValue, Vector
+from waypoint.models import Metadata, MetadataValue, Vector, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,16 @@ class Neighbour:
     metadata: Metadata
     distance: float
     """Cosine distance: 0 for the same direction, 2 for the opposite one."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRecords:
+    """A page of records as they are stored, whatever may be wrong with them."""
+
+    ids: Sequence[str]
+    texts: Sequence[str | None]
+    metadatas: Sequence[Metadata]
+    """Empty for a record without metadata."""
+    vectors: Vectors | None
+    """Shape (records, dimensions); None if they were not asked for. A row of NaN stands for a
+    vector that is missing or of another length."""

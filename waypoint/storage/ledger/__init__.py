@@ -9,6 +9,13 @@ from __future__ import annotations
 
 from waypoint.storage.ledger.cache import Cache, CachedCollection, CachedSpace
 from waypoint.storage.ledger.collections import Collections, LedgerCollection
+from waypoint.storage.ledger.contents import (
+    Contents,
+    LastRun,
+    LedgerDocument,
+    LedgerReject,
+    Spending,
+)
 from waypoint.storage.ledger.documents import Documents, DoneDocument
 from waypoint.storage.ledger.file import LEDGER_NAME
 from waypoint.storage.ledger.quotas import Quotas
@@ -24,14 +31,20 @@ __all__ = [
     "CachedSpace",
     "DoneDocument",
     "KnownDocument",
+    "LastRun",
     "Ledger",
     "LedgerCollection",
+    "LedgerDocument",
+    "LedgerReject",
     "Sifted",
+    "Spending",
     "StandingReject",
 ]
 
 
-class Ledger(PaidVectors, RefusedTexts, Collections, Runs, Walk, Documents, Cache, Quotas):
+class Ledger(
+    PaidVectors, RefusedTexts, Collections, Runs, Walk, Documents, Cache, Quotas, Contents
+):
     """The whole ledger: each base is one noun over the same file.
 
     Raises:

@@ -1,0 +1,14 @@
+"""``python scripts/verify.py …`` is ``python -m waypoint verify …``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+# Run as a file, Python looks for modules beside it: here the package is one folder up.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from waypoint.cli import main
+
+if __name__ == "__main__":
+    main(["verify", *sys.argv[1:]], program="verify.py")

@@ -1,0 +1,79 @@
+"""A collection of Gemini's vectors, asked by a program that knows nothing of Waypoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import chromadb
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.chroma_servers import chroma_command
+from tests.support.command import PROJECT, Workspace
+from waypoint.simulator.models import SimulatedModel
+
+EXAMPLES = PROJECT / "examples" / "knowledge_base"
+VERIFY = (str(PROJECT / "scripts" / "verify.py"),)
+SEARCH = ("-m", "waypoint", "search")
+QUESTIONS = ["read noise and gain of the sensor", "annual membership fee"]
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[BackgroundSimulator]:
+    """A server that speaks the Gemini API and does not say that it is the simulator."""
+    resource = SimulatedModel.resource
+
+    def nameless(model: SimulatedModel) -> dict[str, object]:
+        return {**resource(model), "displayName": model.title}
+
+    monkeypatch.setattr(SimulatedModel, "resource", nameless)
+    with background_simulator() as running:
+        yield running
+
+
+def test_chromas_own_client_asks_in_words(
+    tmp_path: Path, service: BackgroundSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``query(query_texts=…)`` with GOOGLE_API_KEY alone finds what our search finds."""
+    workspace = Workspace(tmp_path)
+    workspace.use(service.environment)
+    report = workspace.report_of(str(EXAMPLES))
+    assert (report["provider"], report["collection"]) == ("gemini", "waypoint_kb")
+    ours = [
+        [hit["id"] for hit in workspace.run(text, "--json", entry=SEARCH).report["hits"]]
+        for text in QUESTIONS
+    ]
+    with monkeypatch.context() as environment:
+        for name in ("GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"):
+            environment.setenv(name, service.environment[name])
+        with chroma_command(workspace.store) as port:
+            client = chromadb.HttpClient(host="127.0.0.1", port=port)
+            collection: Any = client.get_collection("waypoint_kb")
+            theirs = collection.query(query_texts=QUESTIONS, n_results=5)["ids"]
+    assert theirs == ours
+    assert_verified_without_a_key(workspace, service)
+
+
+def assert_verified_without_a_key(workspace: Workspace, service: BackgroundSimulator) -> None:
+    """Questions are skipped, and said so; search and repair name the key; nothing is called."""
+    service.reset()
+    del workspace.environment["GOOGLE_API_KEY"]
+    outcome = workspace.run(str(EXAMPLES), "--json", "--sample", "3", entry=VERIFY)
+    assert outcome.code == 0, outcome.stderr
+    checks = {check["name"]: check for check in outcome.report["checks"]}
+    skipped = {name for name, check in checks.items() if check["status"] == "SKIP"}
+    assert skipped == {"retrieval", "sample"}
+    assert "GOOGLE_API_KEY is not set" in checks["retrieval"]["figure"]
+    refused = workspace.run(QUESTIONS[0], entry=SEARCH)
+    assert refused.code == 2
+    assert "GOOGLE_API_KEY is not set" in refused.stderr
+    (workspace.knowledge_base / "new.md").write_text("New.")
+    repair = ("--repair", "--yes", "--check", "integrity")
+    refused = workspace.run(str(workspace.knowledge_base), *repair, entry=VERIFY)
+    assert refused.code == 2
+    assert "GOOGLE_API_KEY is not set" in refused.stderr
+    # Nothing was touched: what was whole is whole.
+    assert workspace.run(str(EXAMPLES), *repair, entry=VERIFY).code == 0
+    assert service.stats().calls == 0

@@ -1,0 +1,281 @@
+"""The verify command: verdict, report, page and repair around one verification."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from rich.console import Console
+from rich.prompt import Confirm
+from rich.text import Text
+
+from waypoint.app.proxies import spare_loopback
+from waypoint.app.reading import make_log_folder
+from waypoint.app.repairing import Repair, Repairer, plan_repair
+from waypoint.app.verifying import Verification, VerifyOptions
+from waypoint.commands.failures import flatten, tell_failure
+from waypoint.commands.ingest import IngestCommand
+from waypoint.commands.verdict import print_verdict
+from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
+from waypoint.events import Event, EventBus, StoreNotice, StoreRetried
+from waypoint.settings import LogLevel, Settings, load_settings
+from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
+from waypoint.verification.page import make_page
+from waypoint.verification.verdict import Verdict, write_verdict
+
+DEFAULT_DRAWN = 50
+"""Chunks that ``--check sample`` and ``--check recall`` draw if no number is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """What was asked for on the command line, beyond the settings."""
+
+    checks: Sequence[str] = ()
+    tiers: Sequence[str] = ()
+    queries: Path | None = None
+    sample: int = 0
+    recall: int = 0
+    seed: int = 0
+    simulate: bool = False
+    html: Path | None = None
+    repair: bool = False
+    yes: bool = False
+    json: bool = False
+    verbose: bool = False
+
+    def names(self) -> frozenset[str]:
+        """The checks that are meant. Naming a tier, and no check, means retrieval alone.
+
+        Raises:
+            UsageError: there is no such check.
+        """
+        if not self.checks:
+            return frozenset({"retrieval"} if self.tiers else NAMES)
+        names: set[str] = set()
+        for name in self.checks:
+            if name not in NAMES and name not in GROUPS:
+                raise UsageError(
+                    f"there is no check {name!r}",
+                    hint=f"checks are: {', '.join(NAMES)}; groups of them: {', '.join(GROUPS)}",
+                )
+            names.update(IN_GROUP.get(name, (name,)))
+        return frozenset(names | ({"retrieval"} if self.tiers else set()))
+
+
+class VerifyCommand:
+    """One call of ``verify``. ``options``: settings by name, None where not given."""
+
+    def __init__(self, options: dict[str, Any], request: VerifyRequest) -> None:
+        # Whatever a person reads goes to stderr: stdout is the report's alone.
+        self._console = Console(stderr=True, highlight=False)
+        self._options = options
+        self._request = request
+
+    def run(self) -> int:
+        """Verify, and repair if that was asked for; returns the exit code."""
+        try:
+            level = LogLevel.DEBUG if self._request.verbose else None
+            settings = load_settings(**self._options, log_level=level)
+            make_log_folder(settings.log_dir)
+            spare_loopback()
+            return self._run(settings)
+        except Exception as error:
+            failure = flatten(error)
+            tell_failure(self._console, failure, verbose=self._request.verbose)
+            return failure.exit_code
+
+    def _run(self, settings: Settings) -> int:
+        with ExitStack() as stack:
+            verification = self._verification(settings, before_repair=self._request.repair)
+            stack.callback(verification.inventory.close)
+            verdict = self._verify(verification)
+            if not self._request.repair:
+                return self._end(settings, verification, verdict)
+            code = self._repair(settings, verification, verdict)
+            if code is not None:
+                return code
+            again = self._verification(settings)
+            stack.callback(again.inventory.close)
+            after = self._verify(again)
+            after.repair = verdict.repair
+            return self._end(settings, again, after)
+
+    def _verification(self, settings: Settings, *, before_repair: bool = False) -> Verification:
+        request = self._request
+        named = frozenset(request.checks)
+        options = VerifyOptions(
+            checks=request.names(),
+            tiers=tuple(request.tiers),
+            queries=request.queries,
+            # No repair helps against what a sample shows: it is paid for once, afterwards.
+            sample=0 if before_repair else _count(request.sample, "sample", named),
+            recall=_count(request.recall, "recall", named),
+            seed=request.seed,
+            simulate=request.simulate,
+            picture=request.html is not None and not before_repair,
+        )
+        events = EventBus()
+        events.subscribe(self._tell_event)
+        return Verification(settings, options, events, self._tell, lambda _what, _done, _all: None)
+
+    def _verify(self, verification: Verification) -> Verdict:
+        """Verify, showing on a terminal how far it is."""
+        if not self._console.is_terminal:
+            return anyio.run(verification.run)
+        with self._console.status("opening the store") as status:
+
+            def show(what: str, done: int, total: int) -> None:
+                share = f" {done:,} of {total:,}" if total else ""
+                status.update(f"{what}{share}")
+
+            verification.progress = show
+            return anyio.run(verification.run)
+
+    def _end(self, settings: Settings, verification: Verification, verdict: Verdict) -> int:
+        """Write and show the verdict; returns the exit code."""
+        request = self._request
+        path = write_verdict(verdict, settings.log_dir)
+        if request.html is not None:
+            _write_page(request.html, make_page(verdict, verification.picture))
+        if request.json:
+            sys.stdout.buffer.write(verdict.to_json())
+        print_verdict(self._console, verdict)
+        self._tell(f"report: {path}")
+        if request.html is not None:
+            self._tell(f"page: {request.html}")
+        failure = verification.failure
+        if failure is not None:
+            tell_failure(self._console, failure, verbose=request.verbose)
+            return failure.exit_code
+        return ExitCode.OK if verdict.passed else ExitCode.INCOMPLETE
+
+    # -- repair ----------------------------------------------------------------------------
+
+    def _repair(
+        self, settings: Settings, verification: Verification, verdict: Verdict
+    ) -> int | None:
+        """Repair what was found; None if the collection is to be verified again."""
+        print_verdict(self._console, verdict)
+        if verification.holder:
+            raise StoreLockedError(
+                verification.holder, hint="wait until it has ended, then repair what is left"
+            )
+        folder = verdict.knowledge_base or None
+        # The folder and the collection that were verified are those to be ingested.
+        fitting = settings.model_copy(
+            update={
+                "collection_name": verdict.collection or settings.collection_name,
+                "knowledge_base_path": Path(folder) if folder else settings.knowledge_base_path,
+            }
+        )
+        repair = plan_repair(
+            fitting,
+            verdict,
+            verification.inventory,
+            ledger=verification.ledger_is_there,
+            simulate=self._request.simulate,
+        )
+        if repair is None:
+            self._tell("nothing to repair")
+            return self._end(settings, verification, verdict)
+        for line in _describe(repair):
+            self._tell(line)
+        self._ask()
+        events = EventBus()
+        events.subscribe(self._tell_event)
+        repairer = Repairer(fitting, repair, verification.inventory, events)
+        simulate = anyio.run(repairer.run)
+        code = self._ingest(fitting, repair, simulate=simulate)
+        verdict.repair = {
+            "found": list(verdict.failing()),
+            **asdict(repair),
+            "ingestion_exit_code": code,
+        }
+        return code if code > ExitCode.INCOMPLETE else None
+
+    def _ask(self) -> None:
+        """
+        Raises:
+            UsageError: there is nobody to ask, or the answer was no.
+        """
+        if self._request.yes:
+            return
+        if not (sys.stdin.isatty() and self._console.is_terminal):
+            raise UsageError(
+                "nothing was repaired: there is no terminal to ask on",
+                hint="add --yes to repair without being asked",
+            )
+        if not Confirm.ask("Repair?", console=self._console, default=False):
+            raise UsageError("nothing was repaired", hint="answer y, or add --yes")
+
+    def _ingest(self, settings: Settings, repair: Repair, *, simulate: bool) -> int:
+        options = {
+            **self._options,
+            "collection_name": repair.collection,
+            "knowledge_base_path": settings.knowledge_base_path,
+        }
+        command = IngestCommand(
+            options,
+            category=None,
+            prune=False,
+            clear=repair.steps.clear,
+            retry_rejects=False,
+            simulate=simulate,
+            json=False,
+            verbose=self._request.verbose,
+        )
+        return command.run()
+
+    # -- telling ---------------------------------------------------------------------------
+
+    def _tell(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+    def _tell_event(self, event: Event) -> None:
+        if isinstance(event, StoreNotice):
+            self._tell(event.message)
+        elif isinstance(event, StoreRetried):
+            self._tell(f"Chroma: {event.operation}: {event.reason}; again in {event.wait:.1f} s")
+
+
+def _count(given: int, name: str, named: frozenset[str]) -> int:
+    """How many chunks are drawn: what was said, or a few if only the check was named."""
+    return given or (DEFAULT_DRAWN if named & {name, SAMPLING} else 0)
+
+
+def _describe(repair: Repair) -> list[str]:
+    """What will be done, and what it will cost."""
+    steps = repair.steps
+    lines = [f"to repair {repair.collection}:"]
+    if steps.clear:
+        lines.append("  the collection is started anew: its index is broken")
+    for count, what in (
+        (steps.chunks_deleted, "damaged chunks are deleted and written again"),
+        (steps.documents, "documents are compared with the collection, chunk by chunk"),
+        (steps.vectors_taken_back, "vectors are taken back into the ledger from the collection"),
+        (steps.vectors_dropped, "damaged vectors are dropped from the ledger, and paid for again"),
+    ):
+        if count:
+            lines.append(f"  {count:,} {what}")
+    lines.append("  then the folder is ingested: new, changed and vanished sources are dealt with")
+    price = ", if it were Gemini" if repair.simulated else ""
+    lines.append(
+        f"  to pay for: at most {repair.texts_to_pay:,} texts, ${repair.cost_usd:.4f}{price}"
+    )
+    return lines
+
+
+def _write_page(path: Path, page: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, "utf-8")
+    except OSError as error:
+        raise StoreWriteError(
+            f"cannot write the page {path}: {error.strerror}", hint="give --html another path"
+        ) from error

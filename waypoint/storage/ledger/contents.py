@@ -1,0 +1,127 @@
+"""What the ledger says of one collection, read page by page; and what is wrong put right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waypoint.models import TextKey
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+
+PAGE = 5_000
+"""Rows a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerDocument:
+    """A document as the ledger describes it."""
+
+    id: int
+    source: str
+    done: bool
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    read_at_ns: int
+    digest: str
+    chunk_count: int
+    """With the chunks that are rejected."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerReject:
+    """What stands rejected; ``chunk_id`` is empty for a whole document."""
+
+    source: str
+    chunk_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LastRun:
+    """The latest run; times are seconds since the epoch."""
+
+    run_id: str
+    started: float
+    ended: float | None
+    """None: it was killed, or goes on."""
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What was paid for of one model, over all days."""
+
+    provider: str
+    model: str
+    texts: int
+    tokens: int
+    cost_usd: float
+
+
+class Contents(LedgerFile):
+    """The ledger's rows about a collection, by its id in the ledger."""
+
+    def documents_page(self, collection: int, after: int) -> list[LedgerDocument]:
+        """The next documents; ``after``: the last id of the page before, 0 to begin."""
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT id, source, state = 'done', size, mtime_ns, ctime_ns, read_at_ns,
+                    digest, chunk_count
+                FROM documents WHERE collection_id = ? AND id > ? ORDER BY id LIMIT ?""",
+                (collection, after, PAGE),
+            ).fetchall()
+        return [LedgerDocument(row[0], row[1], bool(row[2]), *row[3:]) for row in rows]
+
+    def chunks_page(self, document: int, after: str) -> list[tuple[str, TextKey]]:
+        """The next chunks of a document, with their text keys; ``after``: the last id before."""
+        with self._translated():
+            return self._db.execute(
+                """SELECT chunk_id, text_key FROM chunks
+                WHERE document_id = ? AND chunk_id > ? ORDER BY chunk_id LIMIT ?""",
+                (document, after, PAGE),
+            ).fetchall()
+
+    def rejects_page(self, collection: int, after: tuple[str, str]) -> list[LedgerReject]:
+        """The next rejects; ``after``: source and chunk id of the last one before."""
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT source, chunk_id, reason FROM rejects
+                WHERE collection_id = ? AND (source, chunk_id) > (?, ?)
+                ORDER BY source, chunk_id LIMIT ?""",
+                (collection, *after, PAGE),
+            ).fetchall()
+        return [LedgerReject(*row) for row in rows]
+
+    def raw_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, bytes]:
+        """The bytes kept for those of the texts that are paid for, whatever they are worth."""
+        found: dict[TextKey, bytes] = {}
+        with self._translated():
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                some = keys[start : start + KEYS_PER_QUERY]
+                marks = ",".join("?" * len(some))
+                query = f"SELECT text_key, vector FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
+                found.update(self._db.execute(query, some))
+        return found
+
+    def drop_vectors(self, keys: Sequence[TextKey]) -> None:
+        """Forget vectors that are damaged: their texts are to be paid for again."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM vectors WHERE text_key = ?", [(key,) for key in keys])
+
+    def last_run(self) -> LastRun | None:
+        """The latest run; None if there was none."""
+        with self._translated():
+            row = self._db.execute(
+                "SELECT run_id, started, ended, complete FROM runs ORDER BY started DESC LIMIT 1"
+            ).fetchone()
+        return LastRun(row[0], row[1], row[2], bool(row[3])) if row else None
+
+    def spending(self) -> list[Spending]:
+        """What was paid for, by model."""
+        with self._translated():
+            rows = self._db.execute(
+                """SELECT provider, model, sum(texts), sum(tokens), sum(cost_usd)
+                FROM usage GROUP BY provider, model ORDER BY provider, model"""
+            ).fetchall()
+        return [Spending(*row) for row in rows]

@@ -1,0 +1,45 @@
+"""Whether the index finds what the collection holds."""
+
+from __future__ import annotations
+
+from anyio import to_thread
+
+from waypoint.verification.checks import CheckResult, failed, passed
+from waypoint.verification.inventory import Inventory
+from waypoint.verification.ports import Collection
+from waypoint.verification.record_rules import vector_problems
+
+SAMPLES = 20
+"""Chunks that the index is asked to find by their own vectors."""
+
+FOUND = 1e-3
+"""Cosine distance below which a chunk is found by its own vector; float32 rounds at 1e-7."""
+
+
+async def check_index(inventory: Inventory, collection: Collection, dimensions: int) -> CheckResult:
+    """Each of a few chunks, from all over the collection, is found by its own vector."""
+    ids = await to_thread.run_sync(_spread, inventory)
+    if not ids:
+        return passed("index", "there are no chunks to ask for")
+    found_ids, vectors = await collection.vectors(ids)
+    problems = vector_problems(vectors, dimensions)
+    whole = [row for row, problem in enumerate(problems) if not problem]
+    lost = []
+    if whole:
+        answers = await collection.nearest(vectors[whole], 5)
+        lost = [
+            f"{found_ids[row]}: not found by its own vector"
+            for row, neighbours in zip(whole, answers, strict=True)
+            if not any(neighbour.distance < FOUND for neighbour in neighbours)
+        ]
+    figure = f"{len(whole):,} chunks asked for"
+    if lost:
+        return failed("index", f"{len(lost):,} not found; {figure}", found=len(lost), examples=lost)
+    return passed("index", figure)
+
+
+def _spread(inventory: Inventory) -> list[str]:
+    count = inventory.value("SELECT coalesce(max(position), 0) FROM stored")
+    step = max(1, count // SAMPLES)
+    rows = inventory.rows("SELECT id FROM stored WHERE position % ? = 0 LIMIT ?", step, SAMPLES)
+    return [chunk_id for (chunk_id,) in rows]
