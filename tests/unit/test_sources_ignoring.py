@@ -85,6 +85,7 @@ def test_an_ignore_file_leaves_out_and_takes_back_in(tmp_path: Path) -> None:
     found = walk(tmp_path)
     assert sources(found) == [
         ".github/help.md", "a.md", "kept/d.txt", "kept/drafts/c.md", "kept/f/e.md", "venv/e.md",
+        "venv/pyvenv.cfg",
     ]  # fmt: skip
     ignored = {name for name, why in left_out(found).items() if why == "ignored by .waypointignore"}
     assert ignored == {"drafts", "kept/e.md"}
