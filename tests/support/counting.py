@@ -52,7 +52,9 @@ class Counts:
     """The ledger's: first word and table."""
     requests: Counter[str] = field(default_factory=Counter)
     """Chroma's: method and what the path ends in."""
-    tasks: int = 0
+    tasks: Counter[str] = field(default_factory=Counter)
+    """By name. Those that only wait for a child to listen are left out: they are as many as
+    the machine is slow."""
     most_alive: Counter[str] = field(default_factory=Counter)
     """At the moment of a write, by class."""
     alive_at_end: Counter[str] = field(default_factory=Counter)
@@ -93,8 +95,14 @@ def _alive() -> Counter[str]:
 
 async def _counting_tasks(ingestion: Ingestion, counts: Counts) -> None:
     def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
-        counts.tasks += 1
-        return asyncio.Task(coroutine, loop=loop, **options)
+        task = asyncio.Task(coroutine, loop=loop, **options)
+        # At its end, since anyio names a task only after it was made.
+        task.add_done_callback(note)
+        return task
+
+    def note(task: asyncio.Task[Any]) -> None:
+        if "connect" not in task.get_name():
+            counts.tasks[task.get_name()] += 1
 
     asyncio.get_running_loop().set_task_factory(make)
     await ingestion.run()

@@ -1,4 +1,4 @@
-"""What chromadb's client and the probe raise, translated once into the errors of our own tree."""
+"""What a call to Chroma raises, translated once into the errors of our own tree."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ class TransientStoreError(Exception):
         self.foreign = foreign
 
 
+class ChromaRefusalError(Exception):
+    """Chroma refuses what was asked: a defect of ours, which no repetition mends."""
+
+
+_REFUSALS = frozenset(
+    {
+        "AuthError", "AuthorizationError", "BatchSizeExceededError", "ChromaError", "DuplicateID",
+        "IDAlreadyExists", "InvalidArgumentError", "InvalidDimension", "InvalidHTTPVersion",
+        "InvalidUUID", "QuotaError", "UniqueConstraintError", "VersionMismatchError",
+    }
+)  # fmt: skip
+"""Names of chromadb 1.5.9's errors, less those that are looked at above."""
+
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
 _DAMAGE = ("hnsw", "malformed", "not a database", "file is encrypted")
 _NO_ROOM = ("disk is full", "no space left", "readonly database", "read-only file system")
@@ -28,7 +41,7 @@ _NO_ROOM = ("disk is full", "no space left", "readonly database", "read-only fil
 
 def translate_store_error(operation: str, error: Exception) -> Exception:
     """The error to raise in place of one of Chroma's; the error itself if it is not Chroma's."""
-    name, message = type(error).__name__, str(error)
+    name, message = "", str(error)
     if isinstance(error, httpx.HTTPStatusError):
         name, message = _told_by(error.response)
     said = message.lower()
@@ -43,9 +56,10 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
         return TransientStoreError("the server is overloaded")
     if name == "InternalError":
         return TransientStoreError(message, suspicious=True)
-    # The client raises a bare Exception for a status whose body is not Chroma's: a proxy's
-    # 502, say, or a server that is just coming up.
-    if type(error) is Exception or isinstance(error, httpx.HTTPStatusError):
+    if name in _REFUSALS:
+        return ChromaRefusalError(f"Chroma cannot {operation}: {name}: {message}")
+    # A proxy's 502, say, or a server that is just coming up.
+    if isinstance(error, httpx.HTTPStatusError | orjson.JSONDecodeError):
         return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
 

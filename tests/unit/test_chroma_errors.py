@@ -1,0 +1,63 @@
+"""What Chroma answers, told as an error of ours."""
+
+from __future__ import annotations
+
+import httpx
+import orjson
+import pytest
+
+from waypoint.errors import StoreDamagedError, StoreWriteError
+from waypoint.storage.chroma_errors import (
+    ChromaRefusalError,
+    TransientStoreError,
+    translate_store_error,
+)
+
+
+def answer(status: int, content: bytes) -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "http://chroma/upsert")
+    response = httpx.Response(status, content=content, request=request)
+    return httpx.HTTPStatusError("refused", request=request, response=response)
+
+
+def told(status: int, name: str, message: str) -> Exception:
+    body = orjson.dumps({"error": name, "message": message})
+    return translate_store_error("write chunks", answer(status, body))
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "message", "kind"),
+    [
+        (404, "NotFoundError", "Collection [x] does not exist", StoreDamagedError),
+        (500, "InternalError", "Error loading hnsw index", StoreDamagedError),
+        (500, "InternalError", "database or disk is full", StoreWriteError),
+        (500, "InternalError", "something else", TransientStoreError),
+        (429, "RateLimitError", "too many", TransientStoreError),
+        (400, "InvalidArgumentError", "dimension of 3, got 4", ChromaRefusalError),
+        (413, "BatchSizeExceededError", "too many", ChromaRefusalError),
+        (503, "UnheardOfError", "later", TransientStoreError),
+    ],
+)
+def test_chromas_own_errors(status: int, name: str, message: str, kind: type[Exception]) -> None:
+    """Its name and message decide, not the status; no more is tried of what it refuses."""
+    error = told(status, name, message)
+    assert type(error) is kind
+    if kind is not TransientStoreError:
+        assert message in str(error)
+
+
+def test_answers_that_are_not_chromas_may_pass() -> None:
+    """A proxy's page, with an error or without one."""
+    with pytest.raises(orjson.JSONDecodeError) as unreadable:
+        orjson.loads(b"<html>")
+    for error in (answer(502, b"<html>Bad Gateway</html>"), unreadable.value):
+        translated = translate_store_error("read", error)
+        assert isinstance(translated, TransientStoreError)
+        assert translated.foreign
+    assert told(500, "InternalError", "something").suspicious  # type: ignore[attr-defined]
+
+
+def test_what_is_no_answer_of_chroma_stays_what_it_is() -> None:
+    """A defect of ours must not look like one of the server."""
+    error = KeyError("ids")
+    assert translate_store_error("read", error) is error
