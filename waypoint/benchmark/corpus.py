@@ -43,7 +43,8 @@ class CorpusSettings:
     chunk_sizes: tuple[int, ...] = (600,)
     """Characters; each chunk is as long as one of these, drawn at random, less a few."""
     files: int | None = None
-    """None for 25 chunks a file."""
+    """None for as many chunks a file as is said below."""
+    chunks_per_file: int = 25
     languages: tuple[str, ...] = ("en",)
     seed: int = 0
 
@@ -68,7 +69,7 @@ class CorpusSettings:
 
 def write_corpus(folder: Path, settings: CorpusSettings) -> int:
     """Write Markdown files in ten categories; returns their number."""
-    files = settings.files or max(1, settings.chunks // 25)
+    files = settings.files or max(1, settings.chunks // settings.chunks_per_file)
     for number in range(files):
         sections = settings.chunks // files + (number < settings.chunks % files)
         draw = random.Random(f"{settings.seed}/{number}")  # noqa: S311
@@ -90,5 +91,6 @@ def _section(draw: random.Random, settings: CorpusSettings, number: int) -> str:
 def _paragraph(draw: random.Random, language: str, length: int) -> str:
     between = "" if language in _UNSPACED else " "
     words = WORDS[language].split()
-    paragraph: Sequence[str] = draw.choices(words, k=max(1, length // 2))
+    # More than enough: where no space stands between them, a word may be one character.
+    paragraph: Sequence[str] = draw.choices(words, k=max(1, length))
     return between.join(paragraph)[:length].rstrip()

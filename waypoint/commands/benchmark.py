@@ -56,8 +56,9 @@ def benchmark(
         Path | None, typer.Option(help="A knowledge base instead of the generated corpus.")
     ] = None,
     files: Annotated[
-        int | None, typer.Option(min=1, help="Files of the corpus [default: 25 chunks a file].")
+        int | None, typer.Option(min=1, help="Files of the corpus, however many chunks it has.")
     ] = None,
+    chunks_per_file: Annotated[int, typer.Option(min=1, help="Without --files.")] = 25,
     chunk_size: Annotated[
         str, typer.Option(help="Characters of a chunk; of several, each chunk takes one at random.")
     ] = "600",
@@ -100,7 +101,7 @@ def benchmark(
         options = BenchmarkOptions(
             sizes,
             CorpusSettings(
-                sizes[0], _numbers(chunk_size, "--chunk-size"), files,
+                sizes[0], _numbers(chunk_size, "--chunk-size"), files, chunks_per_file,
                 tuple(_parts(languages)), seed,
             ),
             folder,
