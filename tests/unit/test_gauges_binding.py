@@ -36,9 +36,9 @@ def test_the_busiest_stage_binds_for_what_it_mostly_does() -> None:
     )
 
 
-def test_what_embed_does_not_tell_of_is_quota() -> None:
-    """A worker that is neither in a call nor at the ledger waits to be let in."""
-    binding = binding_stage(NOTHING, at(10, stage("embed", 80, 0, 0, call=8, ledger=2)))
+def test_a_quota_that_binds_is_named() -> None:
+    """A worker waits to be let in most of the time."""
+    binding = binding_stage(NOTHING, at(10, stage("embed", 80, 0, 0, call=8, ledger=2, quota=70)))
     assert (binding.stage, binding.cause, binding.cause_share) == ("embed", "quota", 0.875)
 
 

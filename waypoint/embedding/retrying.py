@@ -22,6 +22,7 @@ from waypoint.embedding.port import (
 from waypoint.embedding.quota import Admission, Quota
 from waypoint.errors import ServiceUnavailableError
 from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus
+from waypoint.gauges import doing
 from waypoint.models import LearnedQuota
 from waypoint.stopping import Stop
 
@@ -121,7 +122,8 @@ class RetryingEmbedder:
                 await self._prepare()
             if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
                 raise BatchTooLargeError("more than the quota allows in a minute")
-            admission = await self._quota.acquire(len(texts), tokens)
+            with doing("quota"):
+                admission = await self._quota.acquire(len(texts), tokens)
         if self._budget is None:
             return await self._call(texts, tokens, attempt, admission)
         self._budget.reserve(len(texts), admission.tokens)
@@ -194,7 +196,7 @@ class RetryingEmbedder:
         return since is not None and self._clock() - since >= self._give_up_after
 
     async def _pause(self, seconds: float) -> None:
-        with self._stop.interruptible():
+        with self._stop.interruptible(), doing("backoff"):
             await self._sleep(seconds)
 
     def _report(self, state: RetryCallState) -> None:

@@ -10,7 +10,6 @@ from waypoint.gauges.snapshots import PipelineSnapshot, StageSnapshot
 LEAST_SHARE = 0.5
 """A stage that is busy for less of the time than this binds nothing."""
 
-_QUOTA = "quota"
 _OWN_WORK = "its own work"
 
 _CAUSES = {
@@ -18,7 +17,9 @@ _CAUSES = {
     "connect": "connecting",
     "ledger": "the ledger",
     "store": "Chroma",
-    _QUOTA: "quota, or the wait after a failure",
+    "quota": "the quota",
+    "backoff": "waits after failures",
+    "slot": "a slot among the calls in flight",
     _OWN_WORK: _OWN_WORK,
 }
 
@@ -32,8 +33,8 @@ class Binding:
     share: float
     """How much of the pipeline's time the busiest stage was busy, all its workers; 0 to 1."""
     cause: str
-    """What most of that went to: ``call``, ``ledger``, ``store``, ``quota``, ``connect`` or
-    ``its own work``; empty where no stage binds."""
+    """What most of that went to: ``call``, ``ledger``, ``store``, ``quota``, ``backoff``,
+    ``slot``, ``connect`` or ``its own work``; empty where no stage binds."""
     cause_share: float
     """Of the stage's busy time."""
 
@@ -70,9 +71,7 @@ def binding_stage(before: PipelineSnapshot, after: PipelineSnapshot) -> Binding:
 def causes_of(stage: StageSnapshot) -> dict[str, float]:
     """What a stage's busy seconds went to; they add up to them."""
     causes = dict(stage.doing)
-    # The workers that embed do nothing of their own that takes time.
-    rest = _QUOTA if stage.name == "embed" else _OWN_WORK
-    causes[rest] = causes.get(rest, 0.0) + max(0.0, stage.busy - sum(stage.doing.values()))
+    causes[_OWN_WORK] = max(0.0, stage.busy - sum(stage.doing.values()))
     return causes
 
 

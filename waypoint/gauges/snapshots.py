@@ -22,9 +22,8 @@ class StageSnapshot:
     """Received: files, documents, chunks, texts or rows, whatever the stream before it holds."""
     items_out: int
     doing: Mapping[str, float]
-    """What it waited for while busy, where that is told: ``connect``, ``call``, ``ledger``,
-    ``store``. The rest is its own work and, of ``embed``, waiting for quota or after a
-    failure."""
+    """What it waited for while busy, where that is told: ``connect``, ``quota``, ``call``,
+    ``backoff``, ``slot``, ``ledger``, ``store``. The rest is its own work."""
 
     @property
     def alive(self) -> float:

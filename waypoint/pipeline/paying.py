@@ -17,6 +17,7 @@ from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DailyQuotaError, RequestRefusedError, StoppedEarlyError
 from waypoint.events import EventBus, TextRejected, TextsPaid
+from waypoint.gauges import doing
 from waypoint.models import EmbeddingSpace, TextKey
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
@@ -95,7 +96,7 @@ class Payer:
     ) -> None:
         """One worker. What was answered is passed on even when the run is to stop."""
         while True:
-            with self._stop.interruptible():
+            with self._stop.interruptible(), doing("slot"):
                 await self._slots.take()
             try:
                 with self._stop.interruptible():
