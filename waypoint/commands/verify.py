@@ -17,6 +17,7 @@ from rich.text import Text
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.reading import make_log_folder
 from waypoint.app.repairing import Repair, Repairer, plan_repair
+from waypoint.app.steady_memory import keep_memory_steady
 from waypoint.app.verifying import Verification, VerifyOptions
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.ingest import IngestCommand
@@ -84,6 +85,7 @@ class VerifyCommand:
             settings = load_settings(**self._options, log_level=level)
             make_log_folder(settings.log_dir)
             spare_loopback()
+            keep_memory_steady()
             return self._run(settings)
         except Exception as error:
             failure = flatten(error)
