@@ -88,6 +88,6 @@ def test_a_death_at_a_commit_point_is_made_good(
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )
-    resent = sum(count - 1 for count in simulator.answers().values())
-    assert resent <= (BATCH if point == "before-pay" else 0)
+    # The one worker may have been in a call, whichever stage it was that died.
+    assert sum(count - 1 for count in simulator.answers().values()) <= BATCH
     assert workspace.report_of()["chunks"]["added"] == 0

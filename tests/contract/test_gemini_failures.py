@@ -16,6 +16,7 @@ from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import (
     CallError,
     CallRefusedError,
+    LateAnswerError,
     QuotaExceededError,
     TransientCallError,
 )
@@ -72,7 +73,7 @@ FAULTS = {
     Fault.RESET_BEFORE_ANSWER: Failure("connection failed", None),
     Fault.RESET_IN_BODY: Failure("connection failed", None),
     Fault.TRUNCATED: Failure("connection failed (RemoteProtocolError)", None),
-    Fault.HANG: Failure("no answer within 0.3 s", None),
+    Fault.HANG: Failure("no answer within 2 s", None, LateAnswerError),
     Fault.NOT_JSON: Failure("malformed answer (JSONDecodeError)", 200),
     Fault.EMPTY_OBJECT: Failure("malformed answer (KeyError)", 200),
     Fault.TOO_FEW_VECTORS: Failure("2 vectors for 3 texts", 200),
@@ -87,7 +88,7 @@ async def test_each_fault_of_the_simulator_is_translated(fault: Fault) -> None:
     """A new one fails here until it is told what it is to become."""
     settings = SimulatorSettings(fault_script=(fault,), fault_retry_delay_s=2.5)
     async with Simulator(settings) as simulator:
-        patience = 0.3 if fault is Fault.HANG else 10.0
+        patience = 2.0 if fault is Fault.HANG else 10.0
         error = await failure_of(simulator.base_url, patience=patience)
         assert simulator.stats().calls == 1
     expected = FAULTS[fault]
