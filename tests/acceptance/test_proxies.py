@@ -28,6 +28,8 @@ def test_loopback_is_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_the_service_is_called_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that is not there is what the call fails at; an exempted host is called directly."""
     monkeypatch.setenv("HTTPS_PROXY", DEAD)
+    # The spelling in small letters counts before the other.
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "direct.invalid,.below.invalid")
     async with open_client("key", None) as client:
         http_client = client._api_client._async_httpx_client

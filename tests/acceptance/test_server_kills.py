@@ -113,6 +113,8 @@ def test_a_run_outlives_its_server_and_a_server_its_run(bench: Bench) -> None:
     worker_kills = 0
     for number, blows in enumerate(RUNS):
         with bench.workspace.start(*OPTIONS) as run:
+            # A server that is not there when a run begins is rightly an error.
+            wait_until(lambda run=run: not run.alive or "at the start" in run.stderr)
             for blow in blows:
                 await_moment(run, bench, draw)
                 assert run.alive, f"run {number} ended before {blow.__name__}: {run.stderr}"

@@ -93,7 +93,7 @@ def test_settings_that_are_not_the_collections_are_named(sample: Workspace) -> N
     """And keep a repair from touching it."""
     outcome = sample.run("--chunk-size", "500", "--check", "recipe", entry=VERIFY)
     assert outcome.code == 1
-    assert "sections-1/600/90" in outcome.stderr
+    assert "sections-2/600/90" in outcome.stderr
     refused = sample.run("--chunk-size", "500", "--repair", "--yes", entry=VERIFY)
     assert refused.code == 2
     assert "was made with other settings" in refused.stderr
@@ -129,7 +129,7 @@ def test_the_status_says_what_there_is(sample: Workspace) -> None:
     """Documents, chunks, model, the last run, cost and sizes; for people as well."""
     status = json_of(sample.run("--json", entry=STATUS))
     (collection,) = status["collections"]
-    assert (collection["name"], collection["documents"]) == (SIMULATED, 18)
+    assert (collection["name"], collection["documents"]) == (SIMULATED, 20)
     assert collection["chunks"] == collection["chunks_of_ledger"] > 100
     assert (collection["model"], collection["rejects"]) == ("gemini-embedding-001", 0)
     run = status["last_run"]
@@ -143,7 +143,7 @@ def test_the_status_says_what_there_is(sample: Workspace) -> None:
     assert min(status["bytes"].values()) > 0
     shown = sample.run(entry=STATUS)
     assert shown.code == 0
-    assert f"{SIMULATED}: 18 documents, " in shown.stdout
+    assert f"{SIMULATED}: 20 documents, " in shown.stdout
 
 
 def test_where_there_is_no_store_nothing_is_made(tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ def told(status: int, name: str, message: str) -> Exception:
         (500, "InternalError", "something else", TransientStoreError),
         (429, "RateLimitError", "too many", TransientStoreError),
         (400, "InvalidArgumentError", "dimension of 3, got 4", ChromaRefusalError),
+        (
+            400,
+            "InvalidArgumentError",
+            "Error executing plan: Error sending backfill request to compactor: Failed to pull",
+            TransientStoreError,
+        ),
         (413, "BatchSizeExceededError", "too many", ChromaRefusalError),
         (503, "UnheardOfError", "later", TransientStoreError),
     ],

@@ -36,6 +36,8 @@ _REFUSALS = frozenset(
 
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
 _DAMAGE = ("hnsw", "malformed", "not a database", "file is encrypted")
+# A log or a segment that cannot be read is told as an argument of ours that is not valid.
+_WITHIN = ("error executing plan", "compactor")
 _NO_ROOM = ("disk is full", "no space left", "readonly database", "read-only file system")
 
 
@@ -54,7 +56,7 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
         return damaged(operation, message)
     if name == "RateLimitError":
         return TransientStoreError("the server is overloaded")
-    if name == "InternalError":
+    if name == "InternalError" or any(words in said for words in _WITHIN):
         return TransientStoreError(message, suspicious=True)
     if name in _REFUSALS:
         return ChromaRefusalError(f"Chroma cannot {operation}: {name}: {message}")
