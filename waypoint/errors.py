@@ -22,6 +22,7 @@
     ├── InterruptedRunError (130)       a signal stopped the run; it drained
     └── RejectedError                   one document or chunk; the run goes on
         ├── DocumentRejectedError
+        │   └── RecordRejectedError     one record of a file of records
         └── TextRejectedError
 
 An error says what happened (its message) and the way out (its ``hint``). What was done
@@ -182,6 +183,18 @@ class DocumentRejectedError(RejectedError):
         super().__init__(f"{source}: {reason}", hint=hint)
         self.source = source
         self.reason = reason
+
+
+class RecordRejectedError(DocumentRejectedError):
+    """One record of a file cannot be a document; the file's others can.
+
+    ``source`` is ``file#record``. Not ``identified``: the record is too damaged to say which it
+    is, so that its name is only its place, and its older version may have any name.
+    """
+
+    def __init__(self, source: str, reason: str, *, hint: str = "", identified: bool) -> None:
+        super().__init__(source, reason, hint=hint)
+        self.identified = identified
 
 
 class TextRejectedError(RejectedError):

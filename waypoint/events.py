@@ -92,6 +92,8 @@ class DocumentRejected(Event):
     hint: str
     size: int = 0
     """Bytes of its file, where the walk has counted them."""
+    named: bool = True
+    """Whether it is worth a word of its own, or is one of very many records of a file."""
 
 
 @dataclass(frozen=True, slots=True)

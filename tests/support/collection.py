@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 
 from waypoint.chunking import Chunker, ChunkingSettings
+from waypoint.errors import RecordRejectedError
 from waypoint.models import Chunk, MetadataValue, SourceFile, Vector, Vectors
 from waypoint.simulator import Embedder
 from waypoint.sources.discover import discover
@@ -93,7 +94,7 @@ async def read_from(server: str, name: str = SIMULATED) -> StoredCollection:
 def chunks_of(
     folder: Path, *, size: int = 600, overlap: int = 90, context_headers: bool = False
 ) -> dict[str, Chunk]:
-    """The chunks of all files of a folder that can be read, by id."""
+    """The chunks of all files of a folder, and of all records that can be read, by id."""
     registry = default_registry()
     chunker = Chunker(ChunkingSettings(size, overlap, context_headers=context_headers))
     chunks: dict[str, Chunk] = {}
@@ -101,6 +102,8 @@ def chunks_of(
         assert isinstance(file, SourceFile), file
         documents = read_documents(file, registry=registry, max_file_size=_MAX_FILE_SIZE)
         for document in documents:
+            if isinstance(document, RecordRejectedError):
+                continue
             chunks.update((chunk.id, chunk) for chunk in chunker.plan(document).chunks())
     return chunks
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources.registry import ParsedDocument, ReaderOptions, default_registry
+from waypoint.sources.registry import (
+    ParsedDocument,
+    ReaderOptions,
+    RejectedRecord,
+    default_registry,
+)
 
 REGISTRY = default_registry()
 
@@ -14,7 +19,19 @@ def read_all(name: str, data: bytes, **options: str) -> tuple[ParsedDocument, ..
     """All documents of a file of this name."""
     registry = default_registry(ReaderOptions(**options)) if options else REGISTRY
     parsed = registry.reader_of(name).read(name, data)
-    return (parsed,) if isinstance(parsed, ParsedDocument) else tuple(parsed)
+    if isinstance(parsed, ParsedDocument):
+        return (parsed,)
+    return tuple(part for part in parsed if isinstance(part, ParsedDocument))
+
+
+def rejects_in(name: str, data: bytes, **options: str) -> dict[str, RejectedRecord]:
+    """The records of a file of this name that are rejected, by record; each has a way out."""
+    registry = default_registry(ReaderOptions(**options)) if options else REGISTRY
+    parsed = registry.reader_of(name).read(name, data)
+    assert not isinstance(parsed, ParsedDocument)
+    rejects = [part for part in parsed if isinstance(part, RejectedRecord)]
+    assert all(reject.hint for reject in rejects)
+    return {reject.record: reject for reject in rejects}
 
 
 def read_one(name: str, data: bytes, **options: str) -> ParsedDocument:

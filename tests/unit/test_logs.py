@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -34,7 +35,7 @@ def test_a_record_has_a_head_and_the_events_own_fields() -> None:
     assert record.pop("time").endswith("+00:00")
     assert record == {
         "level": LogLevel.ERROR, "event": "document_rejected", "run": "r1",
-        "source": "a.md", "reason": "why", "hint": "hint", "size": 0,
+        "source": "a.md", "reason": "why", "hint": "hint", "size": 0, "named": True,
     }  # fmt: skip
     assert "run_id" not in log_record(events.RunStarted("r1", "k", "p", "m", 1, "/", 1), "r1")
 
@@ -43,6 +44,7 @@ def test_levels() -> None:
     """A reject matters most, a call least; what is shown is what matters enough."""
     called = events.CallStarted(1, 1, 1)
     assert level_of(REJECTED) is LogLevel.ERROR
+    assert level_of(replace(REJECTED, named=False)) is LogLevel.DEBUG
     assert level_of(events.CallFailed("503", 503, 1.0, 1)) is LogLevel.WARNING
     assert level_of(events.DocumentDone("a.md", 1, 1)) is LogLevel.INFO
     assert level_of(called) is LogLevel.DEBUG

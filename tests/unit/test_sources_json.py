@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.reading import assert_sound, read_all, read_one, reject_of
+from tests.support.reading import assert_sound, read_all, read_one, reject_of, rejects_in
 from waypoint.errors import DocumentRejectedError
 
 
@@ -35,16 +35,43 @@ def test_a_list_is_a_document_for_each_record() -> None:
 
 
 def test_json_lines_are_told_by_their_line() -> None:
-    """A damaged line costs itself alone; it is named, and so is one without text."""
-    data = b'{"text": "one"}\r\n\r\n{"text": \n{"n": 1}\n{"text": "five"}\n'
+    """A damaged line is a reject that may be any record; one without text is known by its id."""
+    data = b'{"text": "one"}\r\n\r\n{"text": \n{"id": 9}\n{"id": 3, "text": "five"}\n'
     one, five = read_all("a.jsonl", data)
-    assert (one.record, one.text, five.record, five.text) == ("1", "one", "5", "five")
-    assert one.warnings == (
-        "line 3 left out: not JSON: Expecting value at column 10",
-        "line 4 left out: it has no text",
-    )
-    assert five.warnings == ()
+    assert (one.record, one.text, five.record, five.text) == ("1", "one", "3", "five")
+    assert (one.warnings, five.warnings) == ((), ())
+    # Its line is the name of another.
+    rejects = rejects_in("a.jsonl", data)
+    assert list(rejects) == ["#3", "9"]
+    damaged, without = rejects.values()
+    assert (damaged.reason, damaged.identified) == (
+        "not JSON: Expecting value at column 10", False,
+    )  # fmt: skip
+    assert (without.reason, without.identified) == ("it has no text", True)
+    assert "--json-text-field" in without.hint
     assert [each.text for each in read_all("a.json", data)] == ["one", "five"]
+
+
+def test_each_record_of_a_list_is_rejected_for_itself() -> None:
+    """In its place among the others, and known by its name; the file's warnings stay."""
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    bad = [None, {"id": "deep", "x": deep}, "\ud800", "x" + "\u0316" * 1000, {"id": 70, "n": 1}]
+    good = "Größe und Übermaß der schönen Tür. " * 9
+    data = json.dumps(["", {"text": good}, *bad]).encode()
+    rejects = rejects_in("a.json", data)
+    assert [*rejects] == ["1", "3", "deep", "5", "6", "70"]
+    assert all(reject.identified for reject in rejects.values())
+    assert [reject.reason.partition(" near ")[0] for reject in rejects.values()] == [
+        "it has no text", "it has no text", "it is nested deeper than 100 levels",
+        "half a surrogate pair at character 0", "more than 128 combining marks in a row",
+        "it has no text",
+    ]  # fmt: skip
+    legacy = f'["", "{good}", null]'.encode("cp1252")
+    (document,) = read_all("a.json", legacy)
+    assert document.encoding == "cp1252"
+    assert document.warnings == ("read as cp1252",)
 
 
 def test_all_strings_are_the_text_where_no_field_holds_it() -> None:
@@ -58,11 +85,16 @@ def test_all_strings_are_the_text_where_no_field_holds_it() -> None:
 
 
 def test_the_text_field_can_be_named() -> None:
-    """Also one inside another; a record without it is left out, a document rejected."""
+    """Also one inside another; what is without it is rejected, a record or a document."""
     records = [{"text": "no", "abstract": "yes"}, {"text": "no"}]
     (document,) = read_list(*records, json_text_field="abstract").values()
+    data = json.dumps([*records, "no"]).encode()
+    rejects = rejects_in("a.json", data, json_text_field="abstract")
+    assert {name: each.reason for name, each in rejects.items()} == {
+        "2": "it has no text in a field 'abstract'",
+        "3": "it has no field 'abstract'",
+    }
     assert (document.text, document.metadata) == ("yes", {"text": "no"})
-    assert document.warnings == ("record 2 left out: it has no text in a field 'abstract'",)
     nested = b'{"_source": {"body": "deep"}, "_score": 1}'
     assert read_one("a.json", nested, json_text_field="_source.body").text == "deep"
     error = reject_of("a.json", b'{"text": "x"}', json_text_field="body")
@@ -104,7 +136,7 @@ def test_a_record_is_named_by_its_own_id_or_its_number(
         (b'{"a":' * 500 + b'"x"' + b"}" * 500, "nested deeper than 100 levels"),
         (b"[1" + b"0" * 5000 + b"]", "not JSON: Exceeds the limit"),
         (b'{"n": 1}', "it has no text"),
-        (b'[{"n": 1}, null]', "no record can be read; record 1 left out: it has no text"),
+        (b'[{"n": 1}, null]', "no record can be read; record 1: it has no text"),
         (b'["\\ud800"]', "half a surrogate pair"),
         (b'{"text": "' + "\u0316".encode() * 1000 + b'"}', "combining marks"),
     ],
@@ -120,14 +152,6 @@ def test_a_file_of_no_record_at_all_is_empty_or_rejected() -> None:
         assert read_one("a.json", data).text == ""
     assert read_one("a.jsonl", b"\n\n").text == ""
     assert "no line is JSON; line 1" in reject_of("a.jsonl", b"x\ny").reason
-
-
-def test_many_damaged_lines_are_counted() -> None:
-    """A log would not hold them all."""
-    data = b'{"text": "x"}\n' + b"bad\n" * 1000
-    (document,) = read_all("a.jsonl", data)
-    assert document.warnings[-1] == "980 more lines left out"
-    assert len(document.warnings) == 21
 
 
 VALUES = st.recursive(
@@ -153,6 +177,8 @@ def test_any_json_gives_documents_of_different_names_or_a_reject(values: list[ob
     if values:
         assert len({each.record for each in documents}) == len(documents)
         assert all(each.record for each in documents)
+        names = {each.record for each in documents} | rejects_in("a.json", whole).keys()
+        assert len(names) == len(values)
         assert [each.text for each in read_all("a.jsonl", lines)] == [
             each.text for each in documents
         ]

@@ -15,11 +15,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import Document, SourceFile
 from waypoint.sources import default_registry, read_document, read_documents
 from waypoint.sources.reading import make_doc_id
-from waypoint.sources.registry import Format, ParsedDocument, ReaderRegistry
+from waypoint.sources.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import take_snapshot
 
 REGISTRY = default_registry()
@@ -187,14 +187,19 @@ def test_a_parser_that_fails_costs_one_document(tmp_path: Path) -> None:
 
 
 class LinesReader:
-    """Each line is a record: its name, and its text."""
+    """Each line is a record: its name, and its text, or "!" and why it has none."""
 
-    def read(self, source: str, data: bytes) -> list[ParsedDocument]:
+    def read(self, source: str, data: bytes) -> list[ParsedDocument | RejectedRecord]:
         pairs = [line.split("=") for line in data.decode().splitlines()]
-        return [ParsedDocument(text, record=name, digest=text) for name, text in pairs]
+        return [
+            RejectedRecord(name, text[1:], "hint", identified=False)
+            if text.startswith("!")
+            else ParsedDocument(text, record=name, digest=text)
+            for name, text in pairs
+        ]
 
 
-def read_records(root: Path, text: str) -> list[Document]:
+def read_records(root: Path, text: str) -> list[Document | RecordRejectedError]:
     formats = [
         Format("lines", (".ls",), f"{__name__}:LinesReader"),
         Format("text", (".txt",), "waypoint.sources.plaintext:PlainTextReader"),
@@ -207,6 +212,8 @@ def read_records(root: Path, text: str) -> list[Document]:
 def test_a_file_of_records_is_a_document_for_each(tmp_path: Path) -> None:
     """Each with a source, an id and a digest of its own, and the file's status."""
     first, second = read_records(tmp_path, "x=one\ny=two\n")
+    assert isinstance(first, Document)
+    assert isinstance(second, Document)
     assert (first.source, second.source) == ("a.ls#x", "a.ls#y")
     assert (first.text, second.text) == ("one", "two")
     assert (first.digest, second.digest) == ("one", "two")
@@ -221,7 +228,18 @@ def test_no_record_has_the_source_of_a_file(tmp_path: Path) -> None:
     assert document.source == "a.ls#b.txt#"
 
 
-@pytest.mark.parametrize("text", ["x=1\nx=2", "=1\n=2", "x=1\n=2", "b.txt=1\nb.txt#=2", ""])
+def test_a_record_that_is_none_stands_as_its_error(tmp_path: Path) -> None:
+    """In its place, under the source that it would have as a document."""
+    first, error, last = read_records(tmp_path, "x=one\nb.txt=!why\nz=three")
+    assert isinstance(error, RecordRejectedError)
+    assert (first.source, error.source, last.source) == ("a.ls#x", "a.ls#b.txt#", "a.ls#z")
+    assert (error.reason, error.hint, error.identified) == ("why", "hint", False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x=1\nx=2", "=1\n=2", "x=1\n=2", "b.txt=1\nb.txt#=2", "", "x=1\nx=!why", "x=!why"],
+)
 def test_records_without_names_of_their_own_are_a_reject(tmp_path: Path, text: str) -> None:
     """Two documents of one source would overwrite each other."""
     with pytest.raises(DocumentRejectedError, match="its reader gave"):

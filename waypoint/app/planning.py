@@ -27,6 +27,7 @@ from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import (
     DocumentRejectedError,
     LedgerDamagedError,
+    RecordRejectedError,
     StoreLockedError,
     StoreWriteError,
 )
@@ -36,6 +37,7 @@ from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
+from waypoint.telemetry.report import MOST_LISTED
 
 
 @dataclass(slots=True)
@@ -68,6 +70,7 @@ class Plan:
     tiers: list[TierTime] = field(default_factory=list)
     chunk_size_advice: ChunkSizeAdvice | None = None
     rejects: list[dict[str, str]] = field(default_factory=list)
+    """The first of them."""
     notices: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
@@ -143,8 +146,12 @@ def _documents(
             content = read(entry)
             if isinstance(content, DocumentRejectedError):
                 _reject(plan, content.source, content.reason)
-            else:
-                yield from content
+                continue
+            for each in content:
+                if isinstance(each, RecordRejectedError):
+                    _reject(plan, each.source, each.reason)
+                else:
+                    yield each
 
 
 @contextmanager
@@ -176,7 +183,8 @@ def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
 
 def _reject(plan: Plan, source: str, reason: str) -> None:
     plan.rejected += 1
-    plan.rejects.append({"source": source, "reason": reason})
+    if len(plan.rejects) < MOST_LISTED:
+        plan.rejects.append({"source": source, "reason": reason})
 
 
 def _count(

@@ -15,7 +15,13 @@ from rich.text import Text
 from waypoint.app.chunker import build_chunker
 from waypoint.commands.failures import tell_failure
 from waypoint.embedding.known_models import known_model
-from waypoint.errors import DocumentRejectedError, ExitCode, UsageError, WaypointError
+from waypoint.errors import (
+    DocumentRejectedError,
+    ExitCode,
+    RecordRejectedError,
+    UsageError,
+    WaypointError,
+)
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.settings import Settings, load_settings
 from waypoint.sources import ReaderOptions, default_registry, read_documents
@@ -25,6 +31,7 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
     """Print the file's documents and their chunks; returns the exit code.
 
     ``options``: settings by name, None where not given. With ``json`` a reject is told there.
+    Records that are rejected are shown among the documents; then the exit code is 1.
     """
     console = Console(highlight=False)
     try:
@@ -33,19 +40,29 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
         documents = _read(path, settings)
     except WaypointError as error:
         if json and isinstance(error, DocumentRejectedError):
-            _write({"source": error.source, "reason": error.reason, "hint": error.hint})
+            _write(_reject_as_json(error))
         tell_failure(Console(stderr=True, highlight=False), error, verbose=verbose)
         return error.exit_code
+    errors = [each for each in documents if isinstance(each, RecordRejectedError)]
+    code = ExitCode.INCOMPLETE if errors else ExitCode.OK
     if json:
-        shown = [_as_json(document, chunker.plan(document).chunks()) for document in documents]
-        _write({"source": path.name, "documents": shown})
-        return ExitCode.OK
-    for document in documents:
-        _print_document(console, document, chunker.plan(document).chunks())
-    return ExitCode.OK
+        shown = [
+            _as_json(each, chunker.plan(each).chunks())
+            for each in documents
+            if isinstance(each, Document)
+        ]
+        rejects = [_reject_as_json(error) for error in errors]
+        _write({"source": path.name, "documents": shown, "rejects": rejects})
+        return code
+    for each in documents:
+        if isinstance(each, RecordRejectedError):
+            _print_reject(console, each)
+        else:
+            _print_document(console, each, chunker.plan(each).chunks())
+    return code
 
 
-def _read(path: Path, settings: Settings) -> list[Document]:
+def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError]:
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
     # Its size and times don't matter: they are taken anew at the reading.
@@ -57,6 +74,10 @@ def _read(path: Path, settings: Settings) -> list[Document]:
 def _write(value: dict[str, Any]) -> None:
     options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
     sys.stdout.buffer.write(orjson.dumps(value, option=options))
+
+
+def _reject_as_json(error: DocumentRejectedError) -> dict[str, Any]:
+    return {"source": error.source, "reason": error.reason, "hint": error.hint}
 
 
 def _as_json(document: Document, chunks: list[Chunk]) -> dict[str, Any]:
@@ -103,6 +124,16 @@ def _print_document(console: Console, document: Document, chunks: list[Chunk]) -
         _print_field(console, "warning", warning, style="yellow")
     for chunk in chunks:
         _print_chunk(console, chunk)
+    console.print()
+
+
+def _print_reject(console: Console, error: RecordRejectedError) -> None:
+    head = Text(_visible(error.source), style="bold")
+    head.append("  rejected", style="red")
+    console.print(head, soft_wrap=True)
+    _print_field(console, "reason", error.reason, style="yellow")
+    if error.hint:
+        _print_field(console, "hint", error.hint)
     console.print()
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import Chunk, Document, Metadata, MetadataValue, SourceFile, Vectors
 
-FileContent: TypeAlias = Sequence[Document] | DocumentRejectedError
-"""The documents that a file is, or why it cannot be read."""
+FileContent: TypeAlias = Sequence[Document | RecordRejectedError] | DocumentRejectedError
+"""The documents that a file is, with why single records are none, or why it cannot be read."""
 
 
 class DocumentReader(Protocol):

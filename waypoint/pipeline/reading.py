@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.events import (
     DocumentRejected,
     DocumentsFound,
@@ -20,6 +20,11 @@ from waypoint.pipeline.messages import ReadDocument
 from waypoint.pipeline.ports import DocumentReader, FileContent
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+
+REJECTS_A_STEP = 1_000
+"""Records of one file rejected at once: the loop and the ledger are for others in between."""
+MOST_NAMED = 20
+"""Rejected records of one file that are named on the terminal and in the log."""
 
 
 class Reading:
@@ -70,7 +75,10 @@ class Reading:
                 await self.reject(content.source, content.reason, content.hint, file.size)
                 continue
             self._events.emit(DocumentsFound(1, len(content)))
-            read.extend((document, len(content)) for document in content)
+            errors = [each for each in content if isinstance(each, RecordRejectedError)]
+            if errors:
+                await self._reject_records(file, errors, file.size // len(content))
+            read.extend((each, len(content)) for each in content if isinstance(each, Document))
         if not read:
             return []
         sources = [document.source for document, _ in read]
@@ -88,6 +96,27 @@ class Reading:
         await self._touch(touched)
         await self._forgive([document for document, _ in read])
         return changed
+
+    async def _reject_records(
+        self, file: SourceFile, errors: Sequence[RecordRejectedError], size: int
+    ) -> None:
+        """Note that records cannot be documents; what is known of them stays.
+
+        The file is read again as long as they stand: it has fewer documents than it should.
+        """
+        if not all(error.identified for error in errors):
+            # Any of the file's documents that isn't met may be the older version.
+            await self._ledger.run(Ledger.mark_file_seen, self._collection, file.source)
+        for start in range(0, len(errors), REJECTS_A_STEP):
+            some = errors[start : start + REJECTS_A_STEP]
+            rejects = [(error.source, error.reason, error.hint) for error in some]
+            await self._ledger.run(Ledger.mark_seen, [error.source for error in some])
+            await self._ledger.run(Ledger.reject_all, self._collection, rejects)
+            for number, reject in enumerate(rejects, start):
+                self._events.emit(DocumentRejected(*reject, size, number < MOST_NAMED))
+        if len(errors) > MOST_NAMED:
+            more = f"{len(errors) - MOST_NAMED:,} more of its records are rejected"
+            self._events.emit(DocumentWarning(file.source, more))
 
     async def _touch(self, touched: Sequence[tuple[Document, int]]) -> None:
         if not touched:

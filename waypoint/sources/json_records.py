@@ -20,13 +20,12 @@ from waypoint.sources.records import (
     record_names,
     text_lines,
 )
-from waypoint.sources.registry import ParsedDocument, ReaderOptions
+from waypoint.sources.registry import Parsed, ParsedDocument, ReaderOptions, RejectedRecord
 from waypoint.sources.text import normalise_text
 
 TEXT_FIELDS = ("text", "content", "body", "page_content", "document", "description")
 """Fields that usually hold a record's text, the first that is there counts."""
 TITLE_FIELDS = ("title", "name")
-_MOST_WARNINGS = 20
 _NOT_JSON = "correct it, or give it the suffix .txt"
 
 
@@ -41,7 +40,7 @@ class JsonReader:
     def __init__(self, options: ReaderOptions) -> None:
         self._text_field = options.json_text_field
 
-    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
+    def read(self, source: str, data: bytes) -> Parsed:
         decoded = decode(source, data)
         text = decoded.text.removeprefix("\ufeff")
         empty = ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
@@ -57,7 +56,7 @@ class JsonReader:
             return empty
         if isinstance(value, list):
             records = [Record(number, item) for number, item in enumerate(value, 1)]
-            return self._documents(source, decoded, records, [])
+            return self._documents(source, decoded, records)
         try:
             document = self._document(source, value)
         except RecordError as error:
@@ -66,45 +65,43 @@ class JsonReader:
         return replace(document, warnings=warnings, encoding=decoded.encoding)
 
     def _documents(
-        self,
-        source: str,
-        decoded: DecodedText,
-        records: Sequence[Record],
-        problems: list[str],
-    ) -> Sequence[ParsedDocument]:
-        """A document for each good record; what is wrong with others is told by the first one."""
-        documents = []
-        for record, name in zip(records, record_names(records), strict=True):
-            try:
-                document = self._document(source, record.value)
-                digest = self._digest(record.value)
-            except RecursionError:
-                problems.append(f"{self.unit} {record.number:,} left out: nested too deeply")
-                continue
-            except RecordError as error:
-                problems.append(f"{self.unit} {record.number:,} left out: {error}")
-                continue
-            except DocumentRejectedError as error:
-                problems.append(f"{self.unit} {record.number:,} left out: {error.reason}")
-                continue
-            documents.append(
-                replace(
-                    document,
-                    record=name,
-                    digest=digest,
-                    encoding=decoded.encoding,
-                )
-            )
-        if not documents:
-            raise DocumentRejectedError(
-                source, f"no record can be read; {problems[0]}", hint=self._hint()
-            )
-        if len(problems) > _MOST_WARNINGS:
-            more = len(problems) - _MOST_WARNINGS
-            problems[_MOST_WARNINGS:] = [f"{more:,} more {self.unit}s left out"]
-        warnings = (*decoded.warnings, *problems, *documents[0].warnings)
-        documents[0] = replace(documents[0], warnings=warnings)
-        return tuple(documents)
+        self, source: str, decoded: DecodedText, records: Sequence[Record]
+    ) -> Sequence[ParsedDocument | RejectedRecord]:
+        """A document or a reject for each record; the first document has the file's warnings.
+
+        Raises DocumentRejectedError if no record can be a document.
+        """
+        parts = [
+            self._part(source, record, name, decoded.encoding)
+            for record, name in zip(records, record_names(records), strict=True)
+        ]
+        for index, part in enumerate(parts):
+            if isinstance(part, ParsedDocument):
+                parts[index] = replace(part, warnings=(*decoded.warnings, *part.warnings))
+                return parts
+        reason = next(part.reason for part in parts if isinstance(part, RejectedRecord))
+        place = f"{self.unit} {records[0].number:,}"
+        raise DocumentRejectedError(
+            source, f"no record can be read; {place}: {reason}", hint=self._hint()
+        )
+
+    def _part(
+        self, source: str, record: Record, name: str, encoding: str
+    ) -> ParsedDocument | RejectedRecord:
+        correct = f"correct the {self.unit}, or remove it"
+        if isinstance(record.value, RecordError):
+            reason = f"not JSON: {record.value}"
+            return RejectedRecord(name, reason, hint=correct, identified=False)
+        try:
+            document = self._document(source, record.value)
+            digest = self._digest(record.value)
+        except RecursionError:
+            return RejectedRecord(name, "nested too deeply", hint=correct)
+        except RecordError as error:
+            return RejectedRecord(name, str(error), hint=self._hint())
+        except DocumentRejectedError as error:
+            return RejectedRecord(name, error.reason, hint=error.hint or correct)
+        return replace(document, record=name, digest=digest, encoding=encoding)
 
     def _document(self, source: str, value: Any) -> ParsedDocument:
         """Raises RecordError, or DocumentRejectedError for a text that no document may have."""
@@ -158,21 +155,28 @@ class JsonLinesReader(JsonReader):
 
     unit = "line"
 
-    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
+    def read(self, source: str, data: bytes) -> Parsed:
         decoded = decode(source, data)
-        records, problems = [], []
+        records, damaged = [], 0
         for number, line in enumerate(_split_lines(decoded.text), 1):
             if not line.strip():
                 continue
             try:
-                records.append(Record(number, _load(line)))
+                value = _load(line)
             except RecordError as error:
-                problems.append(f"line {number:,} left out: not JSON: {error}")
-        if not records and problems:
-            raise DocumentRejectedError(source, f"no line is JSON; {problems[0]}", hint=_NOT_JSON)
+                damaged += 1
+                value = RecordError(str(error))  # without its traceback, which holds the line
+            records.append(Record(number, value))
         if not records:
             return ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
-        return self._documents(source, decoded, records, problems)
+        if damaged == len(records):
+            first = records[0]
+            raise DocumentRejectedError(
+                source,
+                f"no line is JSON; line {first.number:,}: not JSON: {first.value}",
+                hint=_NOT_JSON,
+            )
+        return self._documents(source, decoded, records)
 
 
 def _load(text: str) -> Any:

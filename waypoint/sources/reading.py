@@ -8,9 +8,9 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import Document, MetadataValue, SourceFile
-from waypoint.sources.registry import ParsedDocument, ReaderRegistry
+from waypoint.sources.registry import ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
 DOC_ID_CHARACTERS = 64
@@ -19,13 +19,13 @@ _HASH_CHARACTERS = 8
 
 def read_documents(
     file: SourceFile, *, registry: ReaderRegistry, max_file_size: int
-) -> list[Document]:
+) -> list[Document | RecordRejectedError]:
     """Read and parse a file: one document, or one for each record of a file of records.
 
-    At least one; all have the same ``file``, with the size and times of this reading, and no
-    two have the same source. A file without text is a document with an empty text and a
-    warning. Beside what a document says about itself, its metadata says its ``format``, as the
-    registry names it.
+    At least one; all have the same ``file``, with the size and times of this reading. In the
+    place of a record that cannot be a document stands why. No two have the same source. A file
+    without text is a document with an empty text and a warning. Beside what a document says
+    about itself, its metadata says its ``format``, as the registry names it.
 
     Raises DocumentRejectedError, and nothing else.
     """
@@ -34,7 +34,9 @@ def read_documents(
     format_name = registry.format_of(file.source).name
     file_digest = hashlib.sha256(snapshot.data).hexdigest()
     return [
-        _document(part, snapshot, format_name, record, part.digest or file_digest)
+        _rejected(part, file.source, record)
+        if isinstance(part, RejectedRecord)
+        else _document(part, snapshot, format_name, record, part.digest or file_digest)
         for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
     ]
 
@@ -47,7 +49,16 @@ def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: 
     documents = read_documents(file, registry=registry, max_file_size=max_file_size)
     if len(documents) > 1:
         raise DocumentRejectedError(file.source, f"{len(documents):,} documents in one file")
-    return documents[0]
+    (document,) = documents
+    if isinstance(document, RecordRejectedError):
+        raise document
+    return document
+
+
+def _rejected(part: RejectedRecord, source: str, record: str) -> RecordRejectedError:
+    return RecordRejectedError(
+        f"{source}#{record}", part.reason, hint=part.hint, identified=part.identified
+    )
 
 
 def _document(
@@ -95,7 +106,9 @@ def make_doc_id(source: str, record: str = "") -> str:
     return f"{kept}-{digest}" if kept else digest
 
 
-def _parse(source: str, data: bytes, registry: ReaderRegistry) -> Sequence[ParsedDocument]:
+def _parse(
+    source: str, data: bytes, registry: ReaderRegistry
+) -> Sequence[ParsedDocument | RejectedRecord]:
     if not registry.supports(source):
         suffix = PurePosixPath(source).suffix.lower()
         raise DocumentRejectedError(
@@ -118,10 +131,10 @@ def _parse(source: str, data: bytes, registry: ReaderRegistry) -> Sequence[Parse
 
 
 def _records(
-    source: str, parts: Sequence[ParsedDocument], registry: ReaderRegistry
+    source: str, parts: Sequence[ParsedDocument | RejectedRecord], registry: ReaderRegistry
 ) -> Iterator[str]:
     """The names of a file's records, none of which makes a source that a file could have."""
-    if not parts:
+    if not any(isinstance(part, ParsedDocument) for part in parts):
         raise DocumentRejectedError(source, "its reader gave no document")
     seen = set()
     for part in parts:

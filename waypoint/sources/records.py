@@ -23,6 +23,7 @@ class Record:
     number: int
     """From 1: the place in the list, or the line."""
     value: Any
+    """A RecordError if it cannot be parsed."""
 
 
 def record_names(records: Iterable[Record]) -> Iterator[str]:

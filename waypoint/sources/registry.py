@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, TypeAlias, cast
 
 from waypoint.models import Block, Heading, Metadata
 
@@ -36,6 +36,22 @@ class ParsedDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that cannot be a document, in the place of one."""
+
+    record: str
+    """Its name, by the same rules as a document's."""
+    reason: str
+    hint: str = ""
+    identified: bool = True
+    """False if it is too damaged to say which record it is: then it has its place for a name."""
+
+
+Parsed: TypeAlias = "ParsedDocument | Sequence[ParsedDocument | RejectedRecord]"
+"""What a reader makes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReaderOptions:
     """What a user may say about how files are read. Picklable: it travels to other processes."""
 
@@ -46,14 +62,16 @@ class ReaderOptions:
 class Reader(Protocol):
     """Reads one format. Holds no state of a document, so threads may share it."""
 
-    def read(self, source: str, data: bytes) -> ParsedDocument | Sequence[ParsedDocument]:
+    def read(self, source: str, data: bytes) -> Parsed:
         """Parse the bytes of the file named ``source``.
 
-        A file of records gives a sequence: one document for each record, in their order, at
-        least one, each with a ``record`` that is not empty and not given twice. What is wrong
-        with single records, or with the file, is told by the warnings of the others.
+        A file of records gives a sequence: a document or a RejectedRecord for each record, in
+        their order, at least one of them a document, each with a ``record`` that is not empty
+        and not given twice. What is wrong with the file as a whole is told by the warnings of
+        its first document. Only formats that are not ``untrusted`` may reject single records.
 
-        Raises DocumentRejectedError if the file cannot be read as this format.
+        Raises DocumentRejectedError if the file cannot be read as this format, or none of its
+        records can be a document.
         """
         ...
 

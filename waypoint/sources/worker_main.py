@@ -17,8 +17,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from waypoint.errors import DocumentRejectedError
-from waypoint.models import SourceFile
+from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.models import Document, SourceFile
 from waypoint.sources.reading import read_documents
 from waypoint.sources.registry import ReaderRegistry
 from waypoint.sources.worker_messages import (
@@ -79,7 +79,7 @@ def _receive(requests: queue.SimpleQueue[bytes]) -> None:
 def _read(file: SourceFile, registry: ReaderRegistry, setup: WorkerSetup) -> bytes:
     try:
         documents = read_documents(file, registry=registry, max_file_size=setup.max_file_size)
-        return encode_documents(documents)
+        return encode_documents([_whole(each) for each in documents])
     except DocumentRejectedError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
         rejection = Rejection(error.reason, error.hint, out_of_memory)
@@ -88,6 +88,13 @@ def _read(file: SourceFile, registry: ReaderRegistry, setup: WorkerSetup) -> byt
     except TypeError:
         rejection = Rejection("its text contains half a surrogate pair", "", out_of_memory=False)
     return encode_rejection(rejection)
+
+
+def _whole(document: Document | RecordRejectedError) -> Document:
+    """No format that is read here has records; a reject of one would be the file's."""
+    if isinstance(document, RecordRejectedError):
+        raise document
+    return document
 
 
 def _send(replies: int, reply: bytes) -> None:

@@ -38,7 +38,7 @@ _ORDER = list(LogLevel)
 
 def level_of(event: events.Event) -> LogLevel:
     """How much an event matters: INFO unless it is named above."""
-    if isinstance(event, events.FileSkipped) and not event.named:
+    if isinstance(event, events.FileSkipped | events.DocumentRejected) and not event.named:
         return LogLevel.DEBUG
     return _LEVELS.get(type(event), LogLevel.INFO)
 

@@ -74,7 +74,7 @@ class LiveDisplay:
 
     def __call__(self, event: events.Event) -> None:
         self._state.take(event)
-        if isinstance(event, events.DocumentRejected):
+        if isinstance(event, events.DocumentRejected) and event.named:
             self._console.print(Text(f"rejected {event.source}: {event.reason}", style="yellow"))
         elif isinstance(event, events.StoreNotice):
             self._console.print(Text(event.message, style="yellow"))

@@ -26,18 +26,22 @@ class Rejects(LedgerFile):
 
     def reject(self, collection: int, source: str, reason: str, hint: str = "") -> None:
         """Note that a file or a document cannot be ingested. Its older version, if any, stays."""
+        self.reject_all(collection, [(source, reason, hint)])
+
+    def reject_all(self, collection: int, rejects: Sequence[tuple[str, str, str]]) -> None:
+        """The same for several at once; each is a source, the reason and the way out."""
         with self._transaction() as db:
-            # It is to be read again next time, also if its size and times are then those of
+            # They are to be read again next time, also if size and times are then those of
             # the version that is done: the hindrance may have been the file system's.
-            db.execute(
+            db.executemany(
                 "UPDATE documents SET read_at_ns = 0"
                 " WHERE collection_id = ? AND (source = ? OR file = ?)",
-                (collection, source, source),
+                [(collection, source, source) for source, _, _ in rejects],
             )
-            db.execute(
+            db.executemany(
                 "INSERT OR REPLACE INTO rejects (collection_id, source, chunk_id, reason, hint)"
                 " VALUES (?, ?, '', ?, ?)",
-                (collection, source, reason, hint),
+                [(collection, *reject) for reject in rejects],
             )
 
     def forgive_files(self, collection: int, files: Sequence[str]) -> None:
