@@ -10,7 +10,7 @@ import pytest
 
 from waypoint.app.folder import FolderReader
 from waypoint.errors import DocumentRejectedError
-from waypoint.models import SourceFile
+from waypoint.models import Document, SourceFile
 from waypoint.settings import Settings, load_settings
 
 
@@ -64,6 +64,18 @@ def test_the_same_without_an_event_loop(folder: Path) -> None:
         contents = [read(file) for file in found(reader)]
     assert not psutil.Process().children()
     assert [len(each) for each in contents if not isinstance(each, Exception)] == [1, 1]
+
+
+def test_the_text_field_of_the_settings_counts(folder: Path) -> None:
+    """For the readers of a run as for the one that reads a single file."""
+    (folder / "a.json").write_text('{"text": "no", "abstract": "yes"}')
+    reader = reader_of(json_text_field="abstract")
+    with reader.reading() as read:
+        (content,) = (read(file) for file in found(reader))
+    assert not isinstance(content, DocumentRejectedError)
+    (document,) = content
+    assert isinstance(document, Document)
+    assert document.text == "yes"
 
 
 def test_the_survey_counts_what_the_walk_will_find(folder: Path) -> None:

@@ -19,7 +19,7 @@ from waypoint.settings import Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.ignoring import Rules
 from waypoint.sources.reading import read_documents
-from waypoint.sources.registry import ReaderRegistry
+from waypoint.sources.registry import ReaderOptions, ReaderRegistry
 from waypoint.sources.worker import ParseWorker
 from waypoint.sources.worker_messages import WorkerSetup
 
@@ -36,7 +36,10 @@ class FolderReader:
         self.readers = min(_cores(), MOST_READERS)
         self._path = settings.knowledge_base_path
         self._setup = WorkerSetup(
-            settings.max_file_size, settings.parse_timeout, settings.parse_memory
+            settings.max_file_size,
+            settings.parse_timeout,
+            settings.parse_memory,
+            ReaderOptions(settings.json_text_field),
         )
         self._registry = self._setup.registry()
         self._rules = Rules(settings.include, settings.exclude)
