@@ -58,6 +58,24 @@ def test_a_file_of_records_is_several_documents(tmp_path: Path) -> None:
     assert orjson.loads(named)["documents"][1]["chunks"][0]["text"] == "two"
 
 
+def test_a_record_that_is_rejected_is_shown_among_the_others(tmp_path: Path) -> None:
+    """With its reason and its way out, and exit code 1."""
+    (tmp_path / "a.jsonl").write_text('{"note": "one"}\n{"note": \n{"note": "three"}\n')
+    shown = inspect(tmp_path, "a.jsonl")
+    assert shown.code == 1
+    places = [shown.stdout.index(f"a.jsonl#{number}") for number in (1, 2, 3)]
+    assert places == sorted(places)
+    reject = shown.stdout[places[1] : places[2]]
+    assert "rejected" in reject
+    assert "reason: not JSON: Expecting value" in reject
+    assert "hint: correct the line" in reject
+    as_json = inspect(tmp_path, "a.jsonl", "--json")
+    assert as_json.code == 1
+    told = orjson.loads(as_json.stdout)
+    assert [each["source"] for each in told["documents"]] == ["a.jsonl#1", "a.jsonl#3"]
+    assert [each["source"] for each in told["rejects"]] == ["a.jsonl#2"]
+
+
 @pytest.mark.parametrize("option", [(), ("--json",)])
 def test_a_reject_is_told_with_its_way_out(tmp_path: Path, option: tuple[str, ...]) -> None:
     """With exit code 1, without a traceback."""

@@ -118,6 +118,26 @@ def test_a_record_that_cannot_be_read_keeps_its_file_open(ledger: Ledger, collec
     assert ledger.vanished(collection, "", []) == ["list.jsonl#1"]
 
 
+def test_records_are_rejected_together(ledger: Ledger, collection: int) -> None:
+    """Each stands for itself: it is mended, or gone, without the others."""
+    finish(ledger, collection, records(FILE, 1, 2), 5)
+    ledger.mark_seen(["list.jsonl#2", "list.jsonl#3", "list.jsonl#4", "list.jsonl#5"])
+    reasons = [(f"list.jsonl#{number}", f"why {number}", "hint") for number in (2, 3, 4)]
+    ledger.reject_all(collection, [*reasons, ("list.jsonl#5", "why", "")])
+    ledger.reject_all(collection, [*reasons, ("list.jsonl#5", "why now", "")])
+    assert [(each.source, each.reason, each.hint) for each in ledger.rejects()] == [
+        *reasons, ("list.jsonl#5", "why now", ""),
+    ]  # fmt: skip
+    ledger.touch(collection, records(FILE, 2), [5])
+    finish(ledger, collection, records(FILE, 4), 5)
+    assert [each.source for each in ledger.rejects()] == ["list.jsonl#3", "list.jsonl#5"]
+    # The next run meets the last of them alone.
+    ledger._db.execute("DELETE FROM seen")
+    ledger.mark_seen(["list.jsonl#5"])
+    ledger.forgive_unseen(collection, "")
+    assert [each.source for each in ledger.rejects()] == ["list.jsonl#5"]
+
+
 def test_a_ledger_of_before_is_taken_over(tmp_path: Path) -> None:
     """Its documents are the files they were: nothing is read again."""
     ledger = Ledger(tmp_path)

@@ -138,6 +138,23 @@ def test_one_that_is_rejected_now_is_not_stale(inventory: Inventory) -> None:
     assert check_stale(inventory, Files({"a.md": "d2"})).status is Status.PASS
 
 
+@pytest.mark.parametrize(
+    ("rejected", "read_again", "stale"),
+    [("r.jsonl#2", True, 0), ("r.jsonl", False, 0), ("r.jsonl#2", False, 1), ("", True, 1)],
+)
+def test_a_record_that_may_be_the_rejected_one_is_not_stale(
+    inventory: Inventory, rejected: str, read_again: bool, stale: int
+) -> None:
+    """A damaged line does not say which it is; a file that changed after that is stale."""
+    inventory.add_files([source_file("r.jsonl")])
+    inventory.add_documents([ingested("r.jsonl#kept", size=99)])
+    if read_again:
+        inventory.add_documents([ingested("r.jsonl#other")])
+    if rejected:
+        inventory.add_rejects([LedgerReject(rejected, "", "not JSON")])
+    assert check_stale(inventory, Files({"r.jsonl": "d2"})).found == stale
+
+
 def test_contents_are_counted(inventory: Inventory) -> None:
     """Duplicates by their texts' hashes."""
     store(inventory, ("a.md", 0, 1), ("b.md", 0, 1), ("a.md", 1, 2))

@@ -174,8 +174,13 @@ def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
         WHERE d.done AND NOT f.rejected AND (
             (f.size, f.mtime_ns, f.ctime_ns) != (d.size, d.mtime_ns, d.ctime_ns)
             OR d.read_at_ns - f.mtime_ns < ?)
-            -- One that is rejected now keeps its older version: that is known.
+            -- One that is rejected now keeps its older version: that is known. So is that any
+            -- document of a file may be such a one, where the file, or one of its records in
+            -- the version that others were read from, is rejected.
             AND d.source NOT IN (SELECT source FROM rejects WHERE chunk_id = '')
+            AND d.file NOT IN (SELECT source FROM rejects WHERE chunk_id = '')
+            AND NOT (d.file IN (SELECT file FROM rejects WHERE chunk_id = '')
+                AND (d.file, f.size, f.mtime_ns) IN (SELECT file, size, mtime_ns FROM documents))
         ORDER BY d.source""",
         RACY_NS,
     )
