@@ -111,21 +111,40 @@ def test_a_damaged_line_stands_rejected_until_it_is_mended_or_gone(tmp_path: Pat
         assert set(simulator.answers().values()) == {1}
 
 
+def test_a_file_whose_records_are_all_rejected_is_one_reject(tmp_path: Path) -> None:
+    """It keeps what is held of it; with one record well again, the others stand for themselves."""
+    workspace = Workspace(tmp_path)
+    path = workspace.knowledge_base / "list.jsonl"
+    path.write_text('{"text": "First."}\n{"text": "Second."}\n')
+    assert documents(workspace.report_of("--simulate")) == {"found": 2, "ingested": 2}
+    whole = chunks_of(workspace.knowledge_base)
+    path.write_text('{"text": \n{"number": 2}\n')
+    worse = workspace.report_of("--simulate", code=1)
+    assert documents(worse) == {"found": 1, "rejected": 1}
+    assert standing(workspace) == ["list.jsonl"]
+    path.write_text('{"text": "First."}\n{"text": \n')
+    better = workspace.report_of("--simulate", code=1)
+    assert documents(better) == {"found": 2, "unchanged": 1, "rejected": 1}
+    assert standing(workspace) == ["list.jsonl#2"]
+    assert_holds(read_embedded(workspace.store, workspace.logs), whole)
+
+
 def test_a_thousand_damaged_lines_do_not_drown_the_rest(tmp_path: Path) -> None:
     """All are in the report and in the list; the terminal and the log name the first."""
     workspace = Workspace(tmp_path)
     path = workspace.knowledge_base / "list.jsonl"
-    path.write_text("bad\n" * 999 + '{"text": "Good."}\n' + "bad\n")
+    path.write_text("bad\n" * 999 + '{"text": "Good."}\n' + "bad\n" * 500)
     outcome = workspace.run("--simulate")
     assert outcome.code == 1
     assert outcome.stderr.count("rejected list.jsonl#") < 50
-    assert "980 more of its records are rejected" in outcome.stderr
+    assert "still rejected" not in outcome.stderr + outcome.stdout
+    assert "1,479 more of its records are rejected" in outcome.stderr
     log = (workspace.logs / "waypoint.jsonl").read_text()
     assert log.count('"document_rejected"') == 20
     again = workspace.report_of("--simulate", code=1)
-    assert documents(again) == {"found": 1001, "unchanged": 1, "rejected": 1000}
-    assert len(again["rejects"]) == again["standing_rejects"] == 1000
-    assert len(standing(workspace)) == 1000
+    assert documents(again) == {"found": 1500, "unchanged": 1, "rejected": 1499}
+    assert (len(again["rejects"]), again["standing_rejects"]) == (1000, 1499)
+    assert len(standing(workspace)) == 1499
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )

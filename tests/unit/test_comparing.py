@@ -92,6 +92,16 @@ def test_rejected_files_are_accounted_for(inventory: Inventory) -> None:
     assert "3 files, 2 of them rejected" in result.figure
 
 
+def test_rejected_records_are_counted_for_themselves(inventory: Inventory) -> None:
+    """Their file is not: its others are ingested."""
+    inventory.add_files([source_file("r.jsonl")])
+    inventory.add_documents([ingested("r.jsonl#1", chunks=0)])
+    inventory.add_rejects([LedgerReject(f"r.jsonl#{number}", "", "why") for number in (2, 3)])
+    result = check_sources(inventory)
+    assert result.status is Status.PASS
+    assert result.figure.startswith("1 files, 0 of them rejected; 2 records of others rejected")
+
+
 def test_a_rejected_chunk_leaves_its_number_unused(inventory: Inventory) -> None:
     """Other gaps, numbers beyond the count and counts that differ are named."""
     inventory.add_rejects([LedgerReject("a.md", "x", "refused")])

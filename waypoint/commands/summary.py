@@ -133,7 +133,9 @@ def _print_standing(console: Console, report: RunReport) -> None:
     if not report.standing_rejects:
         return
     met = {_place(reject) for reject in report.rejects}
-    earlier = [reject for reject in report.standing if _place(reject) not in met]
+    # Of very many the report lists the first: then which of the others were met isn't known.
+    whole = len(report.rejects) == report.documents["rejected"] + report.chunks["rejected"]
+    earlier = [each for each in report.standing if whole and _place(each) not in met]
     for reject in earlier[:MOST_SHOWN]:
         console.print(
             Text(f"still rejected: {_name(reject)}: {reject['reason']}", style="yellow"),

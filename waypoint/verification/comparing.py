@@ -58,9 +58,15 @@ def check_sources(inventory: Inventory) -> CheckResult:
     files = inventory.value("SELECT count(*) FROM files")
     rejected = inventory.value(
         """SELECT count(*) FROM files WHERE rejected
-            OR source IN (SELECT file FROM rejects WHERE chunk_id = '')"""
+            OR source IN (SELECT source FROM rejects WHERE chunk_id = '')"""
+    )
+    records = inventory.value(
+        """SELECT count(*) FROM rejects WHERE chunk_id = '' AND source != file
+            AND file IN (SELECT source FROM files)"""
     )
     figure = f"{files:,} files, {rejected:,} of them rejected"
+    if records:
+        figure += f"; {records:,} records of others rejected"
     folders = inventory.value("SELECT count(*) FROM unreadable")
     if folders:
         figure += f"; {folders:,} folders cannot be listed"
