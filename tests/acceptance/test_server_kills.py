@@ -94,6 +94,11 @@ RUNS: tuple[tuple[Blow, ...], ...] = (
 """What happens to each run, in turn; 12 blows in all."""
 
 
+def await_beginning(run: RunningCommand) -> None:
+    """Wait until a run has opened its store."""
+    wait_until(lambda: not run.alive or "at the start" in run.stderr)
+
+
 def await_moment(run: RunningCommand, bench: Bench, draw: random.Random) -> None:
     """Wait for a moment of a run: when the server writes, or after so many further answers."""
     goal = bench.simulator.stats().texts_answered + draw.randrange(1, 2 * CONCURRENCY * BATCH)
@@ -114,7 +119,7 @@ def test_a_run_outlives_its_server_and_a_server_its_run(bench: Bench) -> None:
     for number, blows in enumerate(RUNS):
         with bench.workspace.start(*OPTIONS) as run:
             # A server that is not there when a run begins is rightly an error.
-            wait_until(lambda run=run: not run.alive or "at the start" in run.stderr)
+            await_beginning(run)
             for blow in blows:
                 await_moment(run, bench, draw)
                 assert run.alive, f"run {number} ended before {blow.__name__}: {run.stderr}"
