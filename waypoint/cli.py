@@ -115,6 +115,8 @@ def ingest(
     exclude: Annotated[list[str] | None, _setting("exclude", "--exclude")] = None,
     call_timeout: Annotated[float | None, _setting("call_timeout", "--call-timeout")] = None,
     give_up_after: Annotated[float | None, _setting("give_up_after", "--give-up-after")] = None,
+    monitor_port: Annotated[int | None, _setting("metrics_port", "--monitor-port")] = None,
+    monitor_host: Annotated[str | None, _setting("metrics_host", "--monitor-host")] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on stdout, and nothing else.")
     ] = False,
@@ -151,6 +153,8 @@ def ingest(
         "exclude": exclude or None,
         "call_timeout": call_timeout,
         "give_up_after": give_up_after,
+        "metrics_port": monitor_port,
+        "metrics_host": monitor_host,
     }
     command = IngestCommand(
         settings,

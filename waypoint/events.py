@@ -126,6 +126,8 @@ class ChunksLookedUp(Event):
     to_pay: int
     refused: int = 0
     """The service refused the text before; it is not asked again."""
+    tokens_saved: int = 0
+    """Estimated tokens of those that need not be paid for: present, paid and parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,9 @@ class CallEnded(Event):
     """A call came to an end of which we know: answered, refused or failed."""
 
     texts: int
+    status: int | None = None
+    """HTTP's; None where no answer came, or one that ends the run."""
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +234,8 @@ class DocumentDone(Event):
     source: str
     chunks: int
     size: int
+    seconds: float = 0.0
+    """From being cut to being stored; mostly the wait for its turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,12 +260,28 @@ class Draining(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class MonitorReady(Event):
+    """The run can be looked at."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MonitorFailed(Event):
+    """The run cannot be looked at, or not any more; it goes on all the same."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded(Event):
     standing_rejects: int
     """Documents and chunks that stand rejected, from this run or an earlier one."""
     exit_code: int
     message: str
     hint: str
+    seconds: float = 0.0
+    """The whole run's."""
 
 
 Listener = Callable[[Event], None]

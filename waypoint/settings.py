@@ -137,6 +137,10 @@ class Settings(BaseSettings):
     log_format: LogFormat = Field(
         LogFormat.TEXT, description="Form of the lines where there is no terminal"
     )
+    log_max_bytes: int = Field(
+        10_000_000, ge=0, description="Size at which the log gives way to a new one, 0 for never"
+    )
+    log_backups: int = Field(5, ge=0, le=100, description="Earlier logs that are kept")
     chunk_size: int = Field(600, ge=50, le=16_000, description="Largest chunk, in CHUNK_UNIT")
     chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in CHUNK_UNIT")
     chunk_unit: ChunkUnit = Field(
@@ -163,6 +167,19 @@ class Settings(BaseSettings):
     )
     max_file_size: int = Field(
         50 * 1024 * 1024, ge=1, description="Largest file that is read, in bytes"
+    )
+    metrics_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port of the live page, /metrics and /health; 0 for any that is free",
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address that the monitor listens on")
+    health_stall_seconds: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds without movement after which /health says that the run hangs "
+        "(default 1.5 times CALL_TIMEOUT)",
     )
     stats_every: float = Field(
         0.0, ge=0, description="Seconds between samples of a run's gauges, 0 for none"
@@ -263,6 +280,11 @@ class Settings(BaseSettings):
     def workers(self) -> int:
         """Most calls that can ever be in flight."""
         return MOST_FOUND_CONCURRENCY if self.concurrency == "auto" else self.concurrency
+
+    @property
+    def stall_after(self) -> float:
+        """Seconds; longer than one call may take, so that a single late one is no hang."""
+        return self.health_stall_seconds or 1.5 * self.call_timeout
 
     @property
     def quota(self) -> QuotaSettings:

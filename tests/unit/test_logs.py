@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
+from dataclasses import fields, replace
 from pathlib import Path
 
 import orjson
@@ -11,7 +12,7 @@ import pytest
 from waypoint import events
 from waypoint.errors import StoreWriteError
 from waypoint.settings import LogLevel
-from waypoint.telemetry.logs import JsonLog, event_name, level_of, log_record, shown_at
+from waypoint.telemetry.logs import JsonLog, event_name, level_of, log_record, shown_at, stage_of
 
 REJECTED = events.DocumentRejected("a.md", "why", "hint")
 
@@ -34,7 +35,7 @@ def test_a_record_has_a_head_and_the_events_own_fields() -> None:
     record = log_record(REJECTED, "r1")
     assert record.pop("time").endswith("+00:00")
     assert record == {
-        "level": LogLevel.ERROR, "event": "document_rejected", "run": "r1",
+        "level": LogLevel.ERROR, "event": "document_rejected", "run": "r1", "stage": "read",
         "source": "a.md", "reason": "why", "hint": "hint", "size": 0, "named": True,
     }  # fmt: skip
     assert "run_id" not in log_record(events.RunStarted("r1", "k", "p", "m", 1, "/", 1), "r1")
@@ -86,3 +87,28 @@ def test_a_full_disk_silences_the_log_not_the_run(tmp_path: Path, lines: int) ->
             log(events.DocumentDone(f"{number}.md", 1, 1))
     assert log.failure is not None
     assert log.failure.strerror == "No space left on device"
+
+
+KINDS = [
+    kind
+    for kind in vars(events).values()
+    if isinstance(kind, type) and issubclass(kind, events.Event) and kind is not events.Event
+]
+DOCUMENTED = re.compile(r"^\| `(\w+)` \| (\w+) \| (\w*) ?\| (.*) \| .* ?\|$", re.M)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_documentation_lists_every_event(kind: type[events.Event]) -> None:
+    """With its level, its stage and all its fields, and nothing else."""
+    page = (Path(__file__).parents[2] / "docs" / "logs.md").read_text("utf-8")
+    listed = {name: rest for name, *rest in DOCUMENTED.findall(page)}
+    assert len(listed) == len(KINDS)
+    event = object.__new__(kind)
+    if "named" in {field.name for field in fields(kind)}:
+        # The level of what is not worth a line of its own is said in words.
+        object.__setattr__(event, "named", True)
+    level, stage, names = listed[event_name(event)]
+    assert level == level_of(event)
+    assert stage == stage_of(event)
+    wanted = [field.name for field in fields(kind) if field.name != "run_id"]
+    assert re.findall(r"`(\w+)`", names) == wanted

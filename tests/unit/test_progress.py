@@ -122,6 +122,8 @@ def test_lines_now_and_then() -> None:
             events.StoreRetried("write chunks", "ConnectError", 0.25),
             "store: write chunks failed (ConnectError), again in 0.2 s",
         ),
+        (events.MonitorReady("http://127.0.0.1:5000/"), "monitor: http://127.0.0.1:5000/"),
+        (events.MonitorFailed("port 5000 is taken"), "no monitor: port 5000 is taken"),
         (events.RemovalRefused(1_000, "empty"), "1,000 documents not removed: empty"),
         (
             events.Draining("SIGINT received"),

@@ -233,6 +233,26 @@ def test_what_the_service_refused_does_not_count_for_the_day() -> None:
     assert run_virtual(run) == 10
 
 
+def test_a_pause_is_told_although_nobody_asks() -> None:
+    """Those whose call was refused sleep elsewhere: it is the quota that is waited for."""
+
+    async def run() -> list[str]:
+        quota = quota_of(NO_LIMIT)
+        begin = asyncio.get_running_loop().time()
+        quota.pause(5)
+        await anyio.sleep(3)
+        quota.pause(5)
+        told = []
+        for _ in range(2):
+            await anyio.sleep(4)
+            told.append(quota.state().waiting_for)
+            if told == ["service"]:
+                assert quota.state().waiting_since == pytest.approx(begin, abs=0.01)
+        return told
+
+    assert run_virtual(run) == ["service", ""]
+
+
 def test_the_state_says_what_is_waited_for() -> None:
     """Texts, tokens, or the service's own word; and nothing once it goes on."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import anyio
@@ -189,15 +190,18 @@ def test_every_call_that_starts_also_ends() -> None:
         return bench.events
 
     *events, answered = on_bench(run, [overloaded(2.0), TransientCallError("reset")], latency=1)
-    assert events == [
+    ended = [event for event in events if isinstance(event, CallEnded)]
+    assert [event.seconds for event in ended] == pytest.approx([1.0] * 3, abs=0.01)
+    rounded = [replace(e, seconds=1.0) if isinstance(e, CallEnded) else e for e in events]
+    assert rounded == [
         CallStarted(2, 9, 1),
-        CallEnded(2),
+        CallEnded(2, 503, 1.0),
         CallFailed("503 UNAVAILABLE", 503, 2.5, 1),
         CallStarted(2, 9, 2),
-        CallEnded(2),
+        CallEnded(2, None, 1.0),
         CallFailed("reset", None, 1.0, 2),
         CallStarted(2, 9, 3),
-        CallEnded(2),
+        CallEnded(2, 200, 1.0),
     ]
     assert isinstance(answered, CallAnswered)
     assert (answered.texts, answered.tokens) == (2, 9)

@@ -20,7 +20,7 @@ from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoin
 from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
-from waypoint.embedding.quota import Quota
+from waypoint.embedding.quota import Quota, QuotaState
 from waypoint.errors import (
     InterruptedRunError,
     LedgerDamagedError,
@@ -94,6 +94,10 @@ class Ingestion:
     def quota_share(self) -> float | None:
         """Texts of the last minute, as a share of the limit; None without a limit."""
         return self._quota.share_in_use if self._quota else None
+
+    def quota_state(self) -> QuotaState | None:
+        """What is used of the quota; None before it is known."""
+        return self._quota.state() if self._quota else None
 
     async def run(self) -> None:
         """Ingest. What was done before an error stays done.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import anyio
 from rich.console import Console
 
 from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.monitoring import monitored
 from waypoint.app.planning import make_plan
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.sampling import delay_figures
@@ -92,34 +93,26 @@ class IngestCommand:
 
     def _run(self, settings: Settings) -> int:
         events = EventBus()
-        ingestion = Ingestion(settings, self._ingest, events)
+        # Who looks at a run wants to know how much there is.
+        survey = self._ingest.survey or settings.metrics_port is not None
+        ingestion = Ingestion(settings, replace(self._ingest, survey=survey), events)
         reporting = ReportBuilder()
         report = reporting.report
         report.run_id = ingestion.run_id
-        failure: WaypointError | None = None
         with ExitStack() as stack:
             log = stack.enter_context(
-                JsonLog(settings.log_dir, ingestion.run_id, settings.log_level)
+                JsonLog(
+                    settings.log_dir,
+                    ingestion.run_id,
+                    settings.log_level,
+                    most_bytes=settings.log_max_bytes,
+                    backups=settings.log_backups,
+                )
             )
             display = stack.enter_context(self._display(settings, ingestion))
             for listener in (reporting, log, display):
                 events.subscribe(listener)
-            try:
-                anyio.run(ingestion.run)
-            except Exception as error:
-                failure = flatten(error)
-            rejects = ingestion.rejects
-            report.standing = rejects.listed
-            report.rejects_file = str(rejects.file or "")
-            code = _exit_code(rejects.count + report.removals_refused, failure)
-            events.emit(
-                RunEnded(
-                    rejects.count,
-                    code,
-                    failure.message if failure else "",
-                    failure.hint if failure else "",
-                )
-            )
+            failure = anyio.run(_ingest, settings, ingestion, reporting, events)
         _tell_resources(report, ingestion)
         path = write_report(report, settings.log_dir)
         if self._json:
@@ -129,7 +122,7 @@ class IngestCommand:
         print_summary(self._console, report, path)
         if log.failure is not None:
             self._console.print(f"the log could not be written: {log.failure.strerror}")
-        return code
+        return report.exit_code
 
     def _display(self, settings: Settings, ingestion: Ingestion) -> Display:
         if self._console.is_terminal and not self._verbose:
@@ -139,7 +132,28 @@ class IngestCommand:
             ingestion.quota_share,
             form=settings.log_format,
             least=settings.log_level,
+            run_id=ingestion.run_id,
         )
+
+
+async def _ingest(
+    settings: Settings, ingestion: Ingestion, reporting: ReportBuilder, events: EventBus
+) -> WaypointError | None:
+    """Run to the end, which is told while a monitor still listens; returns what it failed of."""
+    report = reporting.report
+    failure: WaypointError | None = None
+    async with monitored(settings, ingestion, report, events):
+        try:
+            await ingestion.run()
+        except Exception as error:
+            failure = flatten(error)
+        rejects = ingestion.rejects
+        report.standing = rejects.listed
+        report.rejects_file = str(rejects.file or "")
+        code = _exit_code(rejects.count + report.removals_refused, failure)
+        message, hint = (failure.message, failure.hint) if failure else ("", "")
+        events.emit(RunEnded(rejects.count, code, message, hint, reporting.seconds))
+    return failure
 
 
 def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:

@@ -32,7 +32,8 @@ LONGEST_BACKOFF = 32.0
 """Seconds; the upper end of the last wait's jitter."""
 _DOUBLINGS = 6
 
-_MAYBE_BILLED = (None, 200)
+_GOOD = 200
+_MAYBE_BILLED = (None, _GOOD)
 """No status: the line broke, or no answer came in time. 200: the answer was of no use."""
 
 
@@ -149,7 +150,8 @@ class RetryingEmbedder:
                 answer = await self._embedder.embed(texts)
         except Exception as error:
             # Not so for a cancelled call: what became of it is not known.
-            self._events.emit(CallEnded(len(texts)))
+            status = error.status if isinstance(error, CallError) else None
+            self._events.emit(CallEnded(len(texts), status, self._clock() - started))
             if isinstance(error, TransientCallError) and self._failing_since is None:
                 self._failing_since = self._clock()
             if isinstance(error, QuotaExceededError):
@@ -161,9 +163,9 @@ class RetryingEmbedder:
             elif isinstance(error, TransientCallError) and error.overload:
                 self._slots.overloaded()
             raise
-        self._events.emit(CallEnded(len(texts)))
-        self._failing_since = None
         seconds = self._clock() - started
+        self._events.emit(CallEnded(len(texts), _GOOD, seconds))
+        self._failing_since = None
         self._quota.answered(admission, texts=len(texts), estimated=tokens, counted=answer.tokens)
         self._slots.answered(len(texts), seconds)
         counted = tokens if answer.tokens is None else answer.tokens

@@ -51,7 +51,7 @@ class Binding:
 
 def binding_stage(before: PipelineSnapshot, after: PipelineSnapshot) -> Binding:
     """What bound between two snapshots of one run; ``before`` may be an empty one."""
-    spent = [_since(before.stage(stage.name), stage) for stage in after.stages]
+    spent = [stage_between(before.stage(stage.name), stage) for stage in after.stages]
     # Not of a stage's own time: one that was busy throughout, but soon done, bound nothing.
     seconds = max(
         (stage.alive / stage.most_workers for stage in spent if stage.most_workers), default=0.0
@@ -75,8 +75,8 @@ def causes_of(stage: StageSnapshot) -> dict[str, float]:
     return causes
 
 
-def _since(before: StageSnapshot | None, after: StageSnapshot) -> StageSnapshot:
-    """A stage's counters between two snapshots."""
+def stage_between(before: StageSnapshot | None, after: StageSnapshot) -> StageSnapshot:
+    """A stage's counters between two snapshots; ``before`` is None if there was none yet."""
     if before is None:
         return after
     return StageSnapshot(

@@ -44,13 +44,19 @@ class LoopDelay:
 
 
 class LoopDelayMeter:
-    """Measures for as long as :meth:`run` does, at the price of 40 wake-ups a second."""
+    """Measures for as long as :meth:`run` does, at the price of a wake-up each time.
+
+    ``every``: seconds between two measurements.
+    """
 
     def __init__(
         self,
         clock: Clock = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+        *,
+        every: float = EVERY,
     ) -> None:
+        self._every = every
         self._clock = clock
         self._sleep = sleep
         self._counts = [0] * (len(_BOUNDS) + 1)
@@ -59,8 +65,8 @@ class LoopDelayMeter:
     async def run(self) -> None:
         """Measure until cancelled."""
         while True:
-            due = self._clock() + EVERY
-            await self._sleep(EVERY)
+            due = self._clock() + self._every
+            await self._sleep(self._every)
             self.note(self._clock() - due)
 
     def note(self, delay: float) -> None:

@@ -43,6 +43,7 @@ class Lookup:
             unpaid = await self._unpaid(leaders, order)
             accepted = await self._not_refused(unpaid, order)
             present = sum(len(candidates) for _, candidates in group) - len(missing)
+            tokens = sum(_tokens(candidates) for _, candidates in group) - _tokens(unpaid)
             self._events.emit(
                 ChunksLookedUp(
                     present=present,
@@ -50,6 +51,7 @@ class Lookup:
                     parked=len(missing) - len(leaders),
                     to_pay=len(accepted),
                     refused=len(unpaid) - len(accepted),
+                    tokens_saved=tokens,
                 )
             )
             if order.settled:
@@ -116,6 +118,10 @@ class Lookup:
                 chunk = candidate.chunk
                 self._events.emit(TextRejected(chunk.source, chunk.id, reason))
         return accepted
+
+
+def _tokens(candidates: Sequence[Candidate]) -> int:
+    return sum(candidate.tokens for candidate in candidates)
 
 
 def metadata_changes(stored: Metadata, wanted: Metadata) -> dict[str, MetadataValue | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -35,6 +36,7 @@ class DocumentJob:
     """Chunks that are stored as they should be, or rejected."""
     rejects: dict[str, str] = field(default_factory=dict)
     """Chunk id to reason."""
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def document(self) -> Document:

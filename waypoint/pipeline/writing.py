@@ -94,7 +94,8 @@ class Writer:
             )
         )
         for job in finished:
-            self._events.emit(DocumentDone(job.document.source, job.plan.count, job.size))
+            seconds = time.monotonic() - job.began
+            self._events.emit(DocumentDone(job.document.source, job.plan.count, job.size, seconds))
 
     async def _prepare(self) -> None:
         if not self._has_written:

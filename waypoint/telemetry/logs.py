@@ -16,6 +16,7 @@ import orjson
 from waypoint import events
 from waypoint.errors import StoreWriteError
 from waypoint.settings import LogLevel
+from waypoint.telemetry.rotation import RotatingFile
 
 _LEVELS: dict[type[events.Event], LogLevel] = {
     events.CallStarted: LogLevel.DEBUG,
@@ -30,10 +31,42 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.DocumentWarning: LogLevel.WARNING,
     events.StoreNotice: LogLevel.WARNING,
     events.RemovalRefused: LogLevel.WARNING,
+    events.MonitorFailed: LogLevel.WARNING,
     events.DocumentRejected: LogLevel.ERROR,
     events.TextRejected: LogLevel.ERROR,
 }
 _ORDER = list(LogLevel)
+
+_STAGES: dict[type[events.Event], str] = {
+    events.FilesFound: "discover",
+    events.FileSkipped: "discover",
+    events.FolderUnreadable: "discover",
+    events.DocumentUnchanged: "read",
+    events.DocumentWarning: "read",
+    events.DocumentRejected: "read",
+    events.DocumentsFound: "read",
+    events.DocumentChunked: "chunk",
+    events.ChunksSplit: "chunk",
+    events.ChunksLookedUp: "lookup",
+    events.CallStarted: "embed",
+    events.CallAnswered: "embed",
+    events.CallEnded: "embed",
+    events.CallFailed: "embed",
+    events.TextsPaid: "embed",
+    events.TextRejected: "embed",
+    events.QuotaChanged: "embed",
+    events.ConcurrencyChanged: "embed",
+    events.WaitingForDay: "embed",
+    events.ChunksWritten: "write",
+    events.DocumentDone: "write",
+    events.DocumentRemoved: "remove",
+    events.RemovalRefused: "remove",
+}
+
+
+def stage_of(event: events.Event) -> str:
+    """The stage an event comes from; empty for those of the run as a whole."""
+    return _STAGES.get(type(event), "")
 
 
 def level_of(event: events.Event) -> LogLevel:
@@ -55,9 +88,11 @@ def event_name(event: events.Event) -> str:
 
 
 def log_record(event: events.Event, run_id: str) -> dict[str, Any]:
-    """An event as a JSON object: time (UTC), level, event, run, and its own fields."""
+    """An event as a JSON object: time (UTC), level, event, run, stage, and its own fields."""
     now = datetime.now(UTC).isoformat("T", "milliseconds")
     head = {"time": now, "level": level_of(event), "event": event_name(event), "run": run_id}
+    if stage := stage_of(event):
+        head["stage"] = stage
     return {**head, **{k: v for k, v in asdict(event).items() if k != "run_id"}}
 
 
@@ -65,13 +100,18 @@ class JsonLog:
     """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
 
     The loop hands lines to a thread and never waits for the disk. A disk that fails silences
-    the log, not the run; the context's end says so.
+    the log, not the run; the context's end says so. ``most_bytes`` and ``backups`` are
+    :class:`RotatingFile`'s.
     """
 
-    def __init__(self, folder: Path, run_id: str, least: LogLevel) -> None:
+    def __init__(
+        self, folder: Path, run_id: str, least: LogLevel, *, most_bytes: int = 0, backups: int = 0
+    ) -> None:
         self._path = folder / "waypoint.jsonl"
         self._run_id = run_id
         self._least = least
+        self._most_bytes = most_bytes
+        self._backups = backups
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self.failure: OSError | None = None
@@ -83,7 +123,9 @@ class JsonLog:
 
     def __enter__(self) -> JsonLog:
         try:
-            self._file = self._path.open("ab")
+            self._file = RotatingFile(
+                self._path, most_bytes=self._most_bytes, backups=self._backups
+            )
         except OSError as error:
             raise StoreWriteError(
                 f"cannot write the log {self._path}: {error.strerror}",

@@ -36,6 +36,8 @@ _LOUD = (
     events.Draining,
     events.QuotaChanged,
     events.WaitingForDay,
+    events.MonitorReady,
+    events.MonitorFailed,
 )
 """What is worth a line of its own at once."""
 
@@ -78,6 +80,8 @@ class LiveDisplay:
             self._console.print(Text(f"rejected {event.source}: {event.reason}", style="yellow"))
         elif isinstance(event, events.StoreNotice):
             self._console.print(Text(event.message, style="yellow"))
+        elif isinstance(event, events.MonitorReady | events.MonitorFailed):
+            self._console.print(Text(_sentence(event)))
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
@@ -114,6 +118,7 @@ class LineDisplay:
         *,
         form: LogFormat,
         least: LogLevel,
+        run_id: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = RunState(clock)
@@ -123,7 +128,7 @@ class LineDisplay:
         self._least = least
         self._clock = clock
         self._next_line = clock() + LINE_EVERY
-        self._run_id = ""
+        self._run_id = run_id
 
     def __call__(self, event: events.Event) -> None:
         self._state.take(event)
@@ -181,5 +186,9 @@ def _sentence(event: events.Event) -> str:
                 f"{event.tpm:,} tokens" if event.tpm else "any number of tokens",
             )
             return f"quota: {' and '.join(limits)} a minute ({event.why})"
+        case events.MonitorReady():
+            return f"monitor: {event.url}"
+        case events.MonitorFailed():
+            return f"no monitor: {event.reason}"
         case _:
             return event_name(event)

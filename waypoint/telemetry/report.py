@@ -105,6 +105,11 @@ class ReportBuilder:
         self._started = clock()
         self._retries: Counter[str] = Counter()
 
+    @property
+    def seconds(self) -> float:
+        """Since the run began."""
+        return round(self._clock() - self._started, 3)
+
     def __call__(self, event: events.Event) -> None:
         self._take(event)
 
@@ -244,8 +249,12 @@ class ReportBuilder:
         self.report.notices.append(event.message)
 
     @_take.register
+    def _(self, event: events.MonitorFailed) -> None:
+        self.report.notices.append(f"no monitor: {event.reason}")
+
+    @_take.register
     def _(self, event: events.RunEnded) -> None:
-        self.report.seconds = round(self._clock() - self._started, 3)
+        self.report.seconds = self.seconds
         self.report.exit_code = event.exit_code
         self.report.standing_rejects = event.standing_rejects
         self.report.message, self.report.hint = event.message, event.hint

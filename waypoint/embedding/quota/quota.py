@@ -88,7 +88,7 @@ class Quota:
         self._jitter = JitterMeter()
         self._factor = TokenFactor(learned.token_factor if learned else 1.0)
         self._day = DayCount(limits.rpd, used_today, now)
-        self._resume_at = clock()
+        self._resume_at = self._paused_at = clock()
         self._waiting: tuple[str, float] = ("", 0.0)
         self._minute = MinuteLimits(
             limits, to_find=to_find, learned=learned, margin=self._jitter.margin, now=clock()
@@ -130,6 +130,10 @@ class Quota:
     def state(self) -> QuotaState:
         """For those who watch."""
         now, limits = self._clock(), self.limits
+        waiting = self._waiting
+        if not waiting[0] and self._resume_at > now:
+            # Those whose call was refused sleep elsewhere, and nobody else may want to call.
+            waiting = ("service", self._paused_at)
         return QuotaState(
             round(self._minute.paces["rpm"].used(now)),
             limits.rpm,
@@ -137,7 +141,7 @@ class Quota:
             limits.tpm,
             self._day.used,
             limits.rpd,
-            *self._waiting,
+            *waiting,
             self._jitter.margin,
         )
 
@@ -190,7 +194,10 @@ class Quota:
 
     def pause(self, seconds: float) -> None:
         """Admit nothing for so long; what is admitted afterwards keeps to the pace."""
-        self._resume_at = max(self._resume_at, self._clock() + seconds)
+        now = self._clock()
+        if self._resume_at <= now:
+            self._paused_at = now
+        self._resume_at = max(self._resume_at, now + seconds)
 
     # -- learning --------------------------------------------------------------------------
 

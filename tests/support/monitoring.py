@@ -1,0 +1,66 @@
+"""A monitor's board beside a test, with a run that is told by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from waypoint import events
+from waypoint.embedding.quota import QuotaState
+from waypoint.gauges import Gauges
+from waypoint.monitor.board import Board
+from waypoint.monitor.sources import Sources
+from waypoint.telemetry.report import ReportBuilder
+
+QUOTA = QuotaState(2_910, 3_000, 240_000, 1_000_000, 2_910, 0, "", 0.0, 0.6)
+
+
+@dataclass
+class ToldRun:
+    """Events go to a report and to the board, as in a real run."""
+
+    now: float = 1_000.0
+    quota: QuotaState | None = None
+    stall_after: float = 90.0
+    gauges: Gauges = field(init=False)
+    board: Board = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gauges = Gauges(self.clock)
+        self.reporting = ReportBuilder(self.clock)
+        sources = Sources(self.reporting.report, self.gauges, lambda: self.quota, self.stall_after)
+        self.board = Board(sources, self.clock)
+        self.tell(events.RunStarted("r1", "kb", "gemini", "gemini-embedding-001", 768, "/kb", 8))
+
+    def clock(self) -> float:
+        return self.now
+
+    def tell(self, *told: events.Event) -> None:
+        for event in told:
+            self.reporting(event)
+            self.board(event)
+
+    def pass_seconds(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.now += 1
+            self.board.look()
+
+
+SOME_WORK: tuple[events.Event, ...] = (
+    events.Surveyed(4, 4_000),
+    events.FilesFound(4, 4_000, 1, 1_000),
+    events.DocumentsFound(4, 4),
+    events.DocumentRejected("a/bad.md", "not valid UTF-8 at byte 2", "convert it"),
+    events.DocumentChunked("a/b.md", 1_000, 100, 990),
+    events.DocumentChunked("a/c.md", 1_000, 100, 990),
+    events.ChunksLookedUp(present=10, paid=20, parked=5, to_pay=165, tokens_saved=3_500),
+    events.CallStarted(100, 8_000, 1),
+    events.CallEnded(100, 503, 0.2),
+    events.CallFailed("503 UNAVAILABLE", 503, 0.5, 1),
+    events.CallStarted(100, 8_000, 2),
+    events.CallEnded(100, 200, 0.3),
+    events.CallAnswered(100, 8_000, 0.3),
+    events.TextsPaid(100, 8_000, 0.0012),
+    events.ChunksWritten(100, 3, 2, 0.4),
+    events.StoreRetried("write chunks", "ConnectError", 0.2),
+    events.DocumentDone("a/b.md", 100, 1_000, 2.5),
+)

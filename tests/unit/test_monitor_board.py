@@ -1,0 +1,97 @@
+"""What the page is told of a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import orjson
+import pytest
+
+from tests.support.monitoring import QUOTA, SOME_WORK, ToldRun
+from waypoint import events
+from waypoint.gauges import doing
+
+
+def test_the_latest_are_listed_newest_first() -> None:
+    """A dozen of each at most, by name and reason."""
+    run = ToldRun()
+    for number in range(30):
+        run.tell(
+            events.DocumentDone(f"{number}.md", number, 1, 1.5),
+            events.TextRejected(f"{number}.md", f"{number}:x", "400"),
+        )
+    latest = run.board.view()["latest"]
+    assert [done["source"] for done in latest["documents"]] == [
+        f"{n}.md" for n in range(29, 17, -1)
+    ]
+    assert latest["rejects"][0] | {"at": ""} == {
+        "at": "", "source": "29.md", "chunk": "29:x", "reason": "400",
+    }  # fmt: skip
+    assert len(latest["rejects"]) == 12
+
+
+@pytest.mark.parametrize(
+    ("waiting_for", "words"),
+    [
+        ("texts", "waiting for quota: 2,910 of 3,000 texts this minute"),
+        ("tokens", "waiting for quota: 240,000 of 1,000,000 tokens this minute"),
+        ("service", "waiting for quota: the service said to wait (429)"),
+    ],
+)
+def test_a_wait_for_quota_is_told_in_words(waiting_for: str, words: str) -> None:
+    """Also for a moment after it was seen, since it is interrupted by every call."""
+    run = ToldRun(quota=replace(QUOTA, waiting_for=waiting_for))
+    with run.gauges.stage("embed").running():
+        run.pass_seconds(1)
+        run.quota = QUOTA
+        run.tell(*SOME_WORK)
+        run.pass_seconds(2)
+        view = run.board.view()
+        assert view["doing"] == words
+        assert view["health"]["status"] == "waiting"
+        run.pass_seconds(3)
+        assert run.board.view()["doing"].startswith("embed binds")
+
+
+def test_more_urgent_words_come_first() -> None:
+    """A stop, a night without quota, a hang."""
+    run = ToldRun(stall_after=30)
+    run.pass_seconds(1)
+    assert run.board.view()["doing"].startswith("getting ready")
+    with run.gauges.stage("embed").running(), doing("backoff"):
+        run.pass_seconds(40)
+        words = run.board.view()["doing"]
+        assert words == "hangs: embed has not moved for 39s: it waits after failed calls"
+        assert run.board.outlook().why == "the run hangs"
+        until = datetime.now(UTC) + timedelta(hours=5)
+        run.tell(events.WaitingForDay(until.isoformat("T", "seconds")))
+        run.pass_seconds(1)
+        assert run.board.health().good
+        assert run.board.outlook().why == "the run waits for the day's quota"
+        assert run.board.view()["doing"].startswith("waiting for the day's quota: more texts at")
+        run.tell(events.Draining("SIGINT received"))
+        assert run.board.view()["doing"].startswith("stopping (SIGINT received)")
+
+
+def test_what_is_to_come_follows_from_what_was() -> None:
+    """1,000 bytes are left to cut at 100 chunks a thousand; 165 of 200 had to be paid for."""
+    run = ToldRun()
+    run.tell(*SOME_WORK)
+    run.pass_seconds(10)
+    texts = run.board.outlook().texts
+    assert texts is not None
+    assert (texts.low, texts.high) == pytest.approx([65 + 100 * 165 / 200] * 2)
+
+
+def test_everything_told_is_json() -> None:
+    """At the beginning, on the way and at the end."""
+    run = ToldRun()
+    orjson.dumps(run.board.view())
+    run.tell(*SOME_WORK)
+    run.pass_seconds(3)
+    orjson.dumps(run.board.view())
+    run.tell(events.RunEnded(1, 1, "", "", 3.0))
+    ended = orjson.loads(orjson.dumps(run.board.end()))
+    assert ended["documents"]["ingested"] == 1
+    assert run.board.view()["health"]["status"] == "ended"

@@ -1,0 +1,66 @@
+"""Server-sent events: what is new, once a second, to every page that listens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import anyio
+import orjson
+
+from waypoint.monitor.board import Board
+
+RETRY = 2_000
+"""Milliseconds after which a page whose connection broke comes back."""
+
+
+def encode(event: str, data: Any, number: int | None = None) -> bytes:
+    """One event as the standard has it (WHATWG HTML, 9.2): JSON on one line."""
+    head = f"event: {event}\n" if number is None else f"event: {event}\nid: {number}\n"
+    return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"
+
+
+class Feed:
+    """Made once for all pages; each gets the whole history first, then what is new.
+
+    So a page that comes back needs nothing from before: an id only says how far it was.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._number = 0
+        self._news = anyio.Event()
+        self._latest = b""
+        self._encoded = -1
+
+    def tell(self) -> None:
+        """Something is new: wake those who listen."""
+        self._number += 1
+        news, self._news = self._news, anyio.Event()
+        news.set()
+
+    async def listen(self) -> AsyncIterator[bytes]:
+        """The events for one page, until the run has ended."""
+        board, history = self._board, self._board.history
+        yield f"retry: {RETRY}\n\n".encode()
+        step, known = 0.0, 0
+        while True:
+            news = self._news
+            if step != history.step:
+                # At first, and when points were joined: all of them are other ones.
+                step, known = history.step, 0
+            if known < history.complete or not known:
+                told = {"step": step, **board.points(known)}
+                known = history.complete
+                yield encode("history", told)
+            if board.ended:
+                yield encode("ended", {"view": board.view(), "report": board.end()})
+                return
+            yield self._state()
+            await news.wait()
+
+    def _state(self) -> bytes:
+        if self._encoded != self._number or not self._latest:
+            self._latest = encode("state", self._board.view(), self._number)
+            self._encoded = self._number
+        return self._latest

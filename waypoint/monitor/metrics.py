@@ -1,0 +1,198 @@
+"""The run's figures as Prometheus reads them; docs/metrics.md lists them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+import waypoint
+from waypoint.monitor.board import Board
+from waypoint.monitor.histogram import Histogram
+
+_PREFIX = "waypoint_"
+
+
+def registry_of(board: Board) -> CollectorRegistry:
+    """A registry of this run alone: the client's global one stays as it is."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(RunCollector(board))
+    # Named ``process_…`` by the client, as for every program; only Linux has its files.
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class RunCollector(Collector):
+    """Reads the board whenever it is asked; counts nothing itself."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterable[Metric]:
+        yield from self._run()
+        yield from self._documents()
+        yield from self._calls()
+        yield from self._quota()
+        yield from self._pipeline()
+
+    def _run(self) -> Iterator[Metric]:
+        report, health = self._board.sources.report, self._board.health()
+        info = InfoMetricFamily(_PREFIX + "run", "What the run is to do.")
+        about = {
+            "version": waypoint.__version__,
+            "run_id": report.run_id,
+            "collection": report.collection,
+            "provider": report.provider,
+            "model": report.model,
+            "dimensions": str(report.dimensions),
+        }
+        info.add_metric([], about)
+        yield info
+        started = datetime.fromisoformat(report.started).timestamp()
+        yield _gauge("start_time_seconds", "When the run began, in Unix time.", started)
+        yield _gauge("healthy", "1, or 0 while the run hangs.", float(health.good))
+        yield _gauge(
+            "still_seconds",
+            "Time since a stage last moved, waits for quota left out.",
+            health.still_for,
+        )
+        share = self._board.state.share
+        if share is not None:
+            yield _gauge("progress_ratio", "Of the chunks to be expected, with vector.", share)
+
+    def _documents(self) -> Iterator[Metric]:
+        report, tally = self._board.sources.report, self._board.tally
+        documents, chunks = dict(report.documents), report.chunks
+        yield _counter(
+            "documents_found",
+            "Documents found: files, or records of a file.",
+            documents.pop("found"),
+        )
+        yield _counters("documents", "Documents by outcome.", "outcome", documents)
+        yield _counter("chunks_cut", "Chunks that documents were cut into.", chunks["cut"])
+        outcomes = ("added", "updated", "deleted", "rejected")
+        yield _counters(
+            "chunks", "Chunks by outcome.", "outcome", {name: chunks[name] for name in outcomes}
+        )
+        lookups = ("present", "from_ledger", "same_text", "to_pay", "refused_before")
+        yield _counters(
+            "chunk_lookups",
+            "Where the vectors of chunks come from.",
+            "result",
+            {name: chunks[name] for name in lookups},
+        )
+        saved = ("present", "from_ledger", "same_text")
+        yield _counter("texts_paid", "Texts paid for.", report.texts_paid)
+        yield _counter(
+            "texts_saved",
+            "Texts that need not be paid for.",
+            sum(chunks[name] for name in saved),
+        )
+        yield _counter("tokens_paid", "Tokens paid for.", report.tokens_paid)
+        yield _counter("tokens_saved", "Tokens saved, as estimated.", tally.tokens_saved)
+        yield _counter("cost_usd", "US dollars paid.", report.cost_usd)
+
+    def _calls(self) -> Iterator[Metric]:
+        report, tally = self._board.sources.report, self._board.tally
+        yield _counters(
+            "calls", "Calls that ended, by HTTP status.", "status", tally.calls_by_status
+        )
+        yield _counters(
+            "retries", "Calls to be tried again, by reason.", "reason", report.retries_by_reason
+        )
+        yield _gauge("calls_in_flight", "Calls that were sent.", tally.calls_in_flight)
+        yield _histogram("call_duration_seconds", "Of calls that ended.", tally.call_seconds)
+
+    def _quota(self) -> Iterator[Metric]:
+        state = self._board.sources.quota()
+        if state is None:
+            return
+        used = (
+            ("minute_texts", "Texts sent", "minute", state.texts_in_minute, state.rpm),
+            ("minute_tokens", "Tokens sent", "minute", state.tokens_in_minute, state.tpm),
+            ("day_texts", "Texts sent", "day", state.texts_today, state.rpd),
+        )
+        for name, what, window, amount, limit in used:
+            words = "in the last minute" if window == "minute" else "on the service's day"
+            yield _gauge(f"quota_{name}", f"{what} {words}.", amount)
+            yield _gauge(
+                f"quota_{name}_limit", f"Most of them a {window}; +Inf for none.", limit or math.inf
+            )
+        waits = ("texts", "tokens", "service")
+        yield _gauges(
+            "quota_waiting",
+            "1 for what the next call waits for.",
+            "limit",
+            {name: float(state.waiting_for == name) for name in waits},
+        )
+
+    def _pipeline(self) -> Iterator[Metric]:
+        snapshot, tally = self._board.sources.gauges.snapshot(), self._board.tally
+        seconds = CounterMetricFamily(
+            _PREFIX + "stage_seconds",
+            "Worker-seconds of a stage, by what its workers were about.",
+            labels=["stage", "state"],
+        )
+        for stage in snapshot.stages:
+            seconds.add_metric([stage.name, "busy"], stage.busy)
+            seconds.add_metric([stage.name, "waiting_for_input"], stage.waiting_for_input)
+            seconds.add_metric([stage.name, "waiting_for_room"], stage.waiting_for_room)
+        yield seconds
+        workers = {stage.name: stage.workers for stage in snapshot.stages}
+        yield _gauges("stage_workers", "Workers of a stage that run.", "stage", workers)
+        depths = {stream.name: stream.depth for stream in snapshot.streams}
+        yield _gauges("queue_depth", "Messages in the queue.", "queue", depths)
+        capacities = {stream.name: stream.capacity for stream in snapshot.streams}
+        yield _gauges("queue_capacity", "Messages it holds at most.", "queue", capacities)
+        items = {stream.name: stream.items for stream in snapshot.streams}
+        yield _counters("queue_items", "Items taken from it.", "queue", items)
+        writes = tally.write_seconds
+        yield _histogram("store_write_duration_seconds", "Of writes to Chroma.", writes)
+        yield _counter("store_retries", "Requests to Chroma made again.", tally.store_retries)
+        yield _histogram("event_loop_delay_seconds", "How late its timers are.", tally.loop_delay)
+
+
+def _gauge(name: str, words: str, value: float) -> Metric:
+    return GaugeMetricFamily(_PREFIX + name, words, value=value)
+
+
+def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(_PREFIX + name, words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _counter(name: str, words: str, value: float) -> Metric:
+    return CounterMetricFamily(_PREFIX + name, words, value=value)
+
+
+def _counters(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(_PREFIX + name, words, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _histogram(name: str, words: str, histogram: Histogram) -> Metric:
+    family = HistogramMetricFamily(_PREFIX + name, words)
+    buckets = [
+        ("+Inf" if math.isinf(bound) else str(bound), float(count))
+        for bound, count in histogram.buckets
+    ]
+    family.add_metric([], buckets, histogram.total)
+    return family
+
+
+def _bound(bound: float) -> str:
+    return "+Inf" if math.isinf(bound) else str(bound)
