@@ -221,6 +221,10 @@ class Settings(BaseSettings):
     max_texts: int | None = Field(
         None, ge=0, description="Most texts a run may pay for; it stops before exceeding them"
     )
+    in_container: bool = Field(
+        default=False,
+        description="Whether folders are mounted from a host: errors say what to do there",
+    )
 
     @field_validator("collection_name")
     @classmethod

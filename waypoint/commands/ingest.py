@@ -17,6 +17,7 @@ from waypoint.app.planning import make_plan
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.sampling import delay_figures
 from waypoint.commands.failures import flatten, tell_failure
+from waypoint.commands.mounts import check_mounts
 from waypoint.commands.summary import print_plan, print_summary
 from waypoint.errors import ExitCode, StoreWriteError, WaypointError
 from waypoint.events import EventBus, RunEnded
@@ -61,8 +62,10 @@ class IngestCommand:
     def plan(self) -> int:
         """``--dry-run``: the exit code is that of a run with the same rejects."""
         try:
+            settings = self._load()
+            check_mounts(settings, settings.knowledge_base_path, writes=False)
             plan = make_plan(
-                self._load(),
+                settings,
                 simulate=self._ingest.simulate,
                 category=self._ingest.category,
                 retry_rejects=self._ingest.retry_rejects,
@@ -80,6 +83,7 @@ class IngestCommand:
         """Ingest; returns the exit code."""
         try:
             settings = self._load()
+            check_mounts(settings, settings.knowledge_base_path)
             _make_folder(settings.log_dir)
             spare_loopback()
             return self._run(settings)

@@ -21,6 +21,7 @@ from waypoint.app.steady_memory import keep_memory_steady
 from waypoint.app.verifying import Verification, VerifyOptions
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.ingest import IngestCommand
+from waypoint.commands.mounts import check_mounts
 from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
 from waypoint.events import Event, EventBus, StoreNotice, StoreRetried
@@ -83,6 +84,7 @@ class VerifyCommand:
         try:
             level = LogLevel.DEBUG if self._request.verbose else None
             settings = load_settings(**self._options, log_level=level)
+            check_mounts(settings)
             make_log_folder(settings.log_dir)
             spare_loopback()
             keep_memory_steady()
