@@ -29,7 +29,7 @@ format: $(VENV)/.dev ## Format the code
 	$(BIN)/ruff format .
 
 docker-test: $(VENV)/.dev ## Build and run the images (needs a Docker host)
-	$(BIN)/python -m pytest -m docker $(ARGS)
+	$(BIN)/python -m pytest -m docker tests/docker $(ARGS)
 
 soak: $(VENV)/.dev ## The long tests: minutes, by hand
 	$(BIN)/python -m pytest -m slow $(ARGS)

@@ -1,246 +1,120 @@
-"""The image and the compose file, built and run for real."""
+"""The image as it was built, and what the build could see."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import subprocess
-import threading
-from collections.abc import Iterator
+import tarfile
+from io import BytesIO
 from pathlib import Path
-from typing import Any
-from uuid import uuid4
 
 import pytest
 
+from tests.docker.conftest import PLANTED, SECRET
+from tests.docker.project import IMAGE_USER, docker, inspect
 from waypoint import __version__
 
 pytestmark = pytest.mark.docker
 
-ROOT = Path(__file__).resolve().parents[2]
-EXAMPLES = ROOT / "examples/knowledge_base"
-IMAGE = "waypoint:test"
-IMAGE_USER = 1000
-MISSING_FOLDER_STATUS = 1
-KILLED_STATUS = 137
-RUN_TIMEOUT = 120
-"""Seconds."""
-BUILD_TIMEOUT = 900
-"""Seconds, a first build downloads some hundred packages."""
+MOST_BYTES = 550_000_000
+"""Of the image; 800 MB is what may never be exceeded."""
+MOST_CONTEXT_BYTES = 3_000_000
+LEFT_OUT = "build filelock hf_xet huggingface_hub kubernetes onnxruntime tokenizers tqdm uvloop"
+
+LIBRARIES = """
+import chromadb
+from google import genai
+from chromadb.utils.embedding_functions import GoogleGeminiEmbeddingFunction
+
+found = chromadb.PersistentClient("/tmp/store").create_collection("fruit")
+found.add(ids=["apple", "pear"], embeddings=[[1, 0], [0, 1]], documents=["apple", "pear"])
+print(found.query(query_embeddings=[[0.1, 1]], n_results=1)["ids"][0][0])
+print(genai.Client(api_key="any").aio.models is not None)
+print(chromadb.AsyncHttpClient is not None)
+"""
 
 
-def docker(*arguments: str) -> str:
-    """Standard output of a docker command that must succeed."""
-    done = subprocess.run(
-        ["docker", *arguments], capture_output=True, text=True, timeout=RUN_TIMEOUT, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-class Project:
-    """A copy of the compose file in a folder of its own, so that no one's store is touched."""
-
-    def __init__(self, folder: Path, *, user: int) -> None:
-        self.folder = folder
-        self.name = f"waypoint-test-{uuid4().hex[:8]}"
-        shutil.copy(ROOT / "docker-compose.yml", folder)
-        shutil.copytree(EXAMPLES, folder / "knowledge_base")
-        for name in ("chroma_db", "logs"):
-            (folder / name).mkdir()
-            if os.geteuid() == 0:
-                os.chown(folder / name, user, user)
-        kept = ("PATH", "HOME", "DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT")
-        self._environment = {name: os.environ[name] for name in kept if name in os.environ}
-        self._environment |= {
-            "WAYPOINT_IMAGE": IMAGE,
-            "KNOWLEDGE_BASE_DIR": "./knowledge_base",
-            "UID": str(user),
-            "GID": str(user),
-        }
-
-    def compose(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run ``docker compose`` with nothing in its environment but what is given."""
-        return subprocess.run(
-            ["docker", "compose", "--project-name", self.name, *arguments],
-            cwd=self.folder,
-            env=self._environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT,
-            check=False,
-        )
-
-    def down(self) -> None:
-        self.compose("--profile", "server", "down", "--volumes", "--remove-orphans")
-
-
-def report_of(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
-    """The report that ``--json`` put on standard output."""
-    assert done.stdout, done.stderr
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
-
-
-@pytest.fixture(scope="session")
-def image() -> str:
-    """The image, built from this tree; without a docker daemon the tests are skipped."""
-    if shutil.which("docker") is None:
-        pytest.skip("there is no docker command")
-    info = subprocess.run(["docker", "info"], capture_output=True, check=False)
-    if info.returncode != 0:
-        pytest.skip("no docker daemon answers")
-    environment = os.environ | {"WAYPOINT_IMAGE": IMAGE}
-    built = subprocess.run(
-        ["docker", "compose", "build"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=BUILD_TIMEOUT,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    return IMAGE
-
-
-@pytest.fixture
-def project(image: str, tmp_path: Path) -> Iterator[Project]:
-    """A compose project run by the host's user, or by the image's own if that is root."""
-    project = Project(tmp_path, user=os.geteuid() or IMAGE_USER)
-    yield project
-    project.down()
-
-
-def test_image_has_no_root_no_tools_and_no_secret(image: str) -> None:
-    """The image's user is not root, and there is nothing in it but the program."""
-    config = json.loads(docker("image", "inspect", image))[0]["Config"]
-    assert config["User"] == "1000:1000"
+def test_configuration(image: str) -> None:
+    """User, folder, entrypoint, labels and healthcheck are there, and no secret is."""
+    config = inspect(image, "Config")
+    assert config["User"] == f"{IMAGE_USER}:{IMAGE_USER}"
     assert config["WorkingDir"] == "/app"
     assert config["Entrypoint"] == ["python", "scripts/ingest.py"]
     assert "PYTHONUNBUFFERED=1" in config["Env"]
+    assert config["Labels"]["org.opencontainers.image.title"] == "Waypoint"
     assert config["Labels"]["org.opencontainers.image.version"] == __version__
-    listing = "id -u; ls -A /app; ls /opt/venv/bin; command -v gcc || true"
+    assert config["Healthcheck"]["Test"][-1] == "scripts/healthcheck.py"
+    made = docker("history", "--no-trunc", "--format", "{{.CreatedBy}}", image)
+    assert SECRET not in made + str(config)
+
+
+def test_size(image: str) -> None:
+    """The image stays clearly under its limit."""
+    assert int(inspect(image, "Size")) < MOST_BYTES
+
+
+def test_context(clone: Path) -> None:
+    """The build is shown the program, its requirements, the licence and the README: no more."""
+    dockerfile = b"FROM scratch\nCOPY . /\n"
+    (clone / "context.Dockerfile").write_bytes(dockerfile)
+    command = ["docker", "buildx", "build", "--quiet", "--file", "context.Dockerfile"]
+    done = subprocess.run(
+        [*command, "--output", "type=tar,dest=-", "."], cwd=clone, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    with tarfile.open(fileobj=BytesIO(done.stdout)) as context:
+        files = {member.name: member.size for member in context if member.isfile()}
+        texts = [context.extractfile(name) for name in files]
+        assert not any(SECRET.encode() in text.read() for text in texts if text is not None)
+    assert not files.keys() & set(PLANTED)
+    assert {name.split("/")[0] for name in files} == {
+        "LICENSE", "README.md", "requirements.txt", "scripts", "waypoint",
+    }  # fmt: skip
+    assert [name for name in files if name.endswith(".md")] == ["README.md"]
+    assert sum(files.values()) < MOST_CONTEXT_BYTES
+
+
+def test_contents(image: str) -> None:
+    """In it are no tool to build with, no cache, none of the planted files, and what isn't used."""
+    listing = (
+        "id -u; id -un; ls -A /app; ls /opt/venv/bin; ls -A /root /tmp /opt;"
+        "ls /opt/venv/lib/python3.11/site-packages; command -v gcc uv || true;"
+        f"grep -rl {SECRET} /app /opt || true"
+    )
     found = docker("run", "--rm", "--entrypoint", "sh", image, "-c", listing).split()
-    assert found[0] == str(IMAGE_USER)
-    assert found[1:6] == ["chroma_db", "examples", "logs", "scripts", "waypoint"]
-    assert not {"pip", "pytest", "ruff", "mypy", "gcc"} & {Path(name).name for name in found}
+    assert found[:2] == [str(IMAGE_USER), "waypoint"]
+    assert found[2:8] == ["LICENSE", "README.md", "chroma_db", "logs", "scripts", "waypoint"]
+    names = {Path(name).name for name in found}
+    assert not {"pip", "uv", "pytest", "ruff", "mypy", "gcc", "matplotlib", ".cache"} & names
+    assert not set(LEFT_OUT.split()) & names
 
 
-def test_image_is_below_its_limit(image: str) -> None:
-    """The image takes less than 800 MB."""
-    assert int(docker("image", "inspect", "--format", "{{.Size}}", image)) < 800_000_000
+def test_libraries_work_without_what_was_left_out(image: str) -> None:
+    """Chroma's clients and Gemini's load, and an embedded collection can be asked."""
+    hardened = ("--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", "--network", "none")
+    python = ("--entrypoint", "python", image, "-c", LIBRARIES)
+    assert docker("run", "--rm", *hardened, *python).split() == ["pear", "True", "True"]
 
 
-def test_demo_ingests_and_a_rerun_costs_nothing(project: Project) -> None:
-    """The demo fills a collection without a key; run again, it makes no call."""
-    first = project.compose("run", "--rm", "demo", "--simulate", "--json")
-    assert first.returncode == 0, first.stderr
-    report = report_of(first)
-    files = [path for path in EXAMPLES.rglob("*") if path.is_file()]
-    assert report["documents"]["ingested"] == len(files)
-    assert report["chunks"]["added"] == report["texts_paid"] > 0
-
-    again = project.compose("run", "--rm", "demo", "--simulate", "--json")
-    assert again.returncode == 0, again.stderr
-    report = report_of(again)
-    assert report["documents"]["unchanged"] == len(files)
-    assert report["calls"]["started"] == 0
-
-    made = [*project.folder.glob("chroma_db/*"), *project.folder.glob("logs/*")]
-    assert {"waypoint.sqlite3", "waypoint.jsonl"} <= {path.name for path in made}
-    assert {path.stat().st_uid for path in made} == {os.geteuid() or IMAGE_USER}
-
-
-def test_missing_key_is_a_clear_error(project: Project) -> None:
-    """Without a key, an ingestion exits with 2 and names both ways on."""
-    done = project.compose("run", "--rm", "ingestion", "--concurrency", "8")
+def test_without_mounts_it_says_what_is_missing(image: str) -> None:
+    """Run bare, it names the setting that mounts a folder, and the demo."""
+    done = subprocess.run(
+        ["docker", "run", "--rm", image, "--dry-run"], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2
-    assert "GOOGLE_API_KEY is not set" in done.stderr
-    assert "--simulate" in done.stderr
+    assert "KNOWLEDGE_BASE_DIR" in done.stderr
+    assert "run --rm demo" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
-def test_missing_folder_is_named_and_not_made(project: Project) -> None:
-    """A knowledge base that is not there is an error, and stays not there."""
-    missing = project.folder / "not_there"
-    done = project.compose("run", "--rm", "ingestion", KNOWLEDGE_BASE_DIR=str(missing))
-    assert done.returncode == MISSING_FOLDER_STATUS
-    assert str(missing) in done.stderr
-    assert not missing.exists()
-
-
-def test_libraries_can_be_imported(project: Project) -> None:
-    """Both SDKs load under another entrypoint, without a key."""
-    run = ("run", "--rm", "--entrypoint", "python", "ingestion", "-c")
-    for statement in ("import chromadb", "from google import genai"):
-        done = project.compose(*run, f"{statement}; print('OK')")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.strip() == "OK"
-
-
-def test_server_profile_keeps_its_data(project: Project) -> None:
-    """Chroma comes up healthy, the worker fills it, and its data outlive its container."""
-    settings = {"CHROMA_HOST": "chromadb", "CHROMA_PUBLISHED_PORT": "0"}
-    run = ("--profile", "server", "run", "--rm", "ingestion", "--simulate", "--json")
-    first = project.compose(*run, **settings)
-    assert first.returncode == 0, first.stderr
-    assert report_of(first)["chunks"]["added"] > 0
-    assert not (project.folder / "chroma_db/chroma.sqlite3").exists()
-    assert project.compose("--profile", "server", "down").returncode == 0
-
-    again = project.compose(*run, **settings)
-    assert again.returncode == 0, again.stderr
-    report = report_of(again)
-    assert report["notices"] == []
-    assert report["chunks"]["added"] == report["calls"]["started"] == 0
-
-
-def test_docker_stop_drains(project: Project) -> None:
-    """A stopped container finishes what is in flight, says so, and exits with 130."""
-    container = f"{project.name}-slow"
-    run = ("run", "--detach", "--name", container, "demo")
-    started = project.compose(*run, "--simulate", "--rpm", "60")
-    assert started.returncode == 0, started.stderr
-    try:
-        _wait_for_line(container, "quota:")
-        docker("stop", "--time", "60", container)
-        state = json.loads(docker("inspect", "--format", "{{json .State}}", container))
-        assert state["ExitCode"] == 130
-    finally:
-        docker("rm", "--force", container)
-    rest = project.compose("run", "--rm", "demo", "--simulate", "--json")
-    assert rest.returncode == 0, rest.stderr
-
-
-def test_early_stop_is_not_ignored(project: Project) -> None:
-    """A stop that comes before the program has its handlers ends it all the same."""
-    container = f"{project.name}-early"
-    started = project.compose("run", "--detach", "--name", container, "demo", "--simulate")
-    assert started.returncode == 0, started.stderr
-    try:
-        docker("stop", "--time", "20", container)
-        status = docker("inspect", "--format", "{{.State.ExitCode}}", container)
-        assert int(status) != KILLED_STATUS
-    finally:
-        docker("rm", "--force", container)
-
-
-def _wait_for_line(container: str, beginning: str) -> None:
-    """Follow a container's log until a line begins so."""
-    with subprocess.Popen(
-        ["docker", "logs", "--follow", container],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as log:
-        assert log.stdout is not None
-        limit = threading.Timer(RUN_TIMEOUT, log.kill)
-        limit.start()
-        try:
-            found = any(line.startswith(beginning) for line in log.stdout)
-        finally:
-            limit.cancel()
-            log.kill()
-    assert found, f"no line of {container} began with {beginning!r}"
+def test_bytecode_is_there_for_what_a_run_loads(image: str) -> None:
+    """A command compiles next to nothing at its start: the image's user couldn't keep it."""
+    compiled = (
+        "cp -r /opt/bytecode /tmp/bytecode; export PYTHONPYCACHEPREFIX=/tmp/bytecode;"
+        "find /tmp/bytecode -name '*.pyc' | wc -l;"
+        "python scripts/ingest.py /app/scripts --simulate --json >/dev/null 2>&1;"
+        "find /tmp/bytecode -name '*.pyc' | wc -l"
+    )
+    script = ("--rm", "--entrypoint", "sh", image, "-c", compiled)
+    before, after = map(int, docker("run", *script).split())
+    assert before > 1000
+    assert after - before < before // 20
