@@ -27,7 +27,7 @@ STEP_EVERY = 15.0
 FIRST_STEP = 0.04
 """Share by which a probe goes up; doubled with each step once it is seen that the limit rose."""
 LARGEST_STEP = 1.0
-RISEN = 1.06
+RISEN = 1.02
 """Times the found limit, let through in a minute, from which on it has risen."""
 
 ALONE = 0.9
