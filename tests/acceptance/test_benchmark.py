@@ -59,7 +59,7 @@ def benchmark(workspace: Workspace, *arguments: str) -> Outcome:
 
 def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
     """Cells, bare Chroma beside and alone, where the time goes: in table, JSON and page."""
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
         workspace, "--chunks=230", "--concurrency=2", "--batch=100", "--rounds=1",
         "--latency-ms=40", "--beside", "--languages=en,zh,code", "--chunk-size=300,600",
@@ -107,9 +107,10 @@ def assert_a_run_is_told_whole(run: dict[str, Any]) -> None:
     assert run["timeline"][-1]["memory"] > 50e6
 
 
+@pytest.mark.slow
 def test_scale_tells_worker_and_store_apart(tmp_path: Path) -> None:
     """Sizes, each embedded and against a server, and once more with nothing changed."""
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
         workspace, "--chunks=40,80", "--concurrency=4", "--latency-ms=0", "--out=scale", "--json"
     )
@@ -127,7 +128,7 @@ def test_scale_tells_worker_and_store_apart(tmp_path: Path) -> None:
 
 def test_the_pace_is_told_as_the_service_counts_it(tmp_path: Path) -> None:
     """A known quota and one that changes, side by side; seconds here, minutes in earnest."""
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
         workspace, "pace", "--tiers=free,1", "--quota=known,changing", "--minutes=0.1", "--json"
     )
@@ -148,7 +149,7 @@ def test_the_pace_is_told_as_the_service_counts_it(tmp_path: Path) -> None:
 
 def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
     """Without a terminal and --yes nothing is called, but the cost is said; with it, it is."""
-    workspace = Workspace(tmp_path)
+    workspace = Workspace(tmp_path, timeout=400)
     sizes = ("--chunks=10", "--concurrency=1", "--batch=10", "--rounds=1", "--no-ceiling", "--real")
     assert benchmark(workspace, *sizes).code == 2
     with background_simulator() as simulator:

@@ -68,8 +68,9 @@ def test_a_first_run_and_one_with_nothing_to_do(
     assert again.requests == {
         "GET heartbeat": 1, "GET waypoint_kb_simulated": 1, "GET count": 1,
     }  # fmt: skip
-    assert again.statements["INSERT seen"] == DOCUMENTS
-    assert again.statements.total() - DOCUMENTS <= 40
+    # The files of a step of the walk are known by one statement, and marked by another.
+    assert again.statements["INSERT seen"] == 1
+    assert again.statements.total() <= 41
     assert again.tasks.total() <= 20
 
 

@@ -23,7 +23,8 @@ BURST_SHARE = 100
 """A batch is at most the limit divided by this: small batches make an even pace."""
 
 _LONGEST_SLEEP = 1.0
-"""Seconds after which a waiter looks again: limits change while it waits."""
+_SHARE_SLEPT = 0.05
+"""Seconds, or share of its wait, after which a waiter looks again: limits change meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ class Quota:
                         break
                     if self._waiting[0] != reason:
                         self._waiting = (reason, now)
-                    await self._sleep(min(wait, _LONGEST_SLEEP))
+                    await self._sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
             finally:
                 self._waiting = ("", 0.0)
             # Nothing is awaited between the last look and this: what is counted is sent.
