@@ -15,8 +15,10 @@ ARG PIP_INDEX_URL
 ARG UV_DEFAULT_INDEX
 # Installs in a tenth of pip's time. Certificates are those of the base image.
 ENV UV_LINK_MODE=copy \
-    UV_SYSTEM_CERTS=1
-RUN --mount=type=cache,target=/root/.cache/pip \
+    UV_SYSTEM_CERTS=1 \
+    UV_CACHE_DIR=/var/cache/uv \
+    PIP_CACHE_DIR=/var/cache/pip
+RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --root-user-action=ignore --target /opt/uv "uv==${UV_VERSION}" \
     && python -m venv --without-pip /opt/venv \
     && rm -rf "$PYTHONPYCACHEPREFIX"
@@ -26,7 +28,7 @@ COPY requirements.txt .
 # in Python (uvicorn's extras), a build of itself. Half of what would be installed.
 ARG UNUSED="build durationpy filelock flatbuffers fsspec hf-xet httptools huggingface-hub kubernetes oauthlib onnxruntime pyproject-hooks python-dateutil requests-oauthlib tokenizers tqdm uvloop watchfiles websocket-client"
 # All is pinned, so nothing is resolved: what is left out isn't brought back by those who name it.
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/var/cache/uv \
     grep --invert-match --extended-regexp "^($(echo "$UNUSED" | tr ' ' '|'))==" requirements.txt >used.txt \
     && /opt/uv/bin/uv pip install --python /opt/venv/bin/python --no-deps --requirement used.txt
 # Bytecode of what is loaded, of Python's own library too, and of nothing else: the image's user

@@ -18,6 +18,7 @@ from waypoint.commands.benchmark import benchmark_app
 
 SCRIPT = (str(PROJECT / "scripts" / "benchmark.py"),)
 STAGES = ["discover", "read", "chunk", "lookup", "batch", "embed", "write"]
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 OUTSIDE = re.compile(r"""(?:src|href|url|@import|integrity)\s*[=(]""")
 
 
@@ -58,7 +59,7 @@ def benchmark(workspace: Workspace, *arguments: str) -> Outcome:
 
 
 def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
-    """Cells, bare Chroma beside and alone, where the time goes: in table, JSON and page."""
+    """Cells, bare Chroma beside and alone, where the time goes: in table, JSON, page and PNG."""
     workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
         workspace, "--chunks=230", "--concurrency=2", "--batch=100", "--rounds=1",
@@ -86,6 +87,9 @@ def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
     page = page_of(tmp_path / "benchmark" / "benchmark.html")
     assert page.tags.count("svg") == 6
     assert page.tags.count("table") == 3
+    plots = list((tmp_path / "benchmark").glob("*.png"))
+    assert len(plots) == 6
+    assert all(plot.read_bytes().startswith(PNG_SIGNATURE) for plot in plots)
 
 
 def assert_a_run_is_told_whole(run: dict[str, Any]) -> None:
