@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from waypoint.errors import LedgerError, StoreWriteError
+from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey, Vectors
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.ledger.schema import SCHEMA_VERSION
@@ -183,21 +184,38 @@ def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path, content: bytes) 
     assert path.read_bytes() == content
 
 
-def test_a_damaged_page_is_told(tmp_path: Path) -> None:
-    """Not taken for texts that were never paid."""
+@pytest.mark.parametrize("begin", [8192, 16384])
+def test_damaged_pages_are_told(tmp_path: Path, begin: int) -> None:
+    """Not taken for texts that were never paid, whatever bytes are in their place."""
     ledger = Ledger(tmp_path)
-    keys = [key(number) for number in range(2_000)]
-    pay(ledger, keys, vectors_of(2_000))
+    keys = [key(number) for number in range(500)]
+    pay(ledger, keys, vectors_of(500))
     ledger.close()
     path = tmp_path / LEDGER_NAME
-    content = bytearray(path.read_bytes())
-    content[8192:] = os.urandom(len(content) - 8192)
-    path.write_bytes(content)
+    content = path.read_bytes()
+    for seed in range(40):
+        noise = random.Random(seed).randbytes(len(content) - begin)
+        path.write_bytes(content[:begin] + noise)
+        with (
+            pytest.raises(LedgerDamagedError, match="damaged"),
+            contextlib.closing(Ledger(tmp_path)) as damaged,
+        ):
+            damaged.paid_vectors(keys)
+
+
+def test_a_vector_of_the_wrong_length_is_told(tmp_path: Path) -> None:
+    """And never handed on."""
+    ledger = Ledger(tmp_path)
+    pay(ledger, [key(1)], vectors_of(1))
+    ledger.close()
+    with sqlite3.connect(tmp_path / LEDGER_NAME) as database:
+        database.execute("UPDATE vectors SET vector = x'00'")
+    database.close()
     with (
-        pytest.raises(LedgerError, match="damaged"),
         contextlib.closing(Ledger(tmp_path)) as damaged,
+        pytest.raises(LedgerDamagedError, match="damaged"),
     ):
-        damaged.paid_vectors(keys)
+        damaged.paid_vectors([key(1)])
 
 
 def test_a_newer_ledger_is_refused(tmp_path: Path) -> None:

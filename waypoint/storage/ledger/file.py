@@ -56,8 +56,15 @@ class LedgerFile:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except UnicodeDecodeError as error:
+            # SQLite quotes the file in its message: bytes that are no text.
+            raise self._damaged("its schema cannot be read") from error
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF in (
+            code = getattr(error, "sqlite_errorcode", None)
+            if code is None:
+                # From Python's own module: a text that is not UTF-8.
+                raise self._damaged(str(error)) from error
+            if code & 0xFF in (
                 sqlite3.SQLITE_FULL,
                 sqlite3.SQLITE_READONLY,
                 sqlite3.SQLITE_CANTOPEN,
@@ -69,10 +76,13 @@ class LedgerFile:
                 ) from error
             raise LedgerError(f"the ledger {self.path} failed: {error}") from error
         except sqlite3.DatabaseError as error:
-            raise LedgerDamagedError(
-                f"the ledger {self.path} is damaged: {error}",
-                hint="run again: it is set aside, and what Chroma holds is taken into a new one",
-            ) from error
+            raise self._damaged(str(error)) from error
+
+    def _damaged(self, reason: str) -> LedgerDamagedError:
+        return LedgerDamagedError(
+            f"the ledger {self.path} is damaged: {reason}",
+            hint="run again: it is set aside, and what Chroma holds is taken into a new one",
+        )
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

@@ -59,14 +59,21 @@ class PaidVectors(LedgerFile):
             return db.total_changes - before
 
     def paid_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
-        """Those of the texts that are paid for, with their vectors."""
+        """Those of the texts that are paid for, with their vectors.
+
+        Raises:
+            LedgerDamagedError: a vector has not the dimensions it was paid with.
+        """
         found: dict[TextKey, Vector] = {}
         with self._translated():
             for start in range(0, len(keys), KEYS_PER_QUERY):
                 some = keys[start : start + KEYS_PER_QUERY]
                 marks = ",".join("?" * len(some))
-                query = f"SELECT text_key, vector FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
-                for key, blob in self._db.execute(query, some):
+                query = f"""SELECT text_key, vector, dimensions FROM vectors
+                    JOIN spaces ON spaces.id = space_id WHERE text_key IN ({marks})"""  # noqa: S608
+                for key, blob, dimensions in self._db.execute(query, some):
+                    if not isinstance(blob, bytes) or len(blob) != 4 * dimensions:
+                        raise self._damaged(f"a vector has not {dimensions} dimensions")
                     found[key] = np.frombuffer(blob, dtype="<f4")
         return found
 
