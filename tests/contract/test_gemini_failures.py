@@ -74,12 +74,12 @@ FAULTS = {
     Fault.RESET_IN_BODY: Failure("connection failed", None),
     Fault.TRUNCATED: Failure("connection failed (RemoteProtocolError)", None),
     Fault.HANG: Failure("no answer within 2 s", None, LateAnswerError),
-    Fault.NOT_JSON: Failure("malformed answer (JSONDecodeError)", 200),
-    Fault.EMPTY_OBJECT: Failure("malformed answer (KeyError)", 200),
+    Fault.NOT_JSON: Failure("malformed answer (not JSON)", 200),
+    Fault.EMPTY_OBJECT: Failure("malformed answer (not an answer's form)", 200),
     Fault.TOO_FEW_VECTORS: Failure("2 vectors for 3 texts", 200),
     Fault.WRONG_DIMENSION: Failure("vectors are not of 768 dimensions", 200),
-    Fault.NAN_VALUE: Failure("malformed answer (JSONDecodeError)", 200),
-    Fault.NULL_VALUE: Failure("vectors with values that are not finite", 200),
+    Fault.NAN_VALUE: Failure("malformed answer (not JSON)", 200),
+    Fault.NULL_VALUE: Failure("vectors with values that are not ", 200),
 }
 
 

@@ -1,49 +1,41 @@
 """The Gemini adapter: the only file that imports google-genai.
 
 The SDK keeps what it is good at (addresses, authentication, errors); its HTTP client is ours,
-so that no other transport and no re-send of its own is in play, and the answer is parsed
-below it, by orjson straight into a numpy array. Doing so halves the CPU time of a call.
+so that no other transport and no re-send of its own is in play, and the answer is taken from
+below it and read in a thread: the SDK would make an object of each number, on the event loop.
 """
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
+from functools import partial
+from typing import Any, TypedDict
 from urllib.request import getproxies
 
 import anyio
 import httpx2
-import numpy as np
-import orjson
+from anyio import to_thread
 from google import genai
 from google.genai import errors, types
 
+from waypoint.embedding.answers import ACCEPTED_ENCODING, AnswerBody, read_answer
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
 from waypoint.embedding.refusals import translate
 from waypoint.errors import RequestRefusedError
-from waypoint.models import EmbeddingSpace, Vectors
+from waypoint.models import EmbeddingSpace
 
 API_VERSION = "v1beta"
 """The SDK's default, v1, has changed before; v1beta is what its documentation shows."""
 
-_answer_slot: ContextVar[list[_ParsedAnswer]] = ContextVar("answer_slot")
+_answer_slot: ContextVar[list[AnswerBody]] = ContextVar("answer_slot")
 
 
-class _ParsedAnswer:
-    """What the transport found in the body, handed past the SDK to the call that waits."""
-
-    __slots__ = ("tokens", "values")
-
-    def __init__(self, values: list[Any], tokens: int | None) -> None:
-        self.values = values
-        self.tokens = tokens
-
-
-class _ParsingTransport(httpx2.AsyncHTTPTransport):
-    """Parses good embedding answers itself and hands the SDK an empty object in their place."""
+class _AnswerTransport(httpx2.AsyncHTTPTransport):
+    """Keeps good embedding answers for us and hands the SDK an empty object in their place."""
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
@@ -51,54 +43,13 @@ class _ParsingTransport(httpx2.AsyncHTTPTransport):
         if slot is None or response.status_code != httpx2.codes.OK:
             return response
         response.request = request
-        body = await response.aread()
+        data = b"".join([part async for part in response.aiter_raw()])
         await response.aclose()
-        slot.append(_parse(body))
+        encoding = response.headers.get("content-encoding", "").strip().lower()
+        slot.append(AnswerBody(data, encoding))
         return httpx2.Response(
             200, headers={"content-type": "application/json"}, content=b"{}", request=request
         )
-
-
-def _parse(body: bytes) -> _ParsedAnswer:
-    """
-    Raises:
-        TransientCallError: not JSON (NaN is not either), or not in the form of an answer.
-    """
-    try:
-        answer = orjson.loads(body)
-        values = [embedding["values"] for embedding in answer["embeddings"]]
-        tokens = answer.get("usageMetadata", {}).get("promptTokenCount")
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-        raise TransientCallError(f"malformed answer ({type(error).__name__})", 200) from None
-    return _ParsedAnswer(values, tokens if isinstance(tokens, int) else None)
-
-
-def normalised(values: list[Any], *, texts: int, dimensions: int) -> Vectors:
-    """Check an answer's vectors and bring them to unit length.
-
-    Below 3,072 dimensions the service's vectors are not of unit length (its documentation).
-
-    Raises:
-        TransientCallError: other than ``texts`` vectors, another dimension, or a value that
-            is not finite. A short answer says nothing about which text each vector is for,
-            so none of it is used.
-    """
-    if len(values) != texts:
-        raise TransientCallError(f"{len(values)} vectors for {texts} texts", 200)
-    try:
-        with np.errstate(over="ignore"):
-            vectors = np.array(values, dtype=np.float32)
-    except (TypeError, ValueError):
-        raise TransientCallError("vectors of unequal length or with non-numbers", 200) from None
-    if vectors.ndim != 2 or vectors.shape[1] != dimensions:
-        raise TransientCallError(f"vectors are not of {dimensions} dimensions", 200)
-    lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
-    # A length is finite only if all its vector's values are.
-    if not np.isfinite(lengths).all():
-        raise TransientCallError("vectors with values that are not finite", 200)
-    if not lengths.all():
-        raise TransientCallError("a vector of length zero", 200)
-    return np.ascontiguousarray(vectors / lengths, dtype=np.float32)
 
 
 class GeminiEmbedder:
@@ -117,7 +68,7 @@ class GeminiEmbedder:
     async def embed(self, texts: Sequence[str]) -> Answer:
         """One call, as ``Embedder.embed`` says. ``texts``: 1 to 100, none of them empty."""
         requests = [self._request(text) for text in texts]
-        slot: list[_ParsedAnswer] = []
+        slot: list[AnswerBody] = []
         token = _answer_slot.set(slot)
         try:
             with anyio.fail_after(self._timeout):
@@ -138,9 +89,8 @@ class GeminiEmbedder:
             _answer_slot.reset(token)
         if not slot:
             raise TransientCallError("empty answer", 200)
-        return Answer(
-            normalised(slot[0].values, texts=len(texts), dimensions=self._space.dimensions),
-            slot[0].tokens,
+        return await to_thread.run_sync(
+            partial(read_answer, slot[0], texts=len(texts), dimensions=self._space.dimensions)
         )
 
     def _request(self, text: str) -> dict[str, Any]:
@@ -161,22 +111,41 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
 
     The API key travels in a header, never in an address, and is not kept by us.
     """
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    plain = base_url is not None and base_url.lower().startswith("http://")
+    # The SDK loads certificates for each of three clients, two of them never used, in 50 ms each.
+    # One that trusts nobody is enough where nothing is encrypted.
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
+    options: _TransportOptions = {
+        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=None),
+        "verify": tls,
+    }
     async with httpx2.AsyncClient(
-        transport=_ParsingTransport(limits=limits),
-        mounts=_proxies(limits),
+        transport=_AnswerTransport(**options),
+        mounts=_proxies(options),
+        headers={"accept-encoding": ACCEPTED_ENCODING},
         timeout=None,
     ) as http_client:
-        yield genai.Client(
-            api_key=api_key,
-            vertexai=False,
-            http_options=types.HttpOptions(
-                base_url=base_url, api_version=API_VERSION, httpx_async_client=http_client
-            ),
-        )
+        with httpx2.Client(verify=tls) as unused:
+            yield genai.Client(
+                api_key=api_key,
+                vertexai=False,
+                http_options=types.HttpOptions(
+                    base_url=base_url,
+                    api_version=API_VERSION,
+                    httpx_async_client=http_client,
+                    httpx_client=unused,
+                    # For the web sockets of its live interface.
+                    async_client_args={"ssl": tls},
+                ),
+            )
 
 
-def _proxies(limits: httpx2.Limits) -> dict[str, httpx2.AsyncBaseTransport | None]:
+class _TransportOptions(TypedDict):
+    limits: httpx2.Limits
+    verify: ssl.SSLContext
+
+
+def _proxies(options: _TransportOptions) -> dict[str, httpx2.AsyncBaseTransport | None]:
     """Transports for the proxies of the environment: httpx2 heeds them only on its own one."""
     mounts: dict[str, httpx2.AsyncBaseTransport | None] = {}
     named = getproxies()
@@ -185,7 +154,7 @@ def _proxies(limits: httpx2.Limits) -> dict[str, httpx2.AsyncBaseTransport | Non
         mounts[f"all://*{host}" if host.startswith(".") else f"all://{host}"] = None
     for scheme in ("http", "https", "all"):
         if scheme in named:
-            mounts[f"{scheme}://"] = _ParsingTransport(limits=limits, proxy=named[scheme])
+            mounts[f"{scheme}://"] = _AnswerTransport(**options, proxy=named[scheme])
     return mounts
 
 

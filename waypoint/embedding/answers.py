@@ -1,0 +1,132 @@
+"""A good answer, from its packed JSON to checked vectors; made to run in a thread.
+
+An answer to 100 texts is 1.6 MB of JSON, gzipped to a quarter. ISA-L unpacks it in 2 ms instead
+of zlib's 5, and simdjson hands over each vector's numbers as one block: 2 ms instead of the 8
+that orjson and numpy take, most of that for 76,800 Python numbers.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import orjson
+from isal import igzip, igzip_lib
+
+from waypoint.embedding.port import Answer, TransientCallError
+from waypoint.models import Vectors
+
+ACCEPTED_ENCODING = "gzip"
+"""The request's Accept-Encoding: what is unpacked here."""
+
+HAS_SIMDJSON = importlib.util.find_spec("simdjson") is not None
+"""It has no wheels for Python 3.14 and later: there, orjson parses."""
+
+_UNPACKING_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerBody:
+    """What came over the wire with status 200."""
+
+    data: bytes
+    encoding: str
+    """Its Content-Encoding; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAnswer:
+    """What an answer says, not yet checked: any number of vectors of any length."""
+
+    vectors: list[Any]
+    """For each text, its values: an array or a list, of whatever the JSON held."""
+    tokens: int | None
+
+
+def read_answer(
+    body: AnswerBody, *, texts: int, dimensions: int, simdjson: bool = HAS_SIMDJSON
+) -> Answer:
+    """Unpack, parse and check the answer to a call.
+
+    Raises:
+        TransientCallError: it is not what an answer is like, or has not one good vector of
+            ``dimensions`` values for each of ``texts`` texts.
+    """
+    parse = _parse_by_simdjson if simdjson else _parse_by_orjson
+    try:
+        # NaN and infinity are not JSON, to either of them.
+        parsed = parse(_unpacked(body))
+    except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise TransientCallError(f"malformed answer ({_kind(error)})", 200) from None
+    return Answer(normalised(parsed.vectors, texts=texts, dimensions=dimensions), parsed.tokens)
+
+
+def _unpacked(body: AnswerBody) -> bytes:
+    if body.encoding in ("", "identity"):
+        return body.data
+    if body.encoding != ACCEPTED_ENCODING:
+        raise TransientCallError(f"answer packed by {body.encoding[:20]!r}, not by gzip", 200)
+    try:
+        unpacked: bytes = igzip.decompress(body.data)  # type: ignore[no-untyped-call]
+    except (OSError, EOFError, _UNPACKING_ERROR):
+        raise TransientCallError("answer that cannot be unpacked", 200) from None
+    return unpacked
+
+
+def _parse_by_simdjson(json: bytes) -> ParsedAnswer:
+    from simdjson import Parser
+
+    # A parser of its own: one that is kept refuses work while anything of its last answer lives.
+    answer: Any = Parser().parse(json)
+    arrays = [embedding["values"] for embedding in answer["embeddings"]]
+    try:
+        blocks = [array.as_buffer(of_type="d") for array in arrays]
+    except TypeError:
+        raise TransientCallError("vectors with values that are not numbers", 200) from None
+    return ParsedAnswer([np.frombuffer(block) for block in blocks], _tokens(answer))
+
+
+def _parse_by_orjson(json: bytes) -> ParsedAnswer:
+    answer = orjson.loads(json)
+    return ParsedAnswer([each["values"] for each in answer["embeddings"]], _tokens(answer))
+
+
+def _tokens(answer: Any) -> int | None:
+    tokens = answer.get("usageMetadata", {}).get("promptTokenCount")
+    return tokens if isinstance(tokens, int) else None
+
+
+def _kind(error: Exception) -> str:
+    """Whatever of these errors is a parser's own, it means that the answer is not JSON."""
+    return "not JSON" if isinstance(error, (ValueError, RuntimeError)) else "not an answer's form"
+
+
+def normalised(values: list[Any], *, texts: int, dimensions: int) -> Vectors:
+    """Check an answer's vectors and bring them to unit length.
+
+    Below 3,072 dimensions the service's vectors are not of unit length (its documentation).
+
+    Raises:
+        TransientCallError: other than ``texts`` vectors, another dimension, or a value that
+            is not finite. A short answer says nothing about which text each vector is for,
+            so none of it is used.
+    """
+    if len(values) != texts:
+        raise TransientCallError(f"{len(values)} vectors for {texts} texts", 200)
+    try:
+        with np.errstate(over="ignore"):
+            vectors = np.array(values, dtype=np.float32)
+    except (TypeError, ValueError):
+        raise TransientCallError("vectors of unequal length or with non-numbers", 200) from None
+    if vectors.ndim != 2 or vectors.shape[1] != dimensions:
+        raise TransientCallError(f"vectors are not of {dimensions} dimensions", 200)
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
+    # A length is finite only if all its vector's values are.
+    if not np.isfinite(lengths).all():
+        raise TransientCallError("vectors with values that are not finite", 200)
+    if not lengths.all():
+        raise TransientCallError("a vector of length zero", 200)
+    vectors /= lengths[:, np.newaxis]
+    return vectors
