@@ -37,7 +37,7 @@ RUN python -c "import aiohttp.web, anyio._backends._asyncio, chardet, chromadb.a
     chromadb_rust_bindings, google.genai, h11, html_to_markdown, httpcore, httpcore2, httpx, httpx2, \
     isal.igzip, mammoth, numpy, orjson, pathspec, prometheus_client, psutil, pydantic_settings, \
     pypdfium2, pyromark, rich._emoji_codes, rich.live, rich.progress, rich.table, \
-    semantic_text_splitter, sqlite3, starlette.applications, starlette.middleware.trustedhost, \
+    semantic_text_splitter, simdjson, sqlite3, starlette.applications, starlette.middleware.trustedhost, \
     statistics, tenacity, truststore, typer, uvicorn, uvicorn.protocols.http.h11_impl, yaml"
 
 

@@ -172,6 +172,7 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
     [
         (("--concurrency=many",), "--concurrency: 'many'"),
         (("--batch=200",), "--batch: '200'"),
+        (("--store=elsewhere",), "--store: 'elsewhere'"),
         (("--languages=tlh",), "unknown languages: tlh"),
         (("--chunks=10,20", "--folder=."), "--folder"),
         (("--files=20", "--chunks=10"), "20 files cannot hold 10 chunks"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.support.command import PROJECT
+from tests.support.background_simulator import background_simulator
+from tests.support.command import PROJECT, Workspace
+from tests.support.corpus import write_corpus
 
 HEAVY = (
     "aiohttp", "anyio", "chromadb", "chromadb_rust_bindings", "google.genai", "httpx", "httpx2",
@@ -56,3 +59,25 @@ def test_an_ingestion_does_not_load_the_sdks_before_it_needs_them() -> None:
     """chromadb and google-genai, at 0.7 s each, wait for the first write and the first call."""
     program = "import waypoint.commands.ingest, waypoint.app.ingesting"
     assert loaded_by(program, OF_A_RUN) == []
+
+
+def test_a_run_with_nothing_to_do_does_not_load_the_sdks(tmp_path: Path) -> None:
+    """Nor where a server of one's own has to be asked what it is."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=1, sections=1)
+    program = """
+import sys
+from waypoint.cli import main
+try:
+    main(["ingest"])
+finally:
+    print("loaded:", *sys.modules)
+"""
+    with background_simulator() as simulator:
+        workspace.use(simulator.environment)
+        assert "google.genai" in workspace.run(program, entry=("-c",)).stdout.split()
+        again = workspace.run(program, entry=("-c",))
+    assert again.code == 0
+    loaded = again.stdout.split()
+    assert "waypoint.app.ingesting" in loaded
+    assert [name for name in OF_A_RUN if name in loaded] == []

@@ -11,6 +11,7 @@ import pytest
 
 from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
+from waypoint.embedding.model_card import model_card, names_simulator
 from waypoint.embedding.port import TransientCallError
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vector
@@ -132,6 +133,19 @@ async def test_the_simulator_is_known_by_its_own_word() -> None:
         assert await is_simulator(client, FIRST, deadline=5)
         assert await is_simulator(client, SECOND, deadline=5)
         assert simulator.stats().calls == 0
+
+
+async def test_its_word_can_be_had_without_the_sdk() -> None:
+    """The same answer; what is not a good one is left to the SDK, which says why."""
+    settings = SimulatorSettings(api_key=KEY)
+    async with Simulator(settings) as simulator:
+        url = simulator.base_url
+        card = await model_card(f"{url}/", KEY, FIRST, deadline=5)
+        assert names_simulator(card["displayName"])
+        assert await model_card(url, "another", FIRST, deadline=5) == {}
+        assert await model_card(url, KEY, "gecko", deadline=5) == {}
+    assert await model_card(url, KEY, FIRST, deadline=5) == {}
+    assert await model_card("no address", KEY, FIRST, deadline=5) == {}
 
 
 async def test_a_server_that_is_asked_for_its_word_may_refuse() -> None:

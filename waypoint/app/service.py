@@ -19,6 +19,7 @@ from anyio import to_thread
 
 import waypoint
 from waypoint.embedding.known_models import DOCUMENT_TASK
+from waypoint.embedding.model_card import model_card, names_simulator
 from waypoint.embedding.port import Answer, Embedder, TransientCallError
 from waypoint.errors import MissingKeyError, ServiceUnavailableError
 from waypoint.gauges import doing
@@ -69,11 +70,15 @@ async def find_endpoint(settings: Settings, *, simulate: bool) -> Endpoint:
 
 
 async def _ask_whether_simulator(settings: Settings, key: str, base_url: str) -> bool:
-    gemini = await to_thread.run_sync(_import_gemini)
+    deadline = settings.call_timeout
     try:
+        card = await model_card(base_url, key, settings.embedding_model, deadline=deadline)
+        if card:
+            return names_simulator(card.get("displayName"))
+        gemini = await to_thread.run_sync(_import_gemini)
         async with gemini.open_client(key, base_url) as client:
             simulated: bool = await gemini.is_simulator(
-                client, settings.embedding_model, deadline=settings.call_timeout
+                client, settings.embedding_model, deadline=deadline
             )
             return simulated
     except TransientCallError as error:

@@ -23,6 +23,7 @@ def run_scale(
     *,
     concurrency: int,
     batch: int,
+    stores: tuple[str, ...],
     folder: Path,
     tell: Tell,
 ) -> list[ScaleRun]:
@@ -42,7 +43,7 @@ def run_scale(
             f"--chunk-size={sized.chunk_size}",
             "--chunk-overlap=0",
         ]
-        for store in STORES:
+        for store in stores:
             work = folder / "scale"
             with ExitStack() as stack:
                 variables, pid = dict(service.variables), None

@@ -40,6 +40,8 @@ class BenchmarkOptions:
     beside: bool
     quota_tier: str | None
     """Of the real account."""
+    stores: tuple[str, ...] = STORES
+    """Of scale runs; a sweep's is embedded."""
 
     @property
     def is_scale(self) -> bool:
@@ -59,7 +61,7 @@ class BenchmarkOptions:
     @property
     def ingestions(self) -> int:
         """How often a corpus is paid for."""
-        return len(STORES) if self.is_scale else self.sweep.runs
+        return len(self.stores) if self.is_scale else self.sweep.runs
 
 
 class Benchmark:
@@ -114,6 +116,7 @@ class Benchmark:
                     options.sizes,
                     concurrency=options.concurrency[0],
                     batch=options.batch[0],
+                    stores=options.stores,
                     folder=self._folder,
                     tell=self._tell,
                 )

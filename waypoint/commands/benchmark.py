@@ -21,6 +21,7 @@ from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.pace import ACCOUNTS, MODES, PaceSettings, pace_charts, pace_grid, run_pace
 from waypoint.benchmark.processes import Simulating
+from waypoint.benchmark.scale import STORES
 from waypoint.benchmark.session import Benchmark, BenchmarkOptions
 from waypoint.benchmark.tables import grids_of, machine_line
 from waypoint.commands.failures import tell_failure
@@ -68,6 +69,9 @@ def benchmark(
     seed: Annotated[int, typer.Option(min=0, help="Of the corpus and of the simulator.")] = 0,
     concurrency: Annotated[str, typer.Option(help="Calls in flight, one or several.")] = "4,8,16",
     batch: Annotated[str, typer.Option(help="Most texts in a call, one or several.")] = "100",
+    store: Annotated[
+        str, typer.Option(help="Of several sizes: embedded, or against a Chroma server, or both.")
+    ] = ",".join(STORES),
     rounds: Annotated[int, typer.Option(min=1, help="Times each cell is measured.")] = 3,
     latency_ms: Annotated[float, typer.Option(min=0, help="Simulated, of a call.")] = 200.0,
     latency_per_text_ms: Annotated[float, typer.Option(min=0, help="Added for each text.")] = 1.0,
@@ -112,7 +116,7 @@ def benchmark(
                 latency_ms, latency_per_text_ms, latency_jitter_ms, rpm, tpm,
                 tuple(fault or ()), seed,
             ),
-            ceiling, beside, quota_tier,
+            ceiling, beside, quota_tier, _stores(store),
         )  # fmt: skip
         if folder is not None and options.is_scale:
             raise UsageError(
@@ -219,6 +223,13 @@ def _consent(console: Console, benchmark: Benchmark, ingestions: int, *, asked: 
         raise UsageError(
             "nothing was called", hint="add --yes to go on without being asked, or leave out --real"
         )
+
+
+def _stores(text: str) -> tuple[str, ...]:
+    stores = tuple(_parts(text))
+    if not stores or not set(stores) <= set(STORES):
+        raise UsageError(f"--store: {text!r}", hint=f"give one or both of {', '.join(STORES)}")
+    return stores
 
 
 def _parts(text: str) -> list[str]:

@@ -23,13 +23,11 @@ from google.genai import errors, types
 
 from waypoint.embedding.answers import ACCEPTED_ENCODING, AnswerBody, read_answer
 from waypoint.embedding.known_models import known_model
+from waypoint.embedding.model_card import API_VERSION, names_simulator
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
 from waypoint.embedding.refusals import translate
 from waypoint.errors import RequestRefusedError
 from waypoint.models import EmbeddingSpace
-
-API_VERSION = "v1beta"
-"""The SDK's default, v1, has changed before; v1beta is what its documentation shows."""
 
 _answer_slot: ContextVar[list[AnswerBody]] = ContextVar("answer_slot")
 
@@ -175,4 +173,4 @@ async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> 
         if isinstance(failure, CallError) and not isinstance(failure, TransientCallError):
             raise RequestRefusedError(f"GET models/{model}: {failure.reason}") from error
         raise failure from error
-    return "waypoint simulator" in (answer.display_name or "").lower()
+    return names_simulator(answer.display_name)
