@@ -90,7 +90,7 @@ async def assert_whole(folder: Path, report: RunReport) -> None:
 async def test_each_fault_at_a_fifth_of_the_calls(folder: Path, fault: Fault) -> None:
     """It is met, told with its status, tried again, and leaves no trace."""
     # Above what a busy machine takes for an answer, below what a test may take.
-    call_timeout = 3.0 if fault is Fault.HANG else 30.0
+    call_timeout = 2.0 if fault is Fault.HANG else 30.0
     with background_simulator(faults={fault: 0.2}, seed=SEED, fault_retry_delay_s=0.2) as simulator:
         report, failed = await ingest(simulator.base_url, call_timeout=call_timeout)
         met = simulator.stats().faults[fault]
