@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import anyio
 from anyio import to_thread
+from anyio.abc import TaskGroup
 
 from waypoint.app.account import open_quota
 from waypoint.app.chunker import build_chunker
@@ -16,7 +17,7 @@ from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
-from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
+from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint, load_sdk
 from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
@@ -34,7 +35,7 @@ from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.set_aside import ledger_files, set_aside
@@ -110,7 +111,7 @@ class Ingestion:
                 watch.start_soon(watch_signals, self._interruption, scope)
                 if self.sampler is not None:
                     watch.start_soon(self.sampler.run)
-                await self._run()
+                await self._run(watch)
                 watch.cancel_scope.cancel()
         if self._interruption.reason:
             raise InterruptedRunError(
@@ -118,7 +119,7 @@ class Ingestion:
                 hint="run the same command again to go on; what is paid for is kept",
             )
 
-    async def _run(self) -> None:
+    async def _run(self, background: TaskGroup) -> None:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
         known_model(settings.embedding_model)
@@ -126,6 +127,9 @@ class Ingestion:
         await to_thread.run_sync(reader.discover)
         endpoint = await find_endpoint(settings, simulate=self._options.simulate)
         self._tell_start(endpoint)
+        if not (settings.chroma_persist_path / LEDGER_NAME).exists():
+            # A first run will call for sure: the SDK loads while Chroma starts.
+            background.start_soon(load_sdk)
         async with AsyncExitStack() as stack:
             lock = stack.enter_context(StoreLock(settings.chroma_persist_path))
             store, embedded = await stack.enter_async_context(

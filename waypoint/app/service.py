@@ -148,6 +148,11 @@ class LazyEmbedder:
         return embedder
 
 
+async def load_sdk() -> None:
+    """Import the SDK ahead of the first call, while other things start."""
+    await to_thread.run_sync(_import_gemini)
+
+
 def _import_gemini() -> Any:
     """The adapter's module, imported late and off the loop: with the SDK it takes 0.7 s.
 
@@ -156,7 +161,8 @@ def _import_gemini() -> Any:
     the loop waits.
     """
     if _ADAPTER in sys.modules:
-        return sys.modules[_ADAPTER]
+        # Waits, where another thread is not yet done with it.
+        return importlib.import_module(_ADAPTER)
     gc.disable()
     try:
         return importlib.import_module(_ADAPTER)
