@@ -11,6 +11,7 @@ from typing import Any
 import anyio
 from rich.console import Console
 
+from waypoint.app.allocator import keep_few_arenas
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.app.monitoring import monitored
 from waypoint.app.planning import make_plan
@@ -96,6 +97,7 @@ class IngestCommand:
         return load_settings(**self._options, log_level=level)
 
     def _run(self, settings: Settings) -> int:
+        keep_few_arenas()
         events = EventBus()
         # Who looks at a run wants to know how much there is.
         survey = self._ingest.survey or settings.metrics_port is not None
