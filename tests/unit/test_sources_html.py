@@ -6,6 +6,7 @@ import pytest
 
 from tests.support.reading import assert_sound, read_one, reject_of
 from waypoint.errors import DocumentRejectedError
+from waypoint.sources.html import HtmlReader
 
 PAGE = """<!doctype html><html lang="de"><head><title>Dome &amp; shutter</title>
 <meta name="author" content="Ada Quill"><meta name="description" content="How it turns">
@@ -105,3 +106,9 @@ def test_hostile_markup_ends(page: str) -> None:
     except DocumentRejectedError:
         return
     assert len(document.text) < 2 * len(page)
+
+
+def test_what_begins_as_another_format_is_a_reject() -> None:
+    """Its text could be read, but the converter won't."""
+    with pytest.raises(DocumentRejectedError, match="not HTML"):
+        HtmlReader().read("a.html", b"PK\x03\x04html><body><main><h1>H</h1></main></body></html>")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Rust, kept, MIT: HTML5's parsing, main content and tables at 3 MB/s; see docs/formats.md.
-from html_to_markdown import ConversionOptions, PreprocessingOptions, convert
+from html_to_markdown import ConversionOptions, InvalidInputError, PreprocessingOptions, convert
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.markdown import find_structure
@@ -52,7 +52,8 @@ def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
     """The page's text as Markdown; where links lead to, emphasis and images are left out.
 
     ``whole`` keeps what looks like navigation, headers and footers. Raises DocumentRejectedError
-    for elements nested so deeply that the converter passes them over.
+    for elements nested so deeply that the converter passes them over, and for what begins as
+    some binary format does.
     """
     options = ConversionOptions(
         extract_metadata=False,
@@ -65,7 +66,12 @@ def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
         ),
     )
     html = _CELL.sub(lambda cell: _HUGE_SPAN.sub(r"\g<1>1", cell[0]), html)
-    result = convert(html, options)
+    try:
+        result = convert(html, options)
+    except InvalidInputError as error:
+        raise DocumentRejectedError(
+            source, f"not HTML ({str(error)[:200]})", hint="save the page anew, or as text"
+        ) from error
     if result.warnings:
         raise DocumentRejectedError(
             source, str(result.warnings[0].message), hint="save the page anew, or as text"
