@@ -48,11 +48,7 @@ def test_a_kill_leaves_no_parser_behind(tmp_path: Path) -> None:
     (workspace.knowledge_base / "a.bad").write_text("sleep")
     for number, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
         with workspace.start("--simulate", entry=ENTRY) as running:
-
-            def parsing() -> bool:
-                return any("worker_main" in " ".join(c.cmdline()) for c in running.children())
-
-            wait_until(parsing)
+            wait_until(lambda running=running: running.has_child("worker_main"))  # type: ignore[misc]
             running.signal(number)
             assert running.wait().code == code
             assert running.orphans() == []

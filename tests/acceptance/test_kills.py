@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
@@ -40,10 +39,8 @@ def kill_worker(run: RunningCommand, simulator: BackgroundSimulator) -> None:
 
 def kill_family(run: RunningCommand, simulator: BackgroundSimulator) -> None:
     """Worker and private server at once, so that Chroma, too, dies in the middle of a write."""
-    worker = psutil.Process(run.pid)
-    worker.suspend()
-    for child in run.children():
-        child.kill()
+    run.signal(signal.SIGSTOP)
+    run.kill_children()
     run.signal(signal.SIGKILL)
     run.wait()
     run.orphans(60)
@@ -51,8 +48,7 @@ def kill_family(run: RunningCommand, simulator: BackgroundSimulator) -> None:
 
 def kill_server(run: RunningCommand, simulator: BackgroundSimulator) -> None:
     """The private server alone: the worker starts it again and goes on; then the worker."""
-    for child in run.children():
-        child.kill()
+    run.kill_children()
     answered = simulator.stats().texts_answered
     wait_until(lambda: not run.alive or simulator.stats().texts_answered > answered + 2 * BATCH)
     kill_worker(run, simulator)
@@ -139,8 +135,7 @@ def test_a_server_that_is_killed_while_it_starts_is_not_taken_for_damaged(tmp_pa
         assert workspace.run().code == 0
         with workspace.start() as run:
             wait_until(lambda: bool(run.children()))
-            for child in run.children():
-                child.kill()
+            run.kill_children()
             outcome = run.wait()
     assert outcome.code == 0, outcome.stderr
     assert not list(workspace.store.glob("set-aside-*"))

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.command import PROJECT
 from tests.support.hostile_readers import FORMATS, TEXT
+from tests.support.processes import command_line
 from tests.support.waiting import wait_until
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError
 from waypoint.models import Document, SourceFile
@@ -43,7 +44,7 @@ async def running(made: WorkerSetup) -> AsyncIterator[ParseWorker]:
 def processes() -> list[psutil.Process]:
     """The parsing processes of this one."""
     children = psutil.Process().children()
-    return [each for each in children if "waypoint.sources.worker_main" in each.cmdline()]
+    return [each for each in children if "waypoint.sources.worker_main" in command_line(each)]
 
 
 def put(folder: Path, text: str, name: str = "file.bad") -> SourceFile:

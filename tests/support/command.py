@@ -7,13 +7,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
 import psutil
+
+from tests.support.processes import command_line, is_alive
 
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = (str(PROJECT / "scripts" / "ingest.py"),)
@@ -144,9 +146,21 @@ class RunningCommand:
 
     def children(self) -> list[psutil.Process]:
         """Its children, and theirs, that are alive."""
-        for child in psutil.Process(self.pid).children(recursive=True):
-            self._family[child.pid] = child
-        return [child for child in self._family.values() if child.is_running()]
+        # One that ends while it is asked is none of them any more; the command itself may, too.
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.pid).children(recursive=True):
+                self._family[child.pid] = child
+        return [child for child in self._family.values() if is_alive(child)]
+
+    def has_child(self, name: str) -> bool:
+        """Whether a child is alive with that in its command line."""
+        return any(name in " ".join(command_line(child)) for child in self.children())
+
+    def kill_children(self) -> None:
+        """All that are alive, and theirs."""
+        for child in self.children():
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
 
     def orphans(self, timeout: float = 10.0) -> list[psutil.Process]:
         """Children noted before that are still alive after ``timeout`` seconds."""
@@ -158,6 +172,4 @@ class RunningCommand:
         if self._process.poll() is None:
             self.children()
             self._process.kill()
-        for child in self._family.values():
-            if child.is_running():
-                child.kill()
+        self.kill_children()
