@@ -52,6 +52,7 @@ $(VENV)/bin/python:
 	  || { echo "Waypoint needs Python 3.11 or newer: make PYTHON=python3.12 …"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# Not compiled: half of it is never loaded, and Python compiles the rest when it is.
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
 	@touch $@

@@ -134,11 +134,11 @@ def test_the_pace_is_told_as_the_service_counts_it(tmp_path: Path) -> None:
     """A known quota and one that changes, side by side; seconds here, minutes in earnest."""
     workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
-        workspace, "pace", "--tiers=1", "--quota=known,changing", "--minutes=0.1", "--json"
+        workspace, "pace", "--tiers=free,1", "--quota=known,changing", "--minutes=0.1", "--json"
     )
     assert outcome.code == 0, outcome.stderr
     runs = {(run["mode"], run["tier"]): run for run in outcome.report["runs"]}
-    assert runs.keys() == {("known", "1"), ("changing", "1")}
+    assert runs.keys() == {(m, t) for m in ("known", "changing") for t in ("free", "1")}
     known = runs["known", "1"]
     first, last = known["samples"][0], known["samples"][-1]
     assert last["seconds"] == pytest.approx(6, abs=2)

@@ -90,3 +90,4 @@ def test_a_death_at_a_commit_point_is_made_good(
     )
     # The one worker may have been in a call, whichever stage it was that died.
     assert sum(count - 1 for count in simulator.answers().values()) <= BATCH
+    assert workspace.report_of()["chunks"]["added"] == 0

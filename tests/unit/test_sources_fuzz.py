@@ -110,5 +110,6 @@ def test_very_many_mutated_files_are_sound() -> None:
     for number, (name, data) in enumerate(mutations(seed, count=10_000)):
         try:
             check(name, data)
+        # A panic of a parser in Rust is no Exception.
         except BaseException as error:
             raise AssertionError(f"mutation {number} of seed {seed}, of {name}") from error

@@ -203,6 +203,7 @@ def _watch(
         stats, now = simulator.stats(), time.monotonic()
         if started is None:
             if stats["first_arrival_s"] is None:
+                # The simulator tells nobody of the first call: it has to be asked.
                 time.sleep(0.05)
                 continue
             started = now

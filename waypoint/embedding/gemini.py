@@ -23,7 +23,7 @@ from google.genai import errors, types
 
 from waypoint.embedding.answers import ACCEPTED_ENCODING, AnswerBody, read_answer
 from waypoint.embedding.known_models import known_model
-from waypoint.embedding.model_card import API_VERSION, names_simulator
+from waypoint.embedding.model_card import API_VERSION, is_encrypted, names_simulator
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
 from waypoint.embedding.refusals import translate
 from waypoint.errors import RequestRefusedError
@@ -109,10 +109,10 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
 
     The API key travels in a header, never in an address, and is not kept by us.
     """
-    plain = base_url is not None and base_url.lower().startswith("http://")
+    encrypted = base_url is None or is_encrypted(base_url)
     # The SDK loads certificates for each of three clients, two of them never used, in 50 ms each.
     # One that trusts nobody is enough where nothing is encrypted.
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else httpx2.create_ssl_context()
+    tls = httpx2.create_ssl_context() if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     options: _TransportOptions = {
         "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=None),
         "verify": tls,

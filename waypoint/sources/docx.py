@@ -46,6 +46,7 @@ _LOOKS = re.compile(
 """Parts that mammoth doesn't ask for, some as large as the document, and comments."""
 _STYLES_PART = "word/styles.xml"
 _MAX_KEPT_BYTES = 1024 * 1024
+"""Of a styles part: four of them are kept, however large a document makes them."""
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _NAMES_A_STYLE = tuple(
     f"{_WORD}{name}" for name in ("pStyle", "rStyle", "tblStyle", "numStyleLink")

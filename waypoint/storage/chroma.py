@@ -12,16 +12,14 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, cast
 
-import httpx
 import numpy as np
 
-from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus
 from waypoint.models import Chunk, EmbeddingSpace, Metadata, MetadataValue, Vector, Vectors
-from waypoint.storage.chroma_calls import CALL_TIMEOUT, StoreCalls
+from waypoint.storage.chroma_calls import StoreCalls
 from waypoint.storage.chroma_collection import RemoteCollection
 from waypoint.storage.chroma_errors import damaged
-from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe
+from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
 from waypoint.storage.persisted_function import persisted_function
 
@@ -230,19 +228,5 @@ async def open_chroma(
         StoreUnavailableError: the server cannot be reached.
     """
     address = ChromaAddress(host, port, ssl)
-    async with _http_client(address) as http_client:
-        probe = ChromaProbe(address, http_client)
-        try:
-            await probe.heartbeat()
-        except httpx.HTTPError as error:
-            raise StoreUnavailableError(
-                f"no Chroma server answers at {address} ({type(error).__name__})",
-                hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
-                "CHROMA_HOST to use the embedded store",
-            ) from error
-        yield ChromaStore(probe, StoreCalls(events, revive, give_up_after))
-
-
-def _http_client(address: ChromaAddress) -> httpx.AsyncClient:
-    # Certificates take 50 ms to load: not for an address that needs none.
-    return httpx.AsyncClient(base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl)
+    async with connect(address) as client:
+        yield ChromaStore(ChromaProbe(address, client), StoreCalls(events, revive, give_up_after))

@@ -5,14 +5,17 @@ The paths are those of the v2 API that the 1.x client uses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from waypoint.errors import StoreUnavailableError
 from waypoint.models import MetadataValue
+from waypoint.storage.chroma_calls import CALL_TIMEOUT
 from waypoint.storage.chroma_collection import COLLECTIONS, RemoteCollection
 from waypoint.storage.chroma_records import CollectionState
 
@@ -33,6 +36,28 @@ class ChromaAddress:
         return f"{self.host}:{self.port}"
 
 
+@asynccontextmanager
+async def connect(address: ChromaAddress) -> AsyncIterator[httpx.AsyncClient]:
+    """An HTTP client for a server that is there and speaks the v2 API.
+
+    Raises:
+        StoreUnavailableError: the server cannot be reached.
+    """
+    # Certificates take 50 ms to load: not for an address that needs none.
+    async with httpx.AsyncClient(
+        base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl
+    ) as client:
+        try:
+            (await client.get("/api/v2/heartbeat")).raise_for_status()
+        except httpx.HTTPError as error:
+            raise StoreUnavailableError(
+                f"no Chroma server answers at {address} ({type(error).__name__})",
+                hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
+                "CHROMA_HOST to use the embedded store",
+            ) from error
+        yield client
+
+
 class ChromaProbe:
     """A few questions to a server. Raises ``httpx.HTTPError`` where it does not answer well."""
 
@@ -43,11 +68,6 @@ class ChromaProbe:
     def collection(self, collection_id: str) -> RemoteCollection:
         """The collection of that id, to be read and written."""
         return RemoteCollection(self._client, collection_id)
-
-    async def heartbeat(self) -> None:
-        """Return if the server is there and speaks the v2 API."""
-        response = await self._client.get("/api/v2/heartbeat")
-        response.raise_for_status()
 
     async def describe(self, name: str) -> CollectionState | None:
         """The collection of that name; None if there is none."""

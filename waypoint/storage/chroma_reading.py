@@ -16,11 +16,10 @@ import httpx
 import numpy as np
 import orjson
 
-from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus
 from waypoint.models import Vectors
-from waypoint.storage.chroma_calls import CALL_TIMEOUT, StoreCalls
-from waypoint.storage.chroma_probe import ChromaAddress
+from waypoint.storage.chroma_calls import StoreCalls
+from waypoint.storage.chroma_probe import ChromaAddress, connect
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredRecords
 
 PAGE = 5_000
@@ -172,14 +171,5 @@ async def open_reader(
     Raises:
         StoreUnavailableError: the server cannot be reached.
     """
-    address = ChromaAddress(host, port, ssl)
-    async with httpx.AsyncClient(base_url=address.url, timeout=CALL_TIMEOUT) as client:
-        try:
-            (await client.get("/api/v2/heartbeat")).raise_for_status()
-        except httpx.HTTPError as error:
-            raise StoreUnavailableError(
-                f"no Chroma server answers at {address} ({type(error).__name__})",
-                hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
-                "CHROMA_HOST to use the embedded store",
-            ) from error
+    async with connect(ChromaAddress(host, port, ssl)) as client:
         yield CollectionReader(client, StoreCalls(events, revive, give_up_after))
