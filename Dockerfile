@@ -25,8 +25,8 @@ RUN --mount=type=cache,target=/var/cache/pip \
 COPY requirements.txt .
 # chromadb names these for parts of it that are never loaded here: a cluster of its own
 # (kubernetes), the model of its default embedding function (onnxruntime, tokenizers), a server
-# in Python (uvicorn's extras), a build of itself. Half of what would be installed.
-ARG UNUSED="build durationpy filelock flatbuffers fsspec hf-xet httptools huggingface-hub kubernetes oauthlib onnxruntime pyproject-hooks python-dateutil requests-oauthlib tokenizers tqdm uvloop watchfiles websocket-client"
+# in Python (most of uvicorn's extras), a build of itself. Half of what would be installed.
+ARG UNUSED="build durationpy filelock flatbuffers fsspec hf-xet httptools huggingface-hub kubernetes oauthlib onnxruntime pyproject-hooks python-dateutil requests-oauthlib tokenizers tqdm watchfiles websocket-client"
 # All is pinned, so nothing is resolved: what is left out isn't brought back by those who name it.
 RUN --mount=type=cache,target=/var/cache/uv \
     grep --invert-match --extended-regexp "^($(echo "$UNUSED" | tr ' ' '|'))==" requirements.txt >used.txt \
@@ -38,7 +38,8 @@ RUN python -c "import aiohttp.web, anyio._backends._asyncio, chardet, chromadb.a
     isal.igzip, mammoth, numpy, orjson, pathspec, prometheus_client, psutil, pydantic_settings, \
     pypdfium2, pyromark, rich._emoji_codes, rich.live, rich.progress, rich.table, \
     semantic_text_splitter, simdjson, sqlite3, starlette.applications, starlette.middleware.trustedhost, \
-    statistics, tenacity, truststore, typer, uvicorn, uvicorn.protocols.http.h11_impl, yaml"
+    statistics, tenacity, truststore, typer, uvicorn.protocols.http.h11_impl, \
+    uvloop, yaml"
 
 
 FROM base AS code

@@ -25,6 +25,7 @@ import chromadb
 import numpy as np
 import orjson
 
+from waypoint.app.runtime import run
 from waypoint.gauges.process import process_use
 from waypoint.models import Vectors
 from waypoint.pipeline.pipeline import ORDER_BUFFER
@@ -189,14 +190,14 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=100)
     options = parser.parse_args()
     if options.take_from is not None:
-        keep_rows(anyio.run(read_rows, options.take_from, options.collection), options.rows)
+        keep_rows(run(read_rows, options.take_from, options.collection), options.rows)
         return 0
     load = None
     if options.load:
         load = Load(
             options.load, options.model, concurrency=options.concurrency, batch=options.batch
         )
-    print(json.dumps(anyio.run(write_rows, load_rows(options.rows), load)))  # noqa: T201
+    print(json.dumps(run(write_rows, load_rows(options.rows), load)))  # noqa: T201
     return 0
 
 

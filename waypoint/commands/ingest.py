@@ -8,10 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import anyio
 from rich.console import Console
 
-from waypoint.app.allocator import keep_few_arenas
+from waypoint.app import runtime
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.app.monitoring import monitored
 from waypoint.app.planning import make_plan
@@ -97,7 +96,7 @@ class IngestCommand:
         return load_settings(**self._options, log_level=level)
 
     def _run(self, settings: Settings) -> int:
-        keep_few_arenas()
+        runtime.tune_process()
         events = EventBus()
         # Who looks at a run wants to know how much there is.
         survey = self._ingest.survey or settings.metrics_port is not None
@@ -118,7 +117,7 @@ class IngestCommand:
             display = stack.enter_context(self._display(settings, ingestion))
             for listener in (reporting, log, display):
                 events.subscribe(listener)
-            failure = anyio.run(_ingest, settings, ingestion, reporting, events)
+            failure = runtime.run(_ingest, settings, ingestion, reporting, events)
         _tell_resources(report, ingestion)
         path = write_report(report, settings.log_dir)
         if self._json:

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import anyio
 import orjson
 from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.searching import Hit, SearchResult, search
 from waypoint.commands.failures import flatten, tell_failure
@@ -51,7 +51,7 @@ def run_search(
         async def ask() -> SearchResult:
             return await search(settings, question, events, top=top, where=where, simulate=simulate)
 
-        result = anyio.run(ask)
+        result = runtime.run(ask)
     except Exception as error:
         failure = flatten(error)
         tell_failure(errors, failure, verbose=verbose)

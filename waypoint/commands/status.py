@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 
-import anyio
 import orjson
 from rich.console import Console
 from rich.text import Text
 
+from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.status import CollectionStatus, Status, read_status
 from waypoint.commands.failures import flatten, tell_failure
@@ -28,7 +28,7 @@ def show_status(*, json: bool, verbose: bool) -> int:
         async def read() -> Status:
             return await read_status(settings, EventBus())
 
-        status = anyio.run(read)
+        status = runtime.run(read)
     except Exception as error:
         failure = flatten(error)
         tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)

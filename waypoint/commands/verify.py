@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import anyio
 from rich.console import Console
 from rich.prompt import Confirm
 from rich.text import Text
 
+from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.reading import make_log_folder
 from waypoint.app.repairing import Repair, Repairer, plan_repair
@@ -131,7 +131,7 @@ class VerifyCommand:
     def _verify(self, verification: Verification) -> Verdict:
         """Verify, showing on a terminal how far it is."""
         if not self._console.is_terminal:
-            return anyio.run(verification.run)
+            return runtime.run(verification.run)
         with self._console.status("opening the store") as status:
 
             def show(what: str, done: int, total: int) -> None:
@@ -139,7 +139,7 @@ class VerifyCommand:
                 status.update(f"{what}{share}")
 
             verification.progress = show
-            return anyio.run(verification.run)
+            return runtime.run(verification.run)
 
     def _end(self, settings: Settings, verification: Verification, verdict: Verdict) -> int:
         """Write and show the verdict; returns the exit code."""
@@ -194,7 +194,7 @@ class VerifyCommand:
         events = EventBus()
         events.subscribe(self._tell_event)
         repairer = Repairer(fitting, repair, verification.inventory, events)
-        simulate = anyio.run(repairer.run)
+        simulate = runtime.run(repairer.run)
         code = self._ingest(fitting, repair, simulate=simulate)
         verdict.repair = {
             "found": list(verdict.failing()),

@@ -58,6 +58,8 @@ class GeminiEmbedder:
         self._space = space
         self._timeout = timeout
         self._model = known_model(space.model)
+        # One at a time: in Python, many at once are no faster, and let the event loop wait.
+        self._reading = anyio.CapacityLimiter(1)
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -87,9 +89,13 @@ class GeminiEmbedder:
             _answer_slot.reset(token)
         if not slot:
             raise TransientCallError("empty answer", 200)
-        return await to_thread.run_sync(
-            partial(read_answer, slot[0], texts=len(texts), dimensions=self._space.dimensions)
-        )
+        # It is paid for: a cancellation waits until it is read, as it does until it is noted.
+        with anyio.CancelScope(shield=True):
+            answer = await to_thread.run_sync(
+                partial(read_answer, slot[0], texts=len(texts), dimensions=self._space.dimensions),
+                limiter=self._reading,
+            )
+        return answer  # noqa: RET504 (to mypy, a scope might swallow an inner return)
 
     def _request(self, text: str) -> dict[str, Any]:
         # Each text is a content of its own: gemini-embedding-2 makes one vector of a list.
