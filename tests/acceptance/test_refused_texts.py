@@ -101,7 +101,7 @@ def test_rejects_are_named_for_as_long_as_they_stand(
     assert again.code == 1
     for chunk in refused:
         assert f"still rejected: {chunk} of category_" in again.stderr
-    assert "4 documents and chunks stand rejected: all are listed in logs/rejects.jsonl" in (
+    assert "rejected documents and chunks that stand: 4, all listed in logs/rejects.jsonl" in (
         again.stderr
     )
     listed = rejects_listed(workspace.logs)

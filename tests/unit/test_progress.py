@@ -124,7 +124,7 @@ def test_lines_now_and_then() -> None:
         ),
         (events.MonitorReady("http://127.0.0.1:5000/"), "monitor: http://127.0.0.1:5000/"),
         (events.MonitorFailed("port 5000 is taken"), "no monitor: port 5000 is taken"),
-        (events.RemovalRefused(1_000, "empty"), "1,000 documents not removed: empty"),
+        (events.RemovalRefused(1_000, "empty"), "documents not removed: 1,000 (empty)"),
         (
             events.Draining("SIGINT received"),
             "stopping (SIGINT received): finishing what is in flight",

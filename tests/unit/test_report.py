@@ -113,7 +113,7 @@ def test_notices() -> None:
     report = report_of(
         events.StoreNotice("written anew"), events.RemovalRefused(7, "the folder is empty")
     )
-    assert report.notices == ["written anew", "7 documents not removed: the folder is empty"]
+    assert report.notices == ["written anew", "documents not removed: 7 (the folder is empty)"]
     assert report.removals_refused == 7
 
 

@@ -141,11 +141,11 @@ def _print_standing(console: Console, report: RunReport) -> None:
             Text(f"still rejected: {_name(reject)}: {reject['reason']}", style="yellow"),
             soft_wrap=True,
         )
-    where = f": all are listed in {report.rejects_file}" if report.rejects_file else ""
+    where = f", all listed in {report.rejects_file}" if report.rejects_file else ""
     console.print(
         Text(
-            f"{report.standing_rejects:,} documents and chunks stand rejected{where}; mend them, "
-            "or have the service asked again with --retry-rejects"
+            f"rejected documents and chunks that stand: {report.standing_rejects:,}{where}; "
+            "mend them, or have the service asked again with --retry-rejects"
         ),
         soft_wrap=True,
     )

@@ -174,7 +174,7 @@ def _sentence(event: events.Event) -> str:
         case events.StoreRetried():
             return f"store: {event.operation} failed ({event.reason}), again in {event.wait:.1f} s"
         case events.RemovalRefused():
-            return f"{event.documents:,} documents not removed: {event.reason}"
+            return f"documents not removed: {event.documents:,} ({event.reason})"
         case events.Draining():
             return f"stopping ({event.reason}): finishing what is in flight"
         case events.WaitingForDay():

@@ -242,7 +242,7 @@ class ReportBuilder:
     @_take.register
     def _(self, event: events.RemovalRefused) -> None:
         self.report.removals_refused += event.documents
-        self.report.notices.append(f"{event.documents:,} documents not removed: {event.reason}")
+        self.report.notices.append(f"documents not removed: {event.documents:,} ({event.reason})")
 
     @_take.register
     def _(self, event: events.StoreNotice) -> None:
