@@ -16,7 +16,7 @@ from tests.support.corpus import section_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REJECT_POINTS
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
-from waypoint.pipeline.paying import CONTROL_TEXT
+from waypoint.pipeline.control import CONTROL_TEXT
 
 ONE_BY_ONE = ("--concurrency", "1", "--batch-size", "10")
 CACHE = ("-m", "waypoint", "cache")

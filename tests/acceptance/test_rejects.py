@@ -9,7 +9,7 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.pipeline.paying import CONTROL_TEXT
+from waypoint.pipeline.control import CONTROL_TEXT
 
 UNDECODABLE = b"\x00\x01\x02\xff\xfe\x80 no text at all \x00"
 

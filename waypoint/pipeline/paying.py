@@ -13,12 +13,11 @@ from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer, BatchTooLargeError, CallRefusedError
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.embedding.text_key import TextKeys
-from waypoint.embedding.tokens import estimate_tokens
-from waypoint.errors import DailyQuotaError, RequestRefusedError, StoppedEarlyError
+from waypoint.errors import DailyQuotaError, StoppedEarlyError
 from waypoint.events import EventBus, TextRejected, TextsPaid
 from waypoint.gauges import doing
 from waypoint.models import EmbeddingSpace, TextKey
+from waypoint.pipeline.control import Control
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
 from waypoint.stopping import Stop
@@ -27,9 +26,6 @@ from waypoint.storage.ledger.thread import LedgerThread
 
 IDLE = 0.05
 """Seconds without a further text after which a batch is sent although it is not full."""
-
-CONTROL_TEXT = "Waypoint"
-"""Harmless: if even this is refused, it is not the texts that are wrong."""
 
 
 async def fill_batches(
@@ -82,12 +78,12 @@ class Payer:
         self._events = events
         self._space = space
         self._model = model
+        self._control = Control(embedder, self._commit, space, model, wait_for_day)
         self._today = today
         self._slots = slots
         self._wait_for_day = wait_for_day
-        self._control_lock = anyio.Lock()
-        self._answers = 0
-        """Good answers of this run, to anyone: what shows that the service takes requests."""
+        self._answered = False
+        """Whether anyone of this run got a good answer."""
 
     async def work(
         self,
@@ -110,7 +106,6 @@ class Payer:
 
     async def _buy(self, batch: Batch[Candidate], orders: ObjectSendStream[WriteOrder]) -> None:
         texts = [candidate.text for candidate in batch.items]
-        answers = self._answers
         try:
             answer = await self._embedder.embed(texts, batch.tokens)
         except BatchTooLargeError:
@@ -118,7 +113,7 @@ class Payer:
                 await self._buy(half, orders)
             return
         except CallRefusedError as error:
-            await self._refused(batch, error, orders, answers_before=answers)
+            await self._refused(batch, error, orders)
             return
         except StoppedEarlyError as error:
             await self._buy_what_is_left(batch, error, orders)
@@ -153,7 +148,7 @@ class Payer:
         return order
 
     async def _commit(self, keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
-        self._answers += 1
+        self._answered = True
         tokens = estimate if answer.tokens is None else answer.tokens
         cost = tokens * self._model.usd_per_million_tokens / 1_000_000
         # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
@@ -170,56 +165,20 @@ class Payer:
         self._events.emit(TextsPaid(len(keys), tokens, cost))
 
     async def _refused(
-        self,
-        batch: Batch[Candidate],
-        error: CallRefusedError,
-        orders: ObjectSendStream[WriteOrder],
-        *,
-        answers_before: int,
+        self, batch: Batch[Candidate], error: CallRefusedError, orders: ObjectSendStream[WriteOrder]
     ) -> None:
         """Find the texts that the service refuses, and reject them; buy the others."""
         alone = len(batch.items) == 1
         # At the run's beginning before anything is halved, later before anything is rejected:
         # a refusal is noted for good, so it must not be the request's that is taken for the text's.
-        if (alone or not self._answers) and self._answers == answers_before:
-            await self._suspect_configuration(error, answers_before)
+        if alone or not self._answered:
+            await self._control.check(error)
         if alone:
             await self._reject(batch.items[0], error, orders)
             return
         # Someone's text spoils the call for all; halve until it is alone.
         for half in batch.halves():
             await self._buy(half, orders)
-
-    async def _suspect_configuration(self, refusal: CallRefusedError, answers_before: int) -> None:
-        """Nothing was answered since the refused call was begun: try a text that is harmless.
-
-        Raises:
-            RequestRefusedError: that is refused as well.
-        """
-        async with self._control_lock:
-            # Meanwhile another worker may have got its answer, or sent the control text.
-            if self._answers != answers_before:
-                return
-            text = self._model.text_to_embed(CONTROL_TEXT, self._space.task_type)
-            tokens = estimate_tokens(text)
-            try:
-                answer = await self._control(text, tokens)
-            except CallRefusedError:
-                raise RequestRefusedError(
-                    f"the service refuses every request: {refusal.reason}",
-                    hint="check EMBEDDING_MODEL and EMBEDDING_DIMENSIONS",
-                ) from refusal
-            # It counts against the day and the bill like any other.
-            await self._commit([TextKeys(self._space).key(text)], answer, tokens)
-
-    async def _control(self, text: str, tokens: int) -> Answer:
-        while True:
-            try:
-                return await self._embedder.embed([text], tokens)
-            except DailyQuotaError as error:
-                if self._wait_for_day is None:
-                    raise
-                await self._wait_for_day(error)
 
     async def _reject(
         self,

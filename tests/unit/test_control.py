@@ -1,0 +1,72 @@
+"""The control text: sent after every refusal that is in doubt, once for all who doubt together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import anyio
+import pytest
+
+from tests.support.retrying_bench import Bench, on_bench
+from waypoint.embedding.known_models import known_model
+from waypoint.embedding.port import Answer, CallRefusedError
+from waypoint.embedding.text_key import TextKeys
+from waypoint.embedding.tokens import estimate_tokens
+from waypoint.errors import RequestRefusedError
+from waypoint.models import TextKey
+from waypoint.pipeline.control import CONTROL_TEXT, Control
+
+REFUSAL = CallRefusedError("400 INVALID_ARGUMENT", 400)
+
+
+def control_on(bench: Bench, committed: list[TextKey]) -> Control:
+    async def commit(keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
+        assert (len(answer.vectors), estimate) == (1, estimate_tokens(CONTROL_TEXT))
+        committed.extend(keys)
+
+    space = bench.scripted.space
+    return Control(bench.embedder, commit, space, known_model(space.model), None)
+
+
+def test_workers_who_doubt_together_share_it_and_later_doubts_do_not() -> None:
+    """What is answered before a refusal comes says nothing about the refusal; it is paid for."""
+
+    async def test(bench: Bench) -> list[TextKey]:
+        committed: list[TextKey] = []
+        control = control_on(bench, committed)
+        async with anyio.create_task_group() as group:
+            for _ in range(3):
+                group.start_soon(control.check, REFUSAL)
+            # While the first is under way: it was sent before this refusal came.
+            await anyio.sleep(0.5)
+            group.start_soon(control.check, REFUSAL)
+        assert len(bench.scripted.calls) == 2
+        await control.check(REFUSAL)
+        assert [texts for _, texts in bench.scripted.calls] == [(CONTROL_TEXT,)] * 3
+        assert committed == [TextKeys(bench.scripted.space).key(CONTROL_TEXT)] * 3
+        return committed
+
+    assert on_bench(test, latency=1.0)
+
+
+def test_where_it_is_refused_as_well_it_is_the_request() -> None:
+    """For each who doubted; nothing is noted, and a good one does not outlive it."""
+
+    async def test(bench: Bench) -> int:
+        committed: list[TextKey] = []
+        control = control_on(bench, committed)
+        await control.check(REFUSAL)
+        told: list[RequestRefusedError] = []
+
+        async def doubt() -> None:
+            with pytest.raises(RequestRefusedError, match="refuses every request") as caught:
+                await control.check(REFUSAL)
+            told.append(caught.value)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(doubt)
+            group.start_soon(doubt)
+        assert len(committed) == 1
+        return len(told)
+
+    assert on_bench(test, [None, REFUSAL, REFUSAL], latency=1.0) == 2
