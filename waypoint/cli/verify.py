@@ -1,0 +1,125 @@
+"""``verify``: its options, as the settings and the command want them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from waypoint.cli.options import (
+    ChunkOverlap,
+    ChunkSize,
+    Collection,
+    Dimensions,
+    Model,
+    Verbose,
+    described,
+)
+
+
+def verify(
+    path: Annotated[
+        Path | None,
+        typer.Argument(
+            help=f"{described('knowledge_base_path')} Where neither is given, the folder of the "
+            "last ingestion.",
+            show_default=False,
+        ),
+    ] = None,
+    check: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--check", help="Make only this check, or this group of checks. May be repeated."
+        ),
+    ] = None,
+    tier: Annotated[
+        list[str] | None,
+        typer.Option("--tier", help="Ask only the questions of this tier. May be repeated."),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries",
+            help="YAML file of questions and what they should find; for the sample knowledge "
+            "base, its own is the default.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        int,
+        typer.Option(
+            "--sample",
+            min=0,
+            max=10_000,
+            help="Embed so many chunks anew and compare the vectors. Calls the API.",
+        ),
+    ] = 0,
+    recall: Annotated[
+        int,
+        typer.Option(
+            "--recall",
+            min=0,
+            max=10_000,
+            help="For so many chunks compare Chroma's nearest neighbours with the exact ones.",
+        ),
+    ] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", help="What the chunks of --sample and --recall are drawn by.")
+    ] = 0,
+    simulate: Annotated[
+        bool,
+        typer.Option("--simulate", help="Verify the collection of simulated vectors."),
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html",
+            help="Write a page with the verdict and a picture of the collection.",
+            show_default=False,
+        ),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Put right what ledger and folder allow; says first what it does and costs.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Repair without being asked.")] = False,
+    collection: Collection = None,
+    model: Model = None,
+    dimensions: Dimensions = None,
+    chunk_size: ChunkSize = None,
+    chunk_overlap: ChunkOverlap = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the verdict as JSON on stdout, and nothing else.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Verify a collection: is it whole, is it right, and does it find things?"""
+    from waypoint.commands.verify import VerifyCommand, VerifyRequest
+
+    settings = {
+        "knowledge_base_path": path,
+        "collection_name": collection,
+        "embedding_model": model,
+        "embedding_dimensions": dimensions,
+        "chunk_size": chunk_size,
+        "chunk_overlap": chunk_overlap,
+    }
+    request = VerifyRequest(
+        checks=check or (),
+        tiers=tier or (),
+        queries=queries,
+        sample=sample,
+        recall=recall,
+        seed=seed,
+        simulate=simulate,
+        html=html,
+        repair=repair,
+        yes=yes,
+        json=json,
+        verbose=verbose,
+    )
+    raise typer.Exit(VerifyCommand(settings, request).run())
