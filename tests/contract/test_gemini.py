@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import anyio
+import anyio.lowlevel
 import numpy as np
 import pytest
 
+from waypoint.embedding import gemini as gemini_module
+from waypoint.embedding.answers import AnswerBody, read_answer
 from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
 from waypoint.embedding.model_card import model_card, names_simulator
-from waypoint.embedding.port import TransientCallError
+from waypoint.embedding.port import Answer, TransientCallError
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vector
 from waypoint.simulator import Fault, Simulator, SimulatorSettings, vector_of
@@ -110,6 +115,45 @@ async def test_calls_in_flight_do_not_mix() -> None:
     for batch, answer in zip(batches, answers, strict=True):
         expected = np.array([unit(text) for text in batch])
         assert np.abs(answer.vectors - expected).max() < 1e-6
+
+
+async def test_answers_are_read_one_at_a_time_and_once_there_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two wait while one is read; what arrived is paid for, so a cancellation waits as well."""
+    begun, release = threading.Event(), threading.Event()
+    together = [0, 0]
+
+    def held(body: AnswerBody, *, texts: int, dimensions: int) -> Answer:
+        together[:] = [together[0] + 1, max(together[1], together[0] + 1)]
+        begun.set()
+        assert release.wait(30)
+        answer = read_answer(body, texts=texts, dimensions=dimensions)
+        together[0] -= 1
+        return answer
+
+    monkeypatch.setattr(gemini_module, "read_answer", held)
+    answers: list[Answer] = []
+    async with Simulator() as simulator, gemini(simulator) as embedder:
+
+        def all_arrived() -> bool:
+            return begun.is_set() and embedder._reading.statistics().tasks_waiting == 2
+
+        async def call(text: str) -> None:
+            answers.append(await embedder.embed([text]))
+
+        async with anyio.create_task_group() as group:
+            for text in TEXTS[:3]:
+                group.start_soon(call, text)
+            try:
+                with anyio.fail_after(20):
+                    while not all_arrived():
+                        await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
+            finally:
+                release.set()
+    assert len(answers) == 3
+    assert together == [0, 1]
 
 
 async def test_a_call_that_is_cancelled_leaves_nothing_behind() -> None:
