@@ -209,7 +209,7 @@ def test_a_request_that_is_wrong_as_such(
 
 def test_a_request_that_becomes_wrong_in_mid_run(workspace: Workspace) -> None:
     """3 as well: what the service no longer takes from anyone is not noted as the texts' fault."""
-    with background_simulator(latency_ms=100) as simulator:
+    with background_simulator(latency_ms=300) as simulator:
         workspace.use(simulator.environment)
         with workspace.start("--concurrency", "3", "--batch-size", "2") as running:
             wait_until(lambda: simulator.stats().texts_answered >= 6)
