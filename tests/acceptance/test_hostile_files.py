@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from pathlib import Path
 
 from tests.support.collection import assert_holds, chunks_of, read_embedded
@@ -48,7 +49,7 @@ def test_a_kill_leaves_no_parser_behind(tmp_path: Path) -> None:
     (workspace.knowledge_base / "a.bad").write_text("sleep")
     for number, code in ((signal.SIGKILL, -9), (signal.SIGINT, 130)):
         with workspace.start("--simulate", entry=ENTRY) as running:
-            wait_until(lambda running=running: running.has_child("worker_main"))  # type: ignore[misc]
+            wait_until(partial(running.has_child, "worker_main"))
             running.signal(number)
             assert running.wait().code == code
             assert running.orphans() == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,11 @@ def test_a_kill_leaves_nothing_running(
     assert set(simulator.answers().values()) == {1}
 
 
+def has_both_servers(running: RunningCommand) -> bool:
+    """The simulator and Chroma's."""
+    return len(running.children()) == 2
+
+
 def test_the_built_in_simulator_ends_with_the_run(tmp_path: Path) -> None:
     """Neither a signal nor a kill leaves it behind."""
     workspace = Workspace(tmp_path)
@@ -132,7 +138,7 @@ def test_the_built_in_simulator_ends_with_the_run(tmp_path: Path) -> None:
     for number, code in ((signal.SIGINT, 130), (signal.SIGKILL, -9)):
         # Twenty texts a minute: the run is under way for as long as it is not stopped.
         with workspace.start("--simulate", "--rpm", "20", "--batch-size", "1") as running:
-            wait_until(lambda running=running: len(running.children()) == 2)  # type: ignore[misc]
+            wait_until(partial(has_both_servers, running))
             running.signal(number)
             assert running.wait().code == code
             assert running.orphans() == []

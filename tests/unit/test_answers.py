@@ -98,6 +98,7 @@ def test_a_number_beyond_64_bits_is_no_json_to_simdjson() -> None:
 
 
 def test_a_number_beyond_64_bits_is_one_to_orjson() -> None:
+    """As good as any other."""
     answer = read_answer(AnswerBody(BEYOND_64_BITS, ""), texts=1, dimensions=2, simdjson=False)
     assert answer.vectors.tolist() == [[1.0, 0.0]]
 
