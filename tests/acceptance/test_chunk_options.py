@@ -45,7 +45,7 @@ def test_context_headers_are_embedded_and_not_stored(workspace: Workspace) -> No
 
     refused = workspace.run()
     assert refused.code == 2
-    assert "'sections-2/600/90/characters/context' there" in refused.stderr
+    assert "'sections-3/600/90/characters/context' there" in refused.stderr
     assert "--clear" in refused.stderr
 
     (workspace.store / "waypoint.sqlite3").unlink()
@@ -91,4 +91,4 @@ def test_chunks_are_measured_in_tokens(workspace: Workspace) -> None:
     sizes = sorted(estimate_tokens(record.text) for record in collection.records.values())
     assert sizes[-1] <= 50
     assert sizes[len(sizes) // 2] > 40
-    assert collection.metadata["waypoint_chunking"] == "sections-2/50/5/tokens-gemma-1"
+    assert collection.metadata["waypoint_chunking"] == "sections-3/50/5/tokens-gemma-1"

@@ -93,7 +93,7 @@ def test_settings_that_are_not_the_collections_are_named(sample: Workspace) -> N
     """And keep a repair from touching it."""
     outcome = sample.run("--chunk-size", "500", "--check", "recipe", entry=VERIFY)
     assert outcome.code == 1
-    assert "sections-2/600/90" in outcome.stderr
+    assert "sections-3/600/90" in outcome.stderr
     refused = sample.run("--chunk-size", "500", "--repair", "--yes", entry=VERIFY)
     assert refused.code == 2
     assert "was made with other settings" in refused.stderr

@@ -288,7 +288,7 @@ def test_a_document_without_text_has_no_chunks(text: str) -> None:
 
 def test_settings_have_a_fingerprint_and_refuse_what_is_impossible() -> None:
     """Equal fingerprints mean equal chunks."""
-    assert USUAL.fingerprint() == "sections-2/600/90/characters"
+    assert USUAL.fingerprint() == "sections-3/600/90/characters"
     for size, overlap in ((0, 0), (600, 600), (600, -1)):
         with pytest.raises(ConfigurationError) as caught:
             ChunkingSettings(size, overlap)

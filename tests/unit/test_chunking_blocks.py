@@ -169,6 +169,16 @@ def test_a_header_of_more_than_half_a_chunk_is_not_repeated() -> None:
     assert not any(span.header for span in plan.spans)
 
 
+def test_what_stands_before_a_table_leaves_its_rows_whole() -> None:
+    """A row that has room behind its header, but not behind the heading too, goes without that."""
+    read = build(
+        [heading(1, "ship"), table("| ship | ship |", ["| ship | ship | ship |", "| a |"])]
+    )
+    found = chunk_texts(read, ChunkingSettings(52, 0))
+    table_head = "| ship | ship |\n|---|---|\n"
+    assert found == ["# ship", f"{table_head}| ship | ship | ship |", f"{table_head}| a |"]
+
+
 def test_a_row_that_is_too_long_is_cut_inside() -> None:
     """As the last resort, between words; its pieces have the header as well."""
     read = build([table(HEADER, [ROWS[0], f"| 1 | {'goods ' * 100}|", ROWS[2]])])

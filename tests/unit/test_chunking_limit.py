@@ -169,7 +169,7 @@ def test_fingerprints_name_unit_and_context() -> None:
     fingerprints = [
         build_chunker(load_settings(**options), known_model("gemini-embedding-001"))
         .settings.fingerprint()
-        .removeprefix("sections-2/600/90/")
+        .removeprefix("sections-3/600/90/")
         for options in ({}, {"chunk_unit": "tokens"}, {"context_headers": True})
     ]
     assert fingerprints == ["characters", "tokens-gemma-1", "characters/context"]

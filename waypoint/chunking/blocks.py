@@ -76,11 +76,24 @@ class BlockCutter:
             if self._ruler.fits(start, end, room):
                 yield Piece(start, end, before)
                 return
-            # A header without a row says nothing.
-            least = repeated[1] if held and repeated is not None else start
+            least = start
+            if held and repeated is not None:
+                # A header without a row says nothing.
+                least = repeated[1]
+                if self._is_in_the_way(start, repeated, end):
+                    yield Piece(*trim(self._text, start, repeated[0]))
+                    start = repeated[0]
+                    continue
             cut = self._cut(start, least, end, room)
             yield Piece(*trim(self._text, start, cut), before)
             start = trim(self._text, cut, end)[0]
+
+    def _is_in_the_way(self, start: int, header: Span, end: int) -> bool:
+        """Whether a table's first row has no room only for what lies before the header."""
+        line_end = self._text.find("\n", header[1], end)
+        row_end = line_end if line_end >= 0 else end
+        fits, size = self._ruler.fits, self._settings.size
+        return not fits(start, row_end, size) and fits(header[0], row_end, size)
 
     def _cut(self, start: int, least: int, end: int, room: int) -> int:
         """Where the piece from ``start`` on ends: behind ``least`` and within ``room``."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waypoint.errors import ConfigurationError
 
-_ALGORITHM = "sections-2"
+_ALGORITHM = "sections-3"
 """To be counted up whenever the same settings would give other chunks than before."""
 
 _TINY_SHARE = 6
@@ -59,6 +59,6 @@ class ChunkingSettings:
         return self.size // _TINY_SHARE
 
     def fingerprint(self) -> str:
-        """Equal for settings that give the same chunks: ``sections-2/600/90/characters``."""
+        """Equal for settings that give the same chunks: ``sections-3/600/90/characters``."""
         context = "/context" if self.context_headers else ""
         return f"{_ALGORITHM}/{self.size}/{self.overlap}/{self.unit.name}{context}"
