@@ -2,18 +2,30 @@
 
 ``Settings`` is frozen and checked as a whole, so that every problem is named at once.
 Nothing else in Waypoint reads the environment. Each room is handed its own section.
+
+By pydantic and python-dotenv alone: pydantic-settings, which does the same by them, takes longer
+to import than both, and ``--help`` needs the settings.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from waypoint.errors import ConfigurationError
 
@@ -95,18 +107,18 @@ class StoreSettings:
     """Seconds during which a server that went away is tried again."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """One run's configuration. Field names in capitals are the environment variables."""
 
-    model_config = SettingsConfigDict(
-        env_file=".env",
-        env_file_encoding="utf-8",
-        extra="ignore",
+    model_config = ConfigDict(
+        extra="forbid",
         frozen=True,
-        env_ignore_empty=True,
-        populate_by_name=True,
+        # A default is held to its rules as well: an overlap that exceeds a size that was given.
+        validate_default=True,
         # A traceback must not show the key among the input.
         hide_input_in_errors=True,
+        # What --help needs of the fields is there without it.
+        defer_build=True,
     )
 
     google_api_key: SecretStr | None = Field(None, description="Key of the Gemini API")
@@ -197,10 +209,10 @@ class Settings(BaseSettings):
         ge=256 * 1024 * 1024,
         description="Memory that a process which parses documents may take, in bytes",
     )
-    include: Annotated[tuple[str, ...], NoDecode] = Field(
+    include: tuple[str, ...] = Field(
         (), description="Take only files that match this pattern, in gitignore syntax"
     )
-    exclude: Annotated[tuple[str, ...], NoDecode] = Field(
+    exclude: tuple[str, ...] = Field(
         (), description="Leave out what matches this pattern, in gitignore syntax"
     )
     quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
@@ -316,7 +328,7 @@ def load_settings(**options: Any) -> Settings:
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:
-        return Settings(**given)
+        return Settings(**{**_from_file(Path(".env")), **_named(os.environ), **given})
     except ValidationError as error:
         problems = []
         for problem in error.errors():
@@ -331,3 +343,17 @@ def load_settings(**options: Any) -> Settings:
         raise ConfigurationError(
             f".env cannot be read: {error}", hint="save it as UTF-8 text that this user may read"
         ) from error
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return _named(dotenv_values(path, encoding="utf-8"))
+
+
+def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Those that are settings, in whatever case; an empty one says nothing."""
+    lower = ((name.lower(), value) for name, value in variables.items())
+    return {name: value for name, value in lower if value and name in Settings.model_fields}

@@ -38,7 +38,7 @@ def settings_in(folder: Path, **changes: object) -> Settings:
         "chunk_overlap": 90,
         "chroma_host": None,
     }
-    return Settings(_env_file=None, **{**base, **changes})  # type: ignore[arg-type, call-arg]
+    return Settings.model_validate({**base, **changes})
 
 
 def test_a_first_run_and_one_with_nothing_to_do(
