@@ -88,8 +88,9 @@ def _named_spans(
         if context := contexts.at(piece.start):
             # An id's vector never changes: another context is another vector.
             named.update(_length_prefixed(context.encode()))
-        occurrence = seen.get(named.digest(), 0)
-        seen[named.digest()] = occurrence + 1
+        digest = named.digest()
+        occurrence = seen.get(digest, 0)
+        seen[digest] = occurrence + 1
         named.update(_length_prefixed(str(occurrence).encode()))
         chunk_id = f"{document.doc_id}:{named.hexdigest()[:_ID_DIGITS]}"
         yield ChunkSpan(piece.start, piece.end, chunk_id, occurrence, piece.header)

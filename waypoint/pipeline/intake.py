@@ -37,6 +37,8 @@ from waypoint.storage.ledger import Ledger, Sifted
 from waypoint.storage.ledger.thread import LedgerThread
 
 Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
+_Range = tuple[DocumentJob, int, int]
+"""Some of a document's chunks: from the first index to behind the last."""
 
 FILES_A_STEP = 256
 """Entries taken from the walk, and asked of the ledger, at once."""
@@ -156,9 +158,8 @@ class Intake:
             jobs = await to_thread.run_sync(self._plan_all, some)
             for job in jobs:
                 self._tell_chunked(job)
-            pieces = _pieces(jobs)
-            while piece := await to_thread.run_sync(self._next_group, pieces):
-                await groups.send(piece)
+            for group in _grouped(jobs):
+                await groups.send(await to_thread.run_sync(self._cut, group))
 
     def _plan_all(self, documents: Sequence[ReadDocument]) -> list[DocumentJob]:
         return [
@@ -171,17 +172,11 @@ class Intake:
         if job.plan.split:
             self._events.emit(ChunksSplit(source, job.plan.split))
 
-    def _next_group(
-        self, pieces: Iterator[tuple[DocumentJob, int, int]]
-    ) -> list[tuple[DocumentJob, list[Candidate]]]:
-        group: list[tuple[DocumentJob, list[Candidate]]] = []
-        size = 0
-        for job, start, stop in pieces:
-            group.append((job, [self._candidate(job, i) for i in range(start, stop)]))
-            size += max(1, stop - start)
-            if size >= GROUP:
-                break
-        return group
+    def _cut(self, group: Sequence[_Range]) -> list[tuple[DocumentJob, list[Candidate]]]:
+        return [
+            (job, [self._candidate(job, index) for index in range(start, stop)])
+            for job, start, stop in group
+        ]
 
     def _candidate(self, job: DocumentJob, index: int) -> Candidate:
         (chunk,) = job.plan.chunks(index, index + 1)
@@ -189,8 +184,18 @@ class Intake:
         return Candidate(job, chunk, self._keys.key(text), text, estimate_tokens(text))
 
 
-def _pieces(jobs: Sequence[DocumentJob]) -> Iterator[tuple[DocumentJob, int, int]]:
-    """Ranges of at most ``GROUP`` chunks; an empty one for a document without chunks."""
+def _grouped(jobs: Sequence[DocumentJob]) -> Iterator[list[_Range]]:
+    """What travels together: ``GROUP`` chunks or, with the last document, some more."""
+    group: list[_Range] = []
+    size = 0
     for job in jobs:
+        # One range for a document without chunks: it is to be settled all the same.
         for start in range(0, max(1, job.plan.count), GROUP):
-            yield job, start, min(start + GROUP, job.plan.count)
+            stop = min(start + GROUP, job.plan.count)
+            group.append((job, start, stop))
+            size += max(1, stop - start)
+            if size >= GROUP:
+                yield group
+                group, size = [], 0
+    if group:
+        yield group

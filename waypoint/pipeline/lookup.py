@@ -11,7 +11,7 @@ from waypoint.models import Metadata, MetadataValue
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.pipeline.ports import VectorStore
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger import KnownTexts, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
 Group = list[tuple[DocumentJob, list[Candidate]]]
@@ -40,8 +40,9 @@ class Lookup:
             order = WriteOrder()
             missing = await self._missing(group, order)
             leaders = [candidate for candidate in missing if self._in_flight.claim(candidate)]
-            unpaid = await self._unpaid(leaders, order)
-            accepted = await self._not_refused(unpaid, order)
+            known = await self._known(leaders)
+            unpaid = self._unpaid(leaders, known, order)
+            accepted = self._not_refused(unpaid, known, order)
             present = sum(len(candidates) for _, candidates in group) - len(missing)
             tokens = sum(_tokens(candidates) for _, candidates in group) - _tokens(unpaid)
             self._events.emit(
@@ -88,13 +89,17 @@ class Lookup:
             order.settled.append((job, 1))
         return missing
 
-    async def _unpaid(self, leaders: Sequence[Candidate], order: WriteOrder) -> list[Candidate]:
+    async def _known(self, leaders: Sequence[Candidate]) -> KnownTexts:
         if not leaders:
-            return []
-        paid = await self._ledger.run(Ledger.paid_vectors, [leader.key for leader in leaders])
+            return KnownTexts({}, {})
+        return await self._ledger.run(Ledger.known_texts, [leader.key for leader in leaders])
+
+    def _unpaid(
+        self, leaders: Sequence[Candidate], known: KnownTexts, order: WriteOrder
+    ) -> list[Candidate]:
         unpaid = []
         for leader in leaders:
-            vector = paid.get(leader.key)
+            vector = known.paid.get(leader.key)
             if vector is None:
                 unpaid.append(leader)
                 continue
@@ -102,14 +107,13 @@ class Lookup:
                 order.add(candidate, vector)
         return unpaid
 
-    async def _not_refused(self, unpaid: Sequence[Candidate], order: WriteOrder) -> list[Candidate]:
+    def _not_refused(
+        self, unpaid: Sequence[Candidate], known: KnownTexts, order: WriteOrder
+    ) -> list[Candidate]:
         """Those of the texts that the service has not refused before; the others are rejected."""
-        if not unpaid:
-            return []
-        refused = await self._ledger.run(Ledger.refused_texts, [leader.key for leader in unpaid])
         accepted = []
         for leader in unpaid:
-            reason = refused.get(leader.key)
+            reason = known.refused.get(leader.key)
             if reason is None:
                 accepted.append(leader)
                 continue

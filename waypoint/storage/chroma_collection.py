@@ -7,13 +7,13 @@ paths and bodies are those that chromadb 1.5.9 sends. All methods raise ``httpx.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
 import numpy as np
 import orjson
+import pybase64
 from anyio import to_thread
 
 from waypoint.models import MetadataValue, Vector, Vectors
@@ -123,7 +123,7 @@ def _upsert_body(
     return orjson.dumps(
         {
             "ids": ids,
-            "embeddings": [base64.b64encode(row).decode("ascii") for row in rows],
+            "embeddings": [pybase64.b64encode_as_string(row) for row in rows],
             "metadatas": metadatas,
             "documents": documents,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import threading
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,11 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.DocumentRejected: LogLevel.ERROR,
     events.TextRejected: LogLevel.ERROR,
 }
-_ORDER = list(LogLevel)
+_RANKS = {level: rank for rank, level in enumerate(LogLevel)}
+
+_REST = 0.1
+"""Seconds after a line before the next are written: a thread that is woken for each costs more
+than the lines do."""
 
 _STAGES: dict[type[events.Event], str] = {
     events.FilesFound: "discover",
@@ -78,7 +82,7 @@ def level_of(event: events.Event) -> LogLevel:
 
 def shown_at(event: events.Event, least: LogLevel) -> bool:
     """Whether an event is to be shown when ``least`` is the least level shown."""
-    return _ORDER.index(level_of(event)) >= _ORDER.index(least)
+    return _RANKS[level_of(event)] >= _RANKS[least]
 
 
 def event_name(event: events.Event) -> str:
@@ -87,20 +91,25 @@ def event_name(event: events.Event) -> str:
     return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
 
 
-def log_record(event: events.Event, run_id: str) -> dict[str, Any]:
-    """An event as a JSON object: time (UTC), level, event, run, stage, and its own fields."""
-    now = datetime.now(UTC).isoformat("T", "milliseconds")
-    head = {"time": now, "level": level_of(event), "event": event_name(event), "run": run_id}
+def log_record(event: events.Event, run_id: str, at: datetime | None = None) -> dict[str, Any]:
+    """An event as a JSON object: time (UTC), level, event, run, stage, and its own fields.
+
+    ``at``: when it happened; now, if it isn't given.
+    """
+    time = (at or datetime.now(UTC)).isoformat("T", "milliseconds")
+    head = {"time": time, "level": level_of(event), "event": event_name(event), "run": run_id}
     if stage := stage_of(event):
         head["stage"] = stage
-    return {**head, **{k: v for k, v in asdict(event).items() if k != "run_id"}}
+    names = (field.name for field in fields(event))
+    return {**head, **{name: getattr(event, name) for name in names if name != "run_id"}}
 
 
 class JsonLog:
     """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
 
-    The loop hands lines to a thread and never waits for the disk. A disk that fails silences
-    the log, not the run; the context's end says so. ``most_bytes`` and ``backups`` are
+    The loop hands events to a thread, and never waits for the disk: they are lines of the file
+    within a tenth of a second, at the latest at the context's end. A disk that fails silences the
+    log, not the run; the context's end says so. ``most_bytes`` and ``backups`` are
     :class:`RotatingFile`'s.
     """
 
@@ -112,14 +121,14 @@ class JsonLog:
         self._least = least
         self._most_bytes = most_bytes
         self._backups = backups
-        self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._told: queue.SimpleQueue[tuple[datetime, events.Event] | None] = queue.SimpleQueue()
+        self._ending = threading.Event()
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
         self.failure: OSError | None = None
 
     def __call__(self, event: events.Event) -> None:
         if self.failure is None and shown_at(event, self._least):
-            line = orjson.dumps(log_record(event, self._run_id), option=orjson.OPT_APPEND_NEWLINE)
-            self._lines.put(line)
+            self._told.put((datetime.now(UTC), event))
 
     def __enter__(self) -> JsonLog:
         try:
@@ -141,16 +150,20 @@ class JsonLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._lines.put(None)
+        self._told.put(None)
+        self._ending.set()
         self._thread.join()
 
     def _write(self) -> None:
         try:
             # The close writes what is buffered, and may fail as well.
             with self._file as file:
-                while (line := self._lines.get()) is not None:
-                    file.write(line)
-                    if self._lines.empty():
+                while (told := self._told.get()) is not None:
+                    at, event = told
+                    record = log_record(event, self._run_id, at)
+                    file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                    if self._told.empty():
                         file.flush()
+                        self._ending.wait(_REST)
         except OSError as error:
             self.failure = error

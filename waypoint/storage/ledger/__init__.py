@@ -19,10 +19,9 @@ from waypoint.storage.ledger.contents import (
 from waypoint.storage.ledger.documents import Documents, DoneDocument
 from waypoint.storage.ledger.file import LEDGER_NAME
 from waypoint.storage.ledger.quotas import Quotas
-from waypoint.storage.ledger.refused import RefusedTexts
 from waypoint.storage.ledger.rejects import StandingReject
 from waypoint.storage.ledger.runs import Runs
-from waypoint.storage.ledger.vectors import PaidVectors
+from waypoint.storage.ledger.texts import KnownTexts, Texts
 from waypoint.storage.ledger.walk import KnownDocument, Sifted, Walk
 
 __all__ = [
@@ -31,6 +30,7 @@ __all__ = [
     "CachedSpace",
     "DoneDocument",
     "KnownDocument",
+    "KnownTexts",
     "LastRun",
     "Ledger",
     "LedgerCollection",
@@ -42,9 +42,7 @@ __all__ = [
 ]
 
 
-class Ledger(
-    PaidVectors, RefusedTexts, Collections, Runs, Walk, Documents, Cache, Quotas, Contents
-):
+class Ledger(Texts, Collections, Runs, Walk, Documents, Cache, Quotas, Contents):
     """The whole ledger: each base is one noun over the same file.
 
     Raises:

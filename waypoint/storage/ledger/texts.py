@@ -1,0 +1,32 @@
+"""What is known of a text before it is paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from waypoint.models import TextKey, Vector
+from waypoint.storage.ledger.refused import RefusedTexts
+from waypoint.storage.ledger.vectors import PaidVectors
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTexts:
+    """Of the texts that were asked about, those that need not be sent."""
+
+    paid: dict[TextKey, Vector]
+    refused: dict[TextKey, str]
+    """With the service's reason; none of them is paid for."""
+
+
+class Texts(PaidVectors, RefusedTexts):
+    """Both at once: each visit to the ledger's thread costs as much as its questions."""
+
+    def known_texts(self, keys: Sequence[TextKey]) -> KnownTexts:
+        """Which of the texts are paid for, and which others the service has refused.
+
+        Raises:
+            LedgerDamagedError: as :meth:`PaidVectors.paid_vectors`.
+        """
+        paid = self.paid_vectors(keys)
+        return KnownTexts(paid, self.refused_texts([key for key in keys if key not in paid]))
