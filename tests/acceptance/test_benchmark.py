@@ -151,6 +151,23 @@ def test_the_pace_is_told_as_the_service_counts_it(tmp_path: Path) -> None:
     assert page_of(tmp_path / "benchmark" / "pace.html").tags.count("svg") == 2
 
 
+def test_what_a_call_costs_beside_the_sdk_alone(tmp_path: Path) -> None:
+    """The same calls each way; each way's vectors are counted as they come."""
+    workspace = Workspace(tmp_path, timeout=200)
+    outcome = benchmark(workspace, "calls", "--calls=2", "--batch=7", "--rounds=1", "--json")
+    assert outcome.code == 0, outcome.stderr
+    results = orjson.loads(outcome.stdout)
+    assert [each["way"] for each in results["ways"]] == ["waypoint", "sdk-aiohttp", "sdk-httpx2"]
+    for each in results["ways"]:
+        figures = each["cpu_ms"]
+        assert 0 < figures["least"] <= figures["median"] <= figures["most"]
+    assert "round 1 of 1: CPU ms a call: waypoint " in outcome.stderr
+    written = (tmp_path / "benchmark" / "calls.json").read_bytes()
+    assert orjson.loads(written) == results
+    assert "google-genai as it comes" in (tmp_path / "benchmark" / "calls.html").read_text("utf-8")
+    assert page_of(tmp_path / "benchmark" / "calls.html").tags.count("table") == 1
+
+
 def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
     """Without a terminal and --yes nothing is called, but the cost is said; with it, it is."""
     workspace = Workspace(tmp_path, timeout=400)

@@ -1,0 +1,19 @@
+"""The benchmark command: each of its measurements has a module of its own."""
+
+from __future__ import annotations
+
+import typer
+
+from waypoint.commands.benchmark.calls import calls
+from waypoint.commands.benchmark.pace import pace
+from waypoint.commands.benchmark.sweep import sweep
+
+benchmark_app = typer.Typer(
+    invoke_without_command=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+benchmark_app.callback()(sweep)
+for command in (pace, calls):
+    benchmark_app.command()(command)

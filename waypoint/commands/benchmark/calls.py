@@ -1,0 +1,50 @@
+"""``benchmark calls``: what one call costs in CPU time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from waypoint.benchmark.call_cost import CallSettings, call_grid, run_calls
+from waypoint.benchmark.machine import this_machine
+from waypoint.benchmark.output import Output
+from waypoint.benchmark.tables import machine_line
+from waypoint.commands.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
+
+
+def calls(
+    calls: Annotated[int, typer.Option(min=1, help="Calls of a round, one after another.")] = 60,
+    batch: Annotated[int, typer.Option(min=1, max=100, help="Texts of a call.")] = 100,
+    chunk_size: Annotated[int, typer.Option(min=100, help="Characters of a text.")] = 600,
+    rounds: Annotated[int, typer.Option(min=1, help="Times each way is measured.")] = 3,
+    out: OutOption = Path("benchmark"),
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Measure the CPU time of a call, through Waypoint and through the SDK as it comes."""
+
+    def measure(console: Console) -> Output:
+        settings = CallSettings(calls, batch, chunk_size, rounds)
+        machine = this_machine()
+        costs = run_calls(settings, lambda line: console.print(Text(line), soft_wrap=True))
+        document = {
+            "schema": 1,
+            "machine": asdict(machine),
+            "settings": asdict(settings),
+            "ways": [asdict(cost) for cost in costs],
+        }
+        return Output(
+            "Waypoint: cost of a call",
+            [machine_line(machine)],
+            [call_grid(costs, settings)],
+            [],
+            orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+        )
+
+    raise typer.Exit(run_measure(measure, "calls", out, json=json, verbose=verbose))

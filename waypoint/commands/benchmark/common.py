@@ -1,0 +1,83 @@
+"""What the benchmark's commands share: options, the parsing of lists, how one ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from waypoint.app.proxies import spare_loopback
+from waypoint.benchmark.output import Output
+from waypoint.commands.failures import tell_failure
+from waypoint.errors import ExitCode, UsageError, WaypointError
+
+_FILE_WIDTH = 160
+
+LatencyOption = Annotated[float, typer.Option(min=0, help="Simulated, of a call.")]
+LatencyPerTextOption = Annotated[float, typer.Option(min=0, help="Added for each text.")]
+LatencyJitterOption = Annotated[float, typer.Option(min=0, help="Added at random, up to.")]
+OutOption = Annotated[
+    Path, typer.Option("--out", help="Folder for JSON, the HTML page and PNG files.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")]
+
+
+def run_measure(
+    measure: Callable[[Console], Output], name: str, out: Path, *, json: bool, verbose: bool
+) -> int:
+    """Measure, show and write what came of it; the exit code."""
+    console = Console(stderr=True, highlight=False)
+    spare_loopback()
+    try:
+        output = measure(console)
+        shown = Console(stderr=json, highlight=False)
+        # A table in a file need not fit into the 80 columns that a missing terminal counts for.
+        output.show(shown if shown.is_terminal else Console(stderr=json, width=_FILE_WIDTH))
+        output.write(out, name, console)
+    except WaypointError as error:
+        tell_failure(console, error, verbose=verbose)
+        return error.exit_code
+    if json:
+        sys.stdout.buffer.write(output.json)
+    return ExitCode.OK
+
+
+def parts(text: str) -> list[str]:
+    """The parts of a list as an option has it: ``a,b``."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def numbers(text: str, option: str, *, most: int | None = None) -> tuple[int, ...]:
+    """Whole numbers from 1 on.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    try:
+        found = tuple(int(part) for part in parts(text))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1 or (most is not None and max(found) > most):
+        limit = f" up to {most}" if most is not None else ""
+        raise UsageError(
+            f"{option}: {text!r} is not one or several whole numbers{limit}",
+            hint="write them as in 1,2,4",
+        )
+    return found
+
+
+def chosen(text: str, names: Iterable[str], option: str) -> tuple[str, ...]:
+    """Some of the names.
+
+    Raises:
+        UsageError: another, or none.
+    """
+    found = tuple(parts(text))
+    if not found or not set(found) <= set(names):
+        raise UsageError(f"{option}: {text!r}", hint=f"use some of {', '.join(names)}")
+    return found

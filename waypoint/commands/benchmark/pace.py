@@ -1,0 +1,79 @@
+"""``benchmark pace``: how much of a quota is used."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from waypoint.benchmark.machine import this_machine
+from waypoint.benchmark.output import Output
+from waypoint.benchmark.pace import ACCOUNTS, MODES, PaceSettings, pace_charts, pace_grid, run_pace
+from waypoint.benchmark.processes import Simulating
+from waypoint.benchmark.tables import machine_line
+from waypoint.commands.benchmark.common import (
+    JsonOption,
+    LatencyJitterOption,
+    LatencyOption,
+    LatencyPerTextOption,
+    OutOption,
+    VerboseOption,
+    chosen,
+    run_measure,
+)
+
+
+def pace(
+    tiers: Annotated[str, typer.Option(help="Simulated accounts, all at once.")] = "free,1,2,3",
+    quota: Annotated[str, typer.Option(help="Some of known,unknown,changing.")] = "known",
+    minutes: Annotated[float, typer.Option(min=0.1, help="Of each run.")] = 6.0,
+    concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls in flight.")] = 8,
+    chunk_size: Annotated[int, typer.Option(min=100, help="Characters of a chunk.")] = 600,
+    latency_ms: LatencyOption = 200.0,
+    latency_per_text_ms: LatencyPerTextOption = 1.0,
+    latency_jitter_ms: LatencyJitterOption = 0.0,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(help="Another option for ingest, as in --option=--batch-size=50."),
+    ] = None,
+    out: OutOption = Path("benchmark"),
+    json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Measure how much of a quota is used, and what it meets of 429s, over minutes."""
+
+    def measure(console: Console) -> Output:
+        settings = PaceSettings(
+            chosen(tiers, ACCOUNTS, "--tiers"),
+            chosen(quota, MODES, "--quota"),
+            minutes,
+            concurrency,
+            Simulating(latency_ms, latency_per_text_ms, latency_jitter_ms),
+            chunk_size,
+            tuple(option or ()),
+        )
+        machine = this_machine()
+        with tempfile.TemporaryDirectory(prefix="waypoint-pace-") as work:
+            tell = lambda line: console.print(Text(line), soft_wrap=True)  # noqa: E731
+            runs = run_pace(settings, Path(work), tell)
+        document = {
+            "schema": 1,
+            "machine": asdict(machine),
+            "settings": asdict(settings),
+            "runs": [{**asdict(run), "share": run.share()} for run in runs],
+        }
+        return Output(
+            "Waypoint: use of the quota",
+            [machine_line(machine)],
+            [pace_grid(runs)],
+            pace_charts(runs),
+            orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+        )
+
+    raise typer.Exit(run_measure(measure, "pace", out, json=json, verbose=verbose))
