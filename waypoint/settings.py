@@ -249,6 +249,18 @@ class Settings(BaseModel):
             )
         return name
 
+    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
+    @classmethod
+    def _paths_can_be_told(cls, path: Path) -> Path:
+        # In reports and logs, that is, which are UTF-8.
+        name = os.fsencode(path)
+        try:
+            name.decode()
+        except UnicodeDecodeError:
+            shown = name.decode(errors="backslashreplace")
+            raise ValueError(f"the name {shown} is not valid UTF-8: rename the folder") from None
+        return path
+
     @field_validator("embedding_model")
     @classmethod
     def _model_has_one_name(cls, name: str) -> str:

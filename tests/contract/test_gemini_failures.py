@@ -246,3 +246,11 @@ def test_a_key_that_the_service_quotes_is_masked() -> None:
     assert isinstance(translated, KeyRefusedError)
     assert "has been suspended" in str(translated)
     assert KEY not in str(translated)
+
+
+def test_what_the_service_says_can_be_shown_anywhere() -> None:
+    """Codes for terminals and halves of surrogate pairs are spelled out."""
+    body = {"error": {"code": 400, "status": "INVALID", "message": "\x1b[31mred \ud800 grün"}}
+    told = translate(errors.APIError(400, body), MODEL)
+    assert isinstance(told, CallRefusedError)
+    assert told.reason == r"400 INVALID: \x1b[31mred \ud800 grün"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -65,6 +66,16 @@ def test_lines_are_appended_in_order(tmp_path: Path) -> None:
     lines = (tmp_path / "waypoint.jsonl").read_bytes().splitlines()
     told = [(record["run"], record["source"]) for record in map(orjson.loads, lines)]
     assert told == [(run, f"{n}.md") for run in ("r1", "r2") for n in range(500)]
+
+
+def test_what_is_no_utf8_is_escaped(tmp_path: Path) -> None:
+    """A service's reason may be anything; the lines after it are written all the same."""
+    with JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
+        log(events.CallFailed("odd \ud800", 503, 1.0, 1))
+        log(events.DocumentDone("a.md", 1, 1))
+    first, second = (tmp_path / "waypoint.jsonl").read_bytes().splitlines()
+    assert json.loads(first)["reason"] == "odd \ud800"
+    assert orjson.loads(second)["source"] == "a.md"
 
 
 def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from pathlib import Path
 
@@ -140,6 +141,13 @@ def test_impossible_values_are_refused(options: dict[str, object]) -> None:
     (name,) = options
     with pytest.raises(ConfigurationError, match=name.upper()):
         load_settings(**options)
+
+
+@pytest.mark.parametrize("field", ["knowledge_base_path", "chroma_persist_path", "log_dir"])
+def test_a_folder_whose_name_is_not_utf8_is_refused(field: str) -> None:
+    """What a run tells goes into files of UTF-8; it is known before anything is paid for."""
+    with pytest.raises(ConfigurationError, match=rf"{field.upper()}: the name a\\xff is not valid"):
+        load_settings(**{field: Path(os.fsdecode(b"a\xff"))})
 
 
 def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,7 @@ def translate(error: errors.APIError | httpx2.HTTPError | ValueError, model: str
 
 def _translate_status(error: errors.APIError, model: str) -> Exception:
     code = error.code
-    reason = f"{code} {error.status or ''}".strip()
+    reason = f"{code} {_first_line(error.status)}".strip()
     said = _first_line(error.message)
     if code == httpx2.codes.TOO_MANY_REQUESTS:
         return _translate_quota(error, reason)
@@ -111,4 +111,6 @@ def _whole(value: object) -> int | None:
 
 def _first_line(message: object) -> str:
     lines = str(message or "").strip().splitlines()
-    return _KEY.sub("***", lines[0])[:_REASON_LENGTH] if lines else ""
+    said = _KEY.sub("***", lines[0])[:_REASON_LENGTH] if lines else ""
+    # Neither a terminal nor a file of UTF-8 takes whatever JSON can hold.
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import threading
@@ -104,6 +105,14 @@ def log_record(event: events.Event, run_id: str, at: datetime | None = None) -> 
     return {**head, **{name: getattr(event, name) for name in names if name != "run_id"}}
 
 
+def _line(record: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+    except orjson.JSONEncodeError:
+        # Half a surrogate pair, as a service may have it in its reason. JSON can escape it.
+        return f"{json.dumps(record)}\n".encode("ascii")
+
+
 class JsonLog:
     """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
 
@@ -161,7 +170,7 @@ class JsonLog:
                 while (told := self._told.get()) is not None:
                     at, event = told
                     record = log_record(event, self._run_id, at)
-                    file.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
+                    file.write(_line(record))
                     if self._told.empty():
                         file.flush()
                         self._ending.wait(_REST)
