@@ -3,6 +3,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# One more than processors: most tests wait for processes that wait for each other.
+WORKERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .PHONY: help ingest test check format docker-test soak requirements clean
 
@@ -15,7 +17,7 @@ ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simula
 	$(BIN)/python scripts/ingest.py examples/knowledge_base $$simulate $(ARGS)
 
 test: $(VENV)/.dev ## Run the tests
-	$(BIN)/python -m pytest -n auto --dist loadfile -m "not docker and not slow" $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not docker and not slow" $(ARGS)
 
 check: $(VENV)/.dev ## Everything that has to hold: lint, types, import contracts, tests
 	$(BIN)/ruff check .
