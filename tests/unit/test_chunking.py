@@ -270,12 +270,13 @@ def test_ids_differ_between_sources() -> None:
     assert Chunker(USUAL).plan(one).ids != Chunker(USUAL).plan(two).ids
 
 
-def test_chunks_can_be_had_in_slices() -> None:
-    """Whatever the slice, they are those of the whole."""
+def test_chunks_can_be_had_one_by_one() -> None:
+    """Whichever is asked for, and in whatever order, they are those of the whole."""
     plan = Chunker(USUAL).plan(document(sentences("ship", 100)))
-    everything = plan.chunks(0, plan.count)
-    assert plan.chunks(2, 4) == everything[2:4]
-    assert plan.chunks(plan.count, plan.count + 5) == []
+    everything = plan.chunks()
+    assert [plan.chunk(index) for index in (3, 2)] == [everything[3], everything[2]]
+    with pytest.raises(IndexError):
+        plan.chunk(plan.count)
     assert [chunk.metadata["chunk_index"] for chunk in everything] == list(range(plan.count))
 
 

@@ -116,7 +116,7 @@ def make_plan(
             plan.chunks_split += chunks.split
             fresh: dict[TextKey, tuple[int, int]] = {}
             for index in range(chunks.count):
-                (chunk,) = chunks.chunks(index, index + 1)
+                chunk = chunks.chunk(index)
                 text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
                 key = keys.key(text)
                 if key[:8] not in seen:

@@ -41,30 +41,38 @@ class ChunkPlan:
         """In the order of the text; no two are equal."""
         return [span.id for span in self.spans]
 
-    def chunks(self, start: int = 0, stop: int | None = None) -> list[Chunk]:
-        """The chunks of indices ``start`` to ``stop``, as in a slice."""
-        indices = range(self.count)[start:stop]
-        return [self._chunk(index) for index in indices]
+    def chunks(self) -> list[Chunk]:
+        """All of them, with their texts."""
+        return [self.chunk(index) for index in range(self.count)]
 
     @cached_property
     def _trail(self) -> HeadingTrail:
         return HeadingTrail(self.document.headings)
 
-    def _chunk(self, index: int) -> Chunk:
-        document, span = self.document, self.spans[index]
-        text = Piece(span.start, span.end, span.header).text(document.text)
-        place = self._trail.at(span.start)
-        metadata: dict[str, MetadataValue] = {
+    @cached_property
+    def _shared(self) -> dict[str, MetadataValue]:
+        """The metadata that all chunks have alike."""
+        document = self.document
+        return {
             **document.metadata,
             "source": document.source,
             "doc_id": document.doc_id,
             "title": document.title,
             "category": document.file.category,
+            "chunk_count": self.count,
+        }
+
+    def chunk(self, index: int) -> Chunk:
+        """The chunk at that place, from 0 on, with its text."""
+        document, span = self.document, self.spans[index]
+        text = Piece(span.start, span.end, span.header).text(document.text)
+        place = self._trail.at(span.start)
+        metadata: dict[str, MetadataValue] = {
+            **self._shared,
             "section_header": place.section,
             "subsection_header": place.subsection,
             "heading_path": place.path,
             "chunk_index": index,
-            "chunk_count": self.count,
             "char_start": span.start,
             "char_end": span.end,
             "content_hash": hashlib.sha256(text.encode()).hexdigest(),

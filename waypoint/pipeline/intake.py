@@ -179,7 +179,7 @@ class Intake:
         ]
 
     def _candidate(self, job: DocumentJob, index: int) -> Candidate:
-        (chunk,) = job.plan.chunks(index, index + 1)
+        chunk = job.plan.chunk(index)
         text = self._model.text_to_embed(chunk.text, self._task_type, chunk.context)
         return Candidate(job, chunk, self._keys.key(text), text, estimate_tokens(text))
 
