@@ -18,8 +18,9 @@ from waypoint.storage.ledger.thread import LedgerThread
 ROWS = 1_000
 """Rows in one write: 500 to 1,000 is where Chroma is fastest per CPU second."""
 
-IDLE = 0.25
-"""Seconds without a further order after which fewer rows are written."""
+IDLE = 0.01
+"""Seconds without a further order after which fewer rows are written: Chroma has nothing else to
+do, and while it writes them, more come together."""
 
 
 class Writer:
