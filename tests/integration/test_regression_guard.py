@@ -55,8 +55,7 @@ def test_a_first_run_and_one_with_nothing_to_do(
     first = count_ingestion(settings, monkeypatch)
     assert first.files_opened == dict.fromkeys(map(str, files), 1)
     assert first.bytes_read == sum(path.stat().st_size for path in files)
-    # At an idle moment a batch may be sent before it is full.
-    assert CHUNKS // BATCH <= first.calls <= CHUNKS // BATCH + 3
+    assert first.calls == CHUNKS // BATCH
     assert_statements_are_few(first)
     assert_requests_are_few(first)
     # The stages, four workers, and a few for the run: none by the chunk, none by the call.
@@ -91,8 +90,7 @@ def assert_statements_are_few(counts: Counts) -> None:
 def assert_requests_are_few(counts: Counts) -> None:
     """One upsert for a thousand rows, and a fixed number for the rest."""
     upserts = counts.requests.pop("POST upsert")
-    # The last rows, and those written while the intake paused.
-    assert -(-CHUNKS // ROWS) <= upserts <= CHUNKS // ROWS + 3
+    assert upserts == -(-CHUNKS // ROWS)
     assert counts.requests.total() <= 9
     assert max(counts.requests.values()) == 1
     assert counts.requests.keys() >= {"GET heartbeat", "POST collections", "GET count"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import re
 import sqlite3
@@ -23,6 +24,7 @@ import pytest
 from waypoint.app.ingesting import Ingestion, IngestOptions
 from waypoint.events import CallStarted, ChunksWritten, Event, EventBus
 from waypoint.models import Chunk, Document
+from waypoint.pipeline import paying, writing
 from waypoint.pipeline.messages import Addition, Candidate, DocumentJob, WriteOrder
 from waypoint.settings import Settings
 from waypoint.sources import snapshot
@@ -70,6 +72,9 @@ def count_ingestion(
     gc.collect()
     before = _alive()
     with monkeypatch.context() as patch, _opens(settings.knowledge_base_path, counts):
+        # A batch or a write is full or the last one, however slow the machine.
+        for stage in (paying, writing):
+            patch.setattr(stage, "IDLE", math.inf)
         _count_statements(patch, counts)
         _count_requests(patch, counts)
         _count_bytes(patch, counts)

@@ -88,7 +88,9 @@ class Writer:
         deleted = 0
         for job in finished:
             deleted += await self._drop_stale(job)
-        await self._ledger.run(Ledger.finish, self._collection, [_done(job) for job in finished])
+        if finished:
+            done = [_done(job) for job in finished]
+            await self._ledger.run(Ledger.finish, self._collection, done)
         self._events.emit(
             ChunksWritten(
                 len(order.additions), len(order.changes), deleted, time.monotonic() - started
