@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NewType, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ Vectors: TypeAlias = NDArray[np.float32]
 
 TextKey: TypeAlias = bytes
 """32 bytes: the hash of provider, model, dimensions, task type and embedded text."""
+
+PackedChunks = NewType("PackedChunks", bytes)
+"""Chunks with their vectors in the form in which a store takes them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,7 +82,9 @@ def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
     assert_a_run_is_told_whole(run)
     (alone,), (beside,) = results["chroma_alone"], results["chroma_beside"]
     assert (alone["rows"], alone["calls"]) == (230, 0)
-    assert (beside["rows"], beside["calls"]) == (230, 3)
+    assert beside["rows"] == 230
+    # Those that were answered when the last row was written.
+    assert 1 <= beside["calls"] <= 3
     assert any("of the ceiling" in line for line in results["headline"])
     page = page_of(tmp_path / "benchmark" / "benchmark.html")
     assert page.tags.count("svg") == 6

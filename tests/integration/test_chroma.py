@@ -61,7 +61,8 @@ def vectors_of(numbers: Sequence[int]) -> Vectors:
 
 async def write(store: ChromaStore, *chunks: Chunk) -> None:
     """Write chunks with the vectors of their indexes."""
-    await store.upsert(chunks, vectors_of([int(each.metadata["chunk_index"]) for each in chunks]))
+    vectors = vectors_of([int(each.metadata["chunk_index"]) for each in chunks])
+    await store.upsert(await store.pack(chunks, vectors))
 
 
 async def test_a_collection_is_made_found_and_dropped(port: int) -> None:
@@ -295,3 +296,16 @@ async def test_a_server_that_is_not_there_is_told_at_once() -> None:
             async with connected(free_port()):
                 pass
     assert "CHROMA_HOST" in caught.value.hint
+
+
+async def test_what_is_too_much_for_one_call_is_written_by_several(port: int) -> None:
+    """More bytes than the server takes at once, in rows and then in their metadata."""
+    size, rows = 500_000, 100
+    assert size * rows > 40 * 1024 * 1024
+    large = [chunk(number, note="a" * size) for number in range(rows)]
+    async with collection(port) as store:
+        await write(store, *large)
+        assert await store.count() == rows
+        await store.update_metadata({each.id: {"note": "b" * size} for each in large})
+        found = await store.metadata_of([large[0].id, large[-1].id])
+        assert [str(each["note"])[-1] for each in found.values()] == ["b", "b"]

@@ -49,7 +49,7 @@ async def write(store: ChromaStore, *numbers: int) -> None:
     """Write a chunk for each number."""
     chunks = [Chunk(f"a:{number}", "a", f"text {number}", {"source": "a"}) for number in numbers]
     vectors = np.random.default_rng(1).normal(size=(len(chunks), 4)).astype(np.float32)
-    await store.upsert(chunks, vectors)
+    await store.upsert(await store.pack(chunks, vectors))
 
 
 def listens(port: int) -> bool:

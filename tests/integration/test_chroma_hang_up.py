@@ -66,7 +66,7 @@ async def test_a_request_that_is_hung_up_on_is_made_again(tmp_path: Path, fatal:
     with chroma_command(tmp_path) as port:
         async with relay(port, fatal) as middle, open_chroma(HOST, middle, bus) as store:
             made = await store.create("hung-up-on", SPACE, {"schema": 1})
-            await store.upsert(chunks, vectors)
+            await store.upsert(await store.pack(chunks, vectors))
             await store.delete(["two"])
             found = await store.metadata_of(["one", "two"])
     assert made.count == 0

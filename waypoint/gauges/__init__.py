@@ -8,6 +8,13 @@ a hundred of them costs a few microseconds.
 from __future__ import annotations
 
 from waypoint.gauges.snapshots import PipelineSnapshot, StageSnapshot, StreamSnapshot
-from waypoint.gauges.stages import Gauges, doing
+from waypoint.gauges.stages import Gauges, doing, doing_for_nobody
 
-__all__ = ["Gauges", "PipelineSnapshot", "StageSnapshot", "StreamSnapshot", "doing"]
+__all__ = [
+    "Gauges",
+    "PipelineSnapshot",
+    "StageSnapshot",
+    "StreamSnapshot",
+    "doing",
+    "doing_for_nobody",
+]

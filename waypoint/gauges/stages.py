@@ -162,3 +162,13 @@ def doing(activity: str) -> AbstractContextManager[None]:
     """
     stage = _stage.get()
     return nullcontext() if stage is None else stage.doing(activity)
+
+
+@contextmanager
+def doing_for_nobody() -> Iterator[None]:
+    """What is done in the context counts for no stage: a task that its stage waits for."""
+    token = _stage.set(None)
+    try:
+        yield
+    finally:
+        _stage.reset(token)

@@ -6,7 +6,15 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
-from waypoint.models import Chunk, Document, Metadata, MetadataValue, SourceFile, Vectors
+from waypoint.models import (
+    Chunk,
+    Document,
+    Metadata,
+    MetadataValue,
+    PackedChunks,
+    SourceFile,
+    Vectors,
+)
 
 FileContent: TypeAlias = Sequence[Document | RecordRejectedError] | DocumentRejectedError
 """The documents that a file is, with why single records are none, or why it cannot be read."""
@@ -30,8 +38,12 @@ class VectorStore(Protocol):
     for one that answers but cannot work.
     """
 
-    async def upsert(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Write chunks with their vectors; ``vectors``: shape (len(chunks), dimensions)."""
+    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]:
+        """Make chunks ready for ``upsert``; ``vectors``: shape (len(chunks), dimensions)."""
+        ...
+
+    async def upsert(self, packed: Sequence[PackedChunks]) -> None:
+        """Write chunks with their vectors."""
         ...
 
     async def update_metadata(

@@ -13,11 +13,20 @@ from functools import partial
 from typing import Any, cast
 
 import numpy as np
+from anyio import to_thread
 
 from waypoint.events import EventBus
-from waypoint.models import Chunk, EmbeddingSpace, Metadata, MetadataValue, Vector, Vectors
+from waypoint.models import (
+    Chunk,
+    EmbeddingSpace,
+    Metadata,
+    MetadataValue,
+    PackedChunks,
+    Vector,
+    Vectors,
+)
 from waypoint.storage.chroma_calls import StoreCalls
-from waypoint.storage.chroma_collection import RemoteCollection
+from waypoint.storage.chroma_collection import RemoteCollection, packed_records
 from waypoint.storage.chroma_errors import damaged
 from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
@@ -101,27 +110,28 @@ class ChromaStore:
 
     # -- chunks ----------------------------------------------------------------------------
 
-    async def upsert(self, chunks: Sequence[Chunk], vectors: Vectors) -> None:
-        """Write chunks with their vectors; ``vectors``: shape (len(chunks), dimensions)."""
+    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> list[PackedChunks]:
+        """Make chunks ready for :meth:`upsert`, in a thread, as many parts as calls are needed.
+
+        Apart from it, so that Chroma need not wait for it. ``vectors``: shape (len(chunks),
+        dimensions).
+        """
+        ids = [chunk.id for chunk in chunks]
+        metadatas = [chunk.metadata for chunk in chunks]
+        documents = [chunk.text for chunk in chunks]
+        return await to_thread.run_sync(packed_records, ids, vectors, metadatas, documents)
+
+    async def upsert(self, packed: Sequence[PackedChunks]) -> None:
+        """Write chunks with their vectors, whole."""
         here = self._here
-        write = partial(
-            here.upsert,
-            ids=[chunk.id for chunk in chunks],
-            embeddings=vectors,
-            metadatas=[chunk.metadata for chunk in chunks],
-            documents=[chunk.text for chunk in chunks],
-        )
-        await self._calls.run("write chunks", write)
+        await self._calls.run("write chunks", lambda: here.upsert(packed))
 
     async def update_metadata(
         self, metadata: Mapping[str, Mapping[str, MetadataValue | None]]
     ) -> None:
         """Change metadata of chunks, by id. A value of None removes its key."""
-        here, ids = self._here, list(metadata)
-        for start in range(0, len(ids), PAGE):
-            some = ids[start : start + PAGE]
-            rows = [dict(metadata[chunk_id]) for chunk_id in some]
-            await self._calls.run("update metadata", partial(here.update, some, metadatas=rows))
+        here, ids, rows = self._here, list(metadata), list(metadata.values())
+        await self._calls.run("update metadata", lambda: here.update(ids, metadatas=rows))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete chunks; ids that do not exist do no harm."""

@@ -16,12 +16,18 @@ import orjson
 import pybase64
 from anyio import to_thread
 
-from waypoint.models import MetadataValue, Vector, Vectors
+from waypoint.models import MetadataValue, PackedChunks, Vector, Vectors
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
 Columns = dict[str, Any]
 """``ids`` and what was asked for besides, each a list as long as the others."""
+
+MOST_ROWS = 5_000
+"""Records in one call: more than 5,461 are refused."""
+
+MOST_BYTES = 16 * 1024 * 1024
+"""Of one call's body: more than 40 MiB are refused, unless a server is told otherwise."""
 
 _LARGE = 100_000
 """Bytes of an answer from which on it is parsed in a thread: a page of 1,000 vectors takes
@@ -39,22 +45,18 @@ class RemoteCollection:
         self._client = client
         self._path = f"{COLLECTIONS}/{collection_id}"
 
-    async def upsert(
-        self,
-        ids: Sequence[str],
-        embeddings: Vectors,
-        metadatas: Sequence[Mapping[str, MetadataValue]],
-        documents: Sequence[str],
-    ) -> None:
-        """Write records whole; ``embeddings``: shape (len(ids), dimensions)."""
-        body = await to_thread.run_sync(_upsert_body, ids, embeddings, metadatas, documents)
-        await self._post("upsert", body)
+    async def upsert(self, packed: Sequence[PackedChunks]) -> None:
+        """Write records, whole, that :func:`packed_records` made ready."""
+        for body in packed:
+            await self._post("upsert", body)
 
     async def update(
         self, ids: Sequence[str], *, metadatas: Sequence[Mapping[str, MetadataValue | None]]
     ) -> None:
         """Change metadata; a value of None removes its key."""
-        await self._ask("update", {"ids": ids, "metadatas": metadatas})
+        bodies = await to_thread.run_sync(_bodies, {"ids": ids, "metadatas": metadatas})
+        for body in bodies:
+            await self._post("update", body)
 
     async def delete(self, ids: Sequence[str]) -> None:
         await self._ask("delete", {"ids": ids})
@@ -112,19 +114,31 @@ class RemoteCollection:
         return response.content
 
 
-def _upsert_body(
+def packed_records(
     ids: Sequence[str],
     embeddings: Vectors,
     metadatas: Sequence[Mapping[str, MetadataValue]],
     documents: Sequence[str],
-) -> bytes:
-    """As the server takes it: each vector as the base64 of its float32, little-endian."""
+) -> list[PackedChunks]:
+    """Records as the server takes them: a vector as the base64 of its float32, little-endian.
+
+    ``embeddings``: shape (len(ids), dimensions).
+    """
     rows = np.ascontiguousarray(embeddings, dtype="<f4")
-    return orjson.dumps(
-        {
-            "ids": ids,
-            "embeddings": [pybase64.b64encode_as_string(row) for row in rows],
-            "metadatas": metadatas,
-            "documents": documents,
-        }
-    )
+    columns = {
+        "ids": ids,
+        "embeddings": [pybase64.b64encode_as_string(row) for row in rows],
+        "metadatas": metadatas,
+        "documents": documents,
+    }
+    return [PackedChunks(body) for body in _bodies(columns)]
+
+
+def _bodies(columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
+    """Columns of the same length as JSON; in halves, as often as they are too much for one call."""
+    body, rows = orjson.dumps(columns), len(columns["ids"])
+    if rows == 1 or (rows <= MOST_ROWS and len(body) <= MOST_BYTES):
+        return [body]
+    halves = slice(rows // 2), slice(rows // 2, rows)
+    parts = [{name: column[half] for name, column in columns.items()} for half in halves]
+    return [body for part in parts for body in _bodies(part)]
