@@ -67,4 +67,5 @@ def test_auto_finds_its_way_to_the_quota(tmp_path: Path) -> None:
         stats = simulator.stats()
     assert report["texts_paid"] == stats.texts_answered == 1_200
     assert 1 <= report["calls"]["rate_limited"] <= 16
-    assert report["quota_rpm"] == 600
+    # Now and then a little more than what holds is tried, in case that it was raised.
+    assert 600 <= report["quota_rpm"] <= 660
