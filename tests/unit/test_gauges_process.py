@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 
 import anyio
@@ -71,3 +73,11 @@ def test_what_the_process_uses_is_what_the_system_says() -> None:
     while time.process_time() < until:
         pass
     assert process_use().cpu_seconds - before.cpu_seconds >= 0.04
+
+
+def test_the_peak_is_not_that_of_who_started_the_process() -> None:
+    """However large that one is."""
+    large = b"x" * (200 * 1024 * 1024)
+    code = "from waypoint.gauges.process import process_use; print(process_use().peak_memory)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert 0 < int(told.stdout) < len(large) / 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -172,7 +172,7 @@ def _result(
 ) -> RunResult:
     logs = spec.folder / "logs"
     latencies, first_call = _calls(logs / "waypoint.jsonl", began)
-    samples = _lines(logs / f"run-{report['run_id']}.stats.jsonl")
+    samples = list(_lines(logs / f"run-{report['run_id']}.stats.jsonl"))
     step = -(-len(samples) // _MOST_SAMPLES) or 1
     return RunResult(
         wall=wall,
@@ -218,5 +218,6 @@ def _calls(log: Path, began: float) -> tuple[list[float], float]:
     return latencies, first
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in path.read_bytes().splitlines()]
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open("rb") as file:
+        yield from map(orjson.loads, file)

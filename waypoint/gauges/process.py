@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _STATM = Path("/proc/self/statm")
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ def process_use() -> ProcessUse:
     used = resource.getrusage(resource.RUSAGE_SELF)
     # Kilobytes on Linux, bytes on macOS (getrusage(2) of each).
     unit = 1 if sys.platform == "darwin" else 1024
-    return ProcessUse(_resident(), used.ru_maxrss * unit, used.ru_utime + used.ru_stime)
+    peak = _peak() or used.ru_maxrss * unit
+    return ProcessUse(_resident(), peak, used.ru_utime + used.ru_stime)
 
 
 def _resident() -> int | None:
@@ -36,3 +38,16 @@ def _resident() -> int | None:
     except OSError:
         return None
     return pages * resource.getpagesize()
+
+
+def _peak() -> int | None:
+    """On Linux, where ru_maxrss may be that of the process which started this one.
+
+    The kernel counts the memory that is given up at an exec as the new program's, too.
+    """
+    try:
+        lines = _STATUS.read_bytes().splitlines()
+    except OSError:
+        return None
+    kilobytes = [int(line.split()[1]) for line in lines if line.startswith(b"VmHWM:")]
+    return kilobytes[0] * 1024 if kilobytes else None
