@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from waypoint.errors import UsageError
@@ -155,7 +155,11 @@ def test_an_ignored_folder_is_no_category(tmp_path: Path) -> None:
 
 PIECES = ["a", "b", "ab", "*", "?", "!", "#", "\\*", "\\#", ".md", "[ab]", "[!a]", " ", "é"]
 # "**" as a part of its own, as documented; what Git makes of "a**/**/" is an accident.
-PARTS = st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map("".join) | st.just("**")
+PARTS = (
+    st.lists(st.sampled_from(PIECES), min_size=1, max_size=3)
+    .map("".join)
+    .filter(lambda part: "**" not in part)
+) | st.just("**")
 LINES = st.builds(
     lambda front, parts, end: front + "/".join(parts) + end,
     st.sampled_from(["", "", "!", "/", "!/"]),
@@ -181,10 +185,14 @@ def tracked_by_git(root: Path) -> list[str]:
     paths=st.lists(PATHS, min_size=1, max_size=8, unique=True),
     ignore_files=st.tuples(IGNORE_FILES, IGNORE_FILES),
 )
+@example(paths=["a/a"], ignore_files=("", "**/*/**/"))
+@example(paths=["a/b/a"], ignore_files=("!**/*/**/", "**/**/"))
 def test_patterns_mean_what_they_mean_to_git(
     paths: list[str], ignore_files: tuple[str, str]
 ) -> None:
     """For files at the top and in a folder with an ignore file of its own."""
+    # To Git, a class or a question mark is a byte, of which an é is two.
+    assume("é" not in "".join(paths) or not set("?[") & set("".join(ignore_files)))
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         subprocess.run(["git", "init", "-q"], cwd=root, check=True)

@@ -65,9 +65,11 @@ class Pattern:
         parts = line.rstrip().split("/")
         self._only_folders = not parts[-1]
         last = parts[-2] if self._only_folders and len(parts) > 1 else parts[-1]
-        self._any_folder = regex is not None and regex.pattern == _ANY_FOLDER
-        self._anything = regex is not None and regex.pattern == "."
         self._only_below = last == "**"
+        # ``**/*/**/`` has the same regex as ``**/``, but is about folders below folders.
+        below_some = self._only_below and not set(parts) <= {"", "!", "**", "!**"}
+        self._any_folder = regex is not None and regex.pattern == _ANY_FOLDER and not below_some
+        self._anything = regex is not None and regex.pattern == "."
 
     def matches(self, path: str, *, is_folder: bool) -> bool:
         """Whether it matches this very path, relative to where the pattern stands."""
