@@ -26,7 +26,7 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.storage.chroma_calls import StoreCalls
-from waypoint.storage.chroma_collection import RemoteCollection, packed_records
+from waypoint.storage.chroma_collection import RemoteCollection, packed_changes, packed_records
 from waypoint.storage.chroma_errors import damaged
 from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
@@ -124,14 +124,17 @@ class ChromaStore:
     async def upsert(self, packed: Sequence[PackedChunks]) -> None:
         """Write chunks with their vectors, whole."""
         here = self._here
-        await self._calls.run("write chunks", lambda: here.upsert(packed))
+        # Each is tried again on its own: what is acknowledged is slow to write a second time.
+        for body in packed:
+            await self._calls.run("write chunks", partial(here.upsert, body))
 
     async def update_metadata(
         self, metadata: Mapping[str, Mapping[str, MetadataValue | None]]
     ) -> None:
         """Change metadata of chunks, by id. A value of None removes its key."""
         here, ids, rows = self._here, list(metadata), list(metadata.values())
-        await self._calls.run("update metadata", lambda: here.update(ids, metadatas=rows))
+        for body in await to_thread.run_sync(packed_changes, ids, rows):
+            await self._calls.run("update metadata", partial(here.update, body))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete chunks; ids that do not exist do no harm."""

@@ -45,18 +45,13 @@ class RemoteCollection:
         self._client = client
         self._path = f"{COLLECTIONS}/{collection_id}"
 
-    async def upsert(self, packed: Sequence[PackedChunks]) -> None:
-        """Write records, whole, that :func:`packed_records` made ready."""
-        for body in packed:
-            await self._post("upsert", body)
+    async def upsert(self, body: PackedChunks) -> None:
+        """Write records, whole: one of the bodies that :func:`packed_records` made."""
+        await self._post("upsert", body)
 
-    async def update(
-        self, ids: Sequence[str], *, metadatas: Sequence[Mapping[str, MetadataValue | None]]
-    ) -> None:
-        """Change metadata; a value of None removes its key."""
-        bodies = await to_thread.run_sync(_bodies, {"ids": ids, "metadatas": metadatas})
-        for body in bodies:
-            await self._post("update", body)
+    async def update(self, body: bytes) -> None:
+        """Change metadata: one of the bodies that :func:`packed_changes` made."""
+        await self._post("update", body)
 
     async def delete(self, ids: Sequence[str]) -> None:
         await self._ask("delete", {"ids": ids})
@@ -132,6 +127,13 @@ def packed_records(
         "documents": documents,
     }
     return [PackedChunks(body) for body in _bodies(columns)]
+
+
+def packed_changes(
+    ids: Sequence[str], metadatas: Sequence[Mapping[str, MetadataValue | None]]
+) -> list[bytes]:
+    """Changes of metadata as the server takes them; a value of None removes its key."""
+    return _bodies({"ids": ids, "metadatas": metadatas})
 
 
 def _bodies(columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
