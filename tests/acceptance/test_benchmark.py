@@ -69,7 +69,7 @@ def test_a_sweep_measures_the_program_and_its_ceiling(tmp_path: Path) -> None:
     for part in ("Sweep", "2 / 100", "Where the time goes", "bare Chroma", "best: "):
         assert part in outcome.stdout
     results = orjson.loads((tmp_path / "benchmark" / "benchmark.json").read_bytes())
-    assert results["schema"] == 1
+    assert results["schema"] == 2
     assert results["machine"]["cores"] >= 1
     assert results["settings"]["simulating"]["latency_ms"] == 40
     (cell,) = results["cells"]
@@ -118,17 +118,22 @@ def test_scale_tells_worker_and_store_apart(tmp_path: Path) -> None:
     """Sizes, each embedded and against a server, and once more with nothing changed."""
     workspace = Workspace(tmp_path, timeout=400)
     outcome = benchmark(
-        workspace, "--chunks=40,80", "--concurrency=4", "--latency-ms=0", "--out=scale", "--json"
+        workspace, "--chunks=40,80", "--rounds=2", "--latency-ms=0", "--out=scale", "--json"
     )
     assert outcome.code == 0, outcome.stderr
     assert outcome.report == orjson.loads((tmp_path / "scale" / "benchmark.json").read_bytes())
-    runs = [(each["chunks"], each["store"]) for each in outcome.report["scale"]]
-    assert runs == [(40, "embedded"), (40, "server"), (80, "embedded"), (80, "server")]
-    for each in outcome.report["scale"]:
-        assert each["run"]["chunks"] == each["chunks"]
-        assert (each["again"]["calls"], each["again"]["chunks"]) == (0, 0)
-        assert each["run"]["store_peak_memory"] > 20e6
-        assert each["run"]["cost_usd"] > 0
+    cells = [(each["chunks"], each["store"]) for each in outcome.report["scale"]]
+    assert cells == [(40, "embedded"), (40, "server"), (80, "embedded"), (80, "server")]
+    for cell in outcome.report["scale"]:
+        assert len(cell["rounds"]) == 2
+        for each in cell["rounds"]:
+            assert each["run"]["chunks"] == cell["chunks"]
+            assert (each["again"]["calls"], each["again"]["chunks"]) == (0, 0)
+            assert each["run"]["store_peak_memory"] > 20e6
+            assert each["run"]["cost_usd"] > 0
+    embedded, server = outcome.report["headline"]
+    assert embedded.startswith("embedded: from 40 to 80 chunks, the worker's memory is ")
+    assert server.startswith("server: from 40 to 80 chunks, ")
     assert page_of(tmp_path / "scale" / "benchmark.html").tags.count("svg") == 3
 
 
@@ -179,10 +184,16 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
         workspace.use(simulator.environment)
         refused = benchmark(workspace, *sizes)
         assert refused.code == 2
-        assert "2 ingestions of at most 10 texts, 20 in all, about $0.00" in refused.stderr
+        assert "2 ingestions, 20 texts in all, about $0.00" in refused.stderr
         assert simulator.stats().calls == 0
         agreed = benchmark(workspace, *sizes, "--yes")
         assert agreed.code == 0, agreed.stderr
+        assert simulator.stats().texts_answered == 20
+        # A scale: each size in each round, with each store.
+        scale = ("--chunks=10,30", "--rounds=2", "--no-ceiling", "--real")
+        refused = benchmark(workspace, *scale)
+        assert refused.code == 2
+        assert "8 ingestions, 160 texts in all" in refused.stderr
         assert simulator.stats().texts_answered == 20
 
 
@@ -194,6 +205,7 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
         (("--store=elsewhere",), "--store: 'elsewhere'"),
         (("--languages=tlh",), "unknown languages: tlh"),
         (("--chunks=10,20", "--folder=."), "--folder"),
+        (("--chunks=10,20", "--concurrency=4,8"), "one --concurrency"),
         (("--files=20", "--chunks=10"), "20 files cannot hold 10 chunks"),
         (("pace", "--tiers=9"), "--tiers: '9'"),
     ],

@@ -118,8 +118,8 @@ def _scale(results: Results) -> list[Chart]:
     stores = list(dict.fromkeys(each.store for each in results.scale))
 
     def points(store: str, figure: Callable[[RunResult], float]) -> list[tuple[float, float]]:
-        runs = [each for each in results.scale if each.store == store]
-        return [(each.chunks, figure(each.run)) for each in runs]
+        cells = [cell for cell in results.scale if cell.store == store]
+        return [(cell.chunks, cell.of(figure).median) for cell in cells]
 
     return [
         Chart(name, title, "chunks", unit, [Series(s, points(s, figure)) for s in stores])

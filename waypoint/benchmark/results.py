@@ -14,7 +14,7 @@ from waypoint.benchmark.ceiling import BareRun
 from waypoint.benchmark.machine import Machine
 from waypoint.benchmark.runs import RunResult
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the JSON; raised when a field changes its meaning."""
 
 
@@ -60,15 +60,30 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class ScaleRun:
-    """A corpus of one size."""
+class ScaleRound:
+    """A corpus ingested into an empty store."""
+
+    run: RunResult
+    again: RunResult
+    """The same command once more: nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScaleCell:
+    """A corpus of one size in one kind of store, and its rounds."""
 
     chunks: int
     store: str
     """``embedded`` or ``server``."""
-    run: RunResult
-    again: RunResult
-    """The same command once more: nothing has changed."""
+    rounds: Sequence[ScaleRound]
+
+    def of(self, figure: Callable[[RunResult], float]) -> Spread:
+        """A figure of the first runs, over the rounds."""
+        return spread([figure(each.run) for each in self.rounds])
+
+    def of_again(self, figure: Callable[[RunResult], float]) -> Spread:
+        """Likewise of the runs that had nothing to do."""
+        return spread([figure(each.again) for each in self.rounds])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +97,7 @@ class Results:
     chroma_alone: Sequence[BareRun] = ()
     chroma_beside: Sequence[BareRun] = ()
     """Beside as many calls as a run of the last cell makes."""
-    scale: Sequence[ScaleRun] = ()
+    scale: Sequence[ScaleCell] = ()
     notices: Sequence[str] = field(default=())
 
     @property
@@ -101,7 +116,10 @@ class Results:
         return max(self.cells, key=lambda cell: cell.texts_per_second.median, default=None)
 
     def headline(self) -> list[str]:
-        """The ratio of Waypoint to what bounds it, in words."""
+        """In words: the ratio of Waypoint to what bounds it, or of large corpora to small ones."""
+        return self._of_the_sweep() + self._of_scale()
+
+    def _of_the_sweep(self) -> list[str]:
         best = self.best
         if best is None:
             return []
@@ -122,6 +140,23 @@ class Results:
                     f"wall time {wall:.1f} s, {wall / bare:.2f} times that of bare Chroma {name} "
                     f"({bare:.1f} s)"
                 )
+        return lines
+
+    def _of_scale(self) -> list[str]:
+        lines = []
+        for store in dict.fromkeys(cell.store for cell in self.scale):
+            cells = sorted(
+                (cell for cell in self.scale if cell.store == store), key=lambda cell: cell.chunks
+            )
+            least, most = cells[0], cells[-1]
+            memory = [each.of(lambda run: run.peak_memory / 1e6).median for each in (least, most)]
+            again = [each.of_again(lambda run: run.wall).median for each in (least, most)]
+            lines.append(
+                f"{store}: from {least.chunks:,} to {most.chunks:,} chunks, the worker's memory is "
+                f"{memory[1] / memory[0]:.2f} times as much ({memory[0]:,.0f} and "
+                f"{memory[1]:,.0f} MB), a run with nothing to do takes {again[1] / again[0]:.1f} "
+                f"times as long ({again[0]:.2f} and {again[1]:.2f} s)"
+            )
         return lines
 
     def to_json(self) -> bytes:

@@ -78,6 +78,16 @@ class RunResult:
         return self.cpu * 1e6 / self.texts if self.texts else 0.0
 
 
+def ingest_options(*, concurrency: int, batch: int, chunk_size: int) -> list[str]:
+    """Options of ``ingest`` by which each section of a generated corpus becomes one chunk."""
+    return [
+        f"--concurrency={concurrency}",
+        f"--batch-size={batch}",
+        f"--chunk-size={chunk_size}",
+        "--chunk-overlap=0",
+    ]
+
+
 def measure(spec: RunSpec) -> RunResult:
     """Run ``ingest`` to its end.
 

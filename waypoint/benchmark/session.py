@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from waypoint.benchmark.corpus import CorpusSettings, write_corpus
 from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.processes import Simulating, run_simulator
 from waypoint.benchmark.results import Results
-from waypoint.benchmark.scale import STORES, run_scale
+from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
 from waypoint.errors import MissingKeyError
 from waypoint.settings import load_settings
@@ -59,13 +60,31 @@ class BenchmarkOptions:
         )
 
     @property
-    def ingestions(self) -> int:
-        """How often a corpus is paid for."""
-        return len(self.stores) if self.is_scale else self.sweep.runs
+    def scale(self) -> ScaleSettings:
+        return ScaleSettings(
+            self.sizes, self.stores, self.rounds, self.concurrency[0], self.batch[0]
+        )
+
+    @property
+    def ingestions(self) -> Mapping[int, int]:
+        """By the size of a corpus, how often it is paid for."""
+        each = self.scale.runs_of_a_size if self.is_scale else self.sweep.runs
+        return dict.fromkeys(self.sizes, each)
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What the real service will have answered in the end."""
+
+    ingestions: int
+    texts: int
+    cost_usd: float
+    least_seconds: float
+    """That the quota lets them through in."""
 
 
 class Benchmark:
-    """One benchmark: ``plan`` says what it costs, ``run`` runs it.
+    """One benchmark: ``bill`` says what it costs, ``run`` runs it.
 
     Everything is written below a temporary folder that goes with the context.
     """
@@ -83,14 +102,23 @@ class Benchmark:
     def __exit__(self, *_exception: object) -> None:
         self._stack.close()
 
-    def plan(self) -> Plan:
-        """What one ingestion of the (largest) corpus takes and costs."""
-        options = self._options
+    def bill(self) -> Bill:
+        """What all ingestions of all corpora together come to."""
+        times = self._options.ingestions
+        plans = {size: self._plan(size) for size in times}
+        return Bill(
+            sum(times.values()),
+            sum(plans[size].texts_to_pay * each for size, each in times.items()),
+            sum(plans[size].cost_usd * each for size, each in times.items()),
+            sum(plans[size].least_seconds * each for size, each in times.items()),
+        )
+
+    def _plan(self, size: int) -> Plan:
         return make_plan(
             load_settings(
-                knowledge_base_path=self._corpus(max(options.sizes)),
+                knowledge_base_path=self._corpus(size),
                 chroma_persist_path=self._folder / "none",
-                chunk_size=options.corpus.chunk_size,
+                chunk_size=self._options.corpus.chunk_size,
                 chunk_overlap=0,
             ),
             simulate=False,
@@ -110,17 +138,8 @@ class Benchmark:
         with ExitStack() as stack:
             service = self._service(stack)
             if options.is_scale:
-                scale = run_scale(
-                    service,
-                    options.corpus,
-                    options.sizes,
-                    concurrency=options.concurrency[0],
-                    batch=options.batch[0],
-                    stores=options.stores,
-                    folder=self._folder,
-                    tell=self._tell,
-                )
-                return replace(results, scale=scale)
+                scale = Scale(service, options.scale, options.corpus, self._folder, self._tell)
+                return replace(results, scale=scale.run())
             corpus = self._corpus(options.sizes[0])
             swept = Sweep(service, options.sweep, corpus, self._folder, self._tell).run()
         return replace(

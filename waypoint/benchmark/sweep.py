@@ -11,7 +11,7 @@ from pathlib import Path
 from waypoint.benchmark.ceiling import BareChroma, BareRun, service_ceiling
 from waypoint.benchmark.processes import Simulating, SimulatorProcess
 from waypoint.benchmark.results import Cell
-from waypoint.benchmark.runs import RunResult, RunSpec, measure, quantile
+from waypoint.benchmark.runs import RunResult, RunSpec, ingest_options, measure, quantile
 
 Tell = Callable[[str], None]
 
@@ -108,12 +108,9 @@ class Sweep:
         shutil.rmtree(folder, ignore_errors=True)
         if self._service.simulator is not None:
             self._service.simulator.reset()
-        options = [
-            f"--concurrency={concurrency}",
-            f"--batch-size={batch}",
-            f"--chunk-size={self._settings.chunk_size}",
-            "--chunk-overlap=0",
-        ]
+        options = ingest_options(
+            concurrency=concurrency, batch=batch, chunk_size=self._settings.chunk_size
+        )
         result = measure(RunSpec(self._corpus, folder, options, self._service.variables))
         self._tell(
             f"concurrency {concurrency}, batch {batch}: {result.texts:,} texts in "

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from waypoint.benchmark.ceiling import BareRun
 from waypoint.benchmark.machine import Machine
-from waypoint.benchmark.results import Cell, Results, ScaleRun, Spread
+from waypoint.benchmark.results import Cell, Results, ScaleCell, Spread
 from waypoint.benchmark.runs import RunResult
 
 MB = 1e6
@@ -110,22 +110,31 @@ def _bare(alone: Sequence[BareRun], beside: Sequence[BareRun]) -> Grid:
     return Grid("Upserts of ready-made vectors", columns, rows)
 
 
-def _scale(runs: Sequence[ScaleRun]) -> Grid:
+def _scale(cells: Sequence[ScaleCell]) -> Grid:
     columns = (
-        "chunks / store", "wall s", "texts/s", "CPU s", "worker peak MB", "store peak MB",
-        "store CPU s", "cost USD", "first call s", "again s", "bound by",
+        "chunks / store", "wall s (least to most)", "texts/s", "CPU s", "worker peak MB",
+        "store peak MB", "store CPU s", "cost USD", "first call s", "again s (least to most)",
+        "again peak MB", "bound by",
     )  # fmt: skip
-    rows = [
-        [
-            f"{each.chunks:,} / {each.store}", f"{run.wall:.1f}", f"{run.texts_per_second:,.0f}",
-            f"{run.cpu:.1f}", f"{run.peak_memory / MB:,.0f}", f"{run.store_peak_memory / MB:,.0f}",
-            f"{run.store_cpu:.1f}", f"{run.cost_usd:.4f}", f"{run.first_call:.2f}",
-            f"{each.again.wall:.2f}", run.bound_by,
-        ]
-        for each in runs
-        for run in (each.run,)
-    ]  # fmt: skip
-    return Grid("Scale", columns, rows)
+    return Grid("Scale: medians", columns, [_scale_row(cell) for cell in cells])
+
+
+def _scale_row(cell: ScaleCell) -> list[str]:
+    wall, again = cell.of(lambda run: run.wall), cell.of_again(lambda run: run.wall)
+    return [
+        f"{cell.chunks:,} / {cell.store}",
+        f"{wall.median:.1f} ({wall.least:.1f} to {wall.most:.1f})",
+        f"{cell.of(lambda run: run.texts_per_second)}",
+        f"{cell.of(lambda run: run.cpu).median:.1f}",
+        f"{cell.of(lambda run: run.peak_memory / MB)}",
+        f"{cell.of(lambda run: run.store_peak_memory / MB)}",
+        f"{cell.of(lambda run: run.store_cpu).median:.1f}",
+        f"{cell.of(lambda run: run.cost_usd).median:.4f}",
+        f"{cell.of(lambda run: run.first_call).median:.2f}",
+        f"{again.median:.2f} ({again.least:.2f} to {again.most:.2f})",
+        f"{cell.of_again(lambda run: run.peak_memory / MB)}",
+        cell.rounds[-1].run.bound_by,
+    ]
 
 
 def _range(figure: Spread) -> str:

@@ -53,7 +53,7 @@ def parts(text: str) -> list[str]:
 
 
 def numbers(text: str, option: str, *, most: int | None = None) -> tuple[int, ...]:
-    """Whole numbers from 1 on.
+    """Whole numbers from 1 on, each once.
 
     Raises:
         UsageError: it is something else.
@@ -68,11 +68,11 @@ def numbers(text: str, option: str, *, most: int | None = None) -> tuple[int, ..
             f"{option}: {text!r} is not one or several whole numbers{limit}",
             hint="write them as in 1,2,4",
         )
-    return found
+    return tuple(dict.fromkeys(found))
 
 
 def chosen(text: str, names: Iterable[str], option: str) -> tuple[str, ...]:
-    """Some of the names.
+    """Some of the names, each once.
 
     Raises:
         UsageError: another, or none.
@@ -80,4 +80,4 @@ def chosen(text: str, names: Iterable[str], option: str) -> tuple[str, ...]:
     found = tuple(parts(text))
     if not found or not set(found) <= set(names):
         raise UsageError(f"{option}: {text!r}", hint=f"use some of {', '.join(names)}")
-    return found
+    return tuple(dict.fromkeys(found))

@@ -15,7 +15,7 @@ from waypoint.benchmark.corpus import CorpusSettings
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.processes import Simulating
 from waypoint.benchmark.scale import STORES
-from waypoint.benchmark.session import Benchmark, BenchmarkOptions
+from waypoint.benchmark.session import Benchmark, BenchmarkOptions, Bill
 from waypoint.benchmark.tables import grids_of, machine_line
 from waypoint.commands.benchmark.common import (
     JsonOption,
@@ -24,6 +24,7 @@ from waypoint.commands.benchmark.common import (
     LatencyPerTextOption,
     OutOption,
     VerboseOption,
+    chosen,
     numbers,
     parts,
     run_measure,
@@ -37,8 +38,8 @@ def sweep(
     chunks: Annotated[
         str,
         typer.Option(
-            help="Chunks of the generated corpus; several, as in 1000,10000,100000, measure how "
-            "time and memory grow, embedded and against a Chroma server, instead of sweeping."
+            help="Chunks of the generated corpus; several, as in 1000,10000,100000, are a scale: "
+            "how time and memory grow, embedded and against a Chroma server, instead of a sweep."
         ),
     ] = "5000",
     folder: Annotated[
@@ -55,12 +56,18 @@ def sweep(
         str, typer.Option(help="Of the corpus, some of en,de,fr,zh,ja,code.")
     ] = "en",
     seed: Annotated[int, typer.Option(min=0, help="Of the corpus and of the simulator.")] = 0,
-    concurrency: Annotated[str, typer.Option(help="Calls in flight, one or several.")] = "4,8,16",
+    concurrency: Annotated[
+        str | None,
+        typer.Option(help="Calls in flight, one or several.  [default: 4,8,16; of a scale: 8]"),
+    ] = None,
     batch: Annotated[str, typer.Option(help="Most texts in a call, one or several.")] = "100",
     store: Annotated[
-        str, typer.Option(help="Of several sizes: embedded, or against a Chroma server, or both.")
+        str, typer.Option(help="Of a scale: embedded, or against a Chroma server, or both.")
     ] = ",".join(STORES),
-    rounds: Annotated[int, typer.Option(min=1, help="Times each cell is measured.")] = 3,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help="Times each is measured.  [default: 3; of a scale: 1]"),
+    ] = None,
     latency_ms: LatencyOption = 200.0,
     latency_per_text_ms: LatencyPerTextOption = 1.0,
     latency_jitter_ms: LatencyJitterOption = 0.0,
@@ -90,6 +97,7 @@ def sweep(
 
     def measure(console: Console) -> Output:
         sizes = numbers(chunks, "--chunks")
+        is_scale = len(sizes) > 1
         options = BenchmarkOptions(
             sizes,
             CorpusSettings(
@@ -97,22 +105,19 @@ def sweep(
                 tuple(parts(languages)), seed,
             ),
             folder,
-            numbers(concurrency, "--concurrency", most=256),
+            numbers(concurrency or ("8" if is_scale else "4,8,16"), "--concurrency", most=256),
             numbers(batch, "--batch", most=100),
-            rounds,
+            rounds or (1 if is_scale else 3),
             None if real else Simulating(
                 latency_ms, latency_per_text_ms, latency_jitter_ms, rpm, tpm,
                 tuple(fault or ()), seed,
             ),
-            ceiling, beside, quota_tier, _stores(store),
+            ceiling, beside, quota_tier, chosen(store, STORES, "--store"),
         )  # fmt: skip
-        if folder is not None and options.is_scale:
-            raise UsageError(
-                "--folder has the size it has", hint="leave out --folder, or give --chunks once"
-            )
+        _check(options)
         with Benchmark(options, lambda line: console.print(Text(line), soft_wrap=True)) as bench:
             if real:
-                _consent(console, bench, options.ingestions, asked=not yes)
+                _consent(console, bench.bill(), asked=not yes)
             results = bench.run()
         lines = [*results.headline(), machine_line(results.machine)]
         return Output(
@@ -122,29 +127,38 @@ def sweep(
     raise typer.Exit(run_measure(measure, "benchmark", out, json=json, verbose=verbose))
 
 
-def _consent(console: Console, benchmark: Benchmark, ingestions: int, *, asked: bool) -> None:
+def _check(options: BenchmarkOptions) -> None:
+    """See that what a scale can't have was not asked of one.
+
+    Raises:
+        UsageError: it was.
+    """
+    if not options.is_scale:
+        return
+    if options.folder is not None:
+        raise UsageError(
+            "--folder has the size it has", hint="leave out --folder, or give --chunks once"
+        )
+    if len(options.concurrency) > 1 or len(options.batch) > 1:
+        raise UsageError(
+            "several sizes take one --concurrency and one --batch",
+            hint="give each of them once, or --chunks once",
+        )
+
+
+def _consent(console: Console, bill: Bill, *, asked: bool) -> None:
     """Say what the real service will bill, and go on only if that is wanted.
 
     Raises:
         UsageError: it is not.
     """
-    plan = benchmark.plan()
-    texts, cost = plan.texts_to_pay * ingestions, plan.cost_usd * ingestions
-    seconds = plan.least_seconds * ingestions
     console.print(
-        f"the real service is called: {ingestions} ingestions of at most {plan.texts_to_pay:,} "
-        f"texts, {texts:,} in all, about ${cost:.2f}; the quota lets them through in "
-        f"{duration(seconds)} at best",
+        f"the real service is called: {bill.ingestions} ingestions, {bill.texts:,} texts in all, "
+        f"about ${bill.cost_usd:.2f}; the quota lets them through in "
+        f"{duration(bill.least_seconds)} at best",
         soft_wrap=True,
     )
     if asked and not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
         raise UsageError(
             "nothing was called", hint="add --yes to go on without being asked, or leave out --real"
         )
-
-
-def _stores(text: str) -> tuple[str, ...]:
-    stores = tuple(parts(text))
-    if not stores or not set(stores) <= set(STORES):
-        raise UsageError(f"--store: {text!r}", hint=f"give one or both of {', '.join(STORES)}")
-    return stores
