@@ -1,110 +1,29 @@
-"""All settings, read once at the edge: options, then the environment, then ``.env``, then defaults.
-
-``Settings`` is frozen and checked as a whole, so that every problem is named at once.
-Nothing else in Waypoint reads the environment. Each room is handed its own section.
-
-By pydantic and python-dotenv alone: pydantic-settings, which does the same by them, takes longer
-to import than both, and ``--help`` needs the settings.
-"""
+"""The settings: each one's default, range and description, checked as a whole."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    SecretStr,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+
+from waypoint.settings.choices import (
+    ChunkUnit,
+    LogFormat,
+    LogLevel,
+    QuotaSettings,
+    QuotaTier,
+    QuotaUnit,
+    StoreSettings,
 )
-
-from waypoint.errors import ConfigurationError
 
 MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
-
-
-class QuotaTier(StrEnum):
-    """The account's tier; ``auto`` starts at the free pace and finds its way up."""
-
-    AUTO = "auto"
-    FREE = "free"
-    ONE = "1"
-    TWO = "2"
-    THREE = "3"
-
-
-class QuotaUnit(StrEnum):
-    """What counts as one against the limits of a minute and of a day."""
-
-    TEXTS = "texts"
-    CALLS = "calls"
-
-
-class ChunkUnit(StrEnum):
-    """What the size and the overlap of chunks are counted in."""
-
-    CHARACTERS = "characters"
-    TOKENS = "tokens"
-
-
-class LogFormat(StrEnum):
-    """How lines look where there is no terminal."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
-class LogLevel(StrEnum):
-    """The least severe line that is shown."""
-
-    DEBUG = "DEBUG"
-    INFO = "INFO"
-    WARNING = "WARNING"
-    ERROR = "ERROR"
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaSettings:
-    """What the account allows. ``None`` takes the tier's figure, 0 means no limit."""
-
-    tier: QuotaTier
-    rpm: int | None
-    tpm: int | None
-    rpd: int | None
-    unit: QuotaUnit = QuotaUnit.TEXTS
-
-    @property
-    def to_find(self) -> frozenset[str]:
-        """The limits of a minute that nobody told: the pace is to find its own way up."""
-        if self.tier is not QuotaTier.AUTO:
-            return frozenset()
-        given = {"rpm": self.rpm, "tpm": self.tpm}
-        return frozenset(name for name, limit in given.items() if limit is None)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreSettings:
-    """Where Chroma is: a server if ``host`` is set, else a private one over ``persist_path``."""
-
-    persist_path: Path
-    host: str | None
-    port: int
-    ssl: bool
-    give_up_after: float
-    """Seconds during which a server that went away is tried again."""
 
 
 class Settings(BaseModel):
@@ -329,43 +248,3 @@ class Settings(BaseModel):
             self.chroma_ssl,
             self.chroma_give_up_after,
         )
-
-
-def load_settings(**options: Any) -> Settings:
-    """Build the settings; options that are None were not given and change nothing.
-
-    Raises:
-        ConfigurationError: naming every impossible value at once, or ``.env`` if it cannot
-            be read.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    try:
-        return Settings(**{**_from_file(Path(".env")), **_named(os.environ), **given})
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sentence = problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{name}: {sentence}" if name else sentence)
-        raise ConfigurationError(
-            "; ".join(problems),
-            hint="correct the option, the environment variable or the line in .env",
-        ) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(
-            f".env cannot be read: {error}", hint="save it as UTF-8 text that this user may read"
-        ) from error
-
-
-def _from_file(path: Path) -> dict[str, str]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return _named(dotenv_values(path, encoding="utf-8"))
-
-
-def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Those that are settings, in whatever case; an empty one says nothing."""
-    lower = ((name.lower(), value) for name, value in variables.items())
-    return {name: value for name, value in lower if value and name in Settings.model_fields}

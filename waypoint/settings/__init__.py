@@ -1,0 +1,36 @@
+"""All settings, read once at the edge.
+
+``Settings`` is frozen and checked as a whole, so that every problem is named at once.
+Nothing else in Waypoint reads the environment. Each room is handed its own section.
+
+By pydantic and python-dotenv alone: pydantic-settings, which does the same by them, takes longer
+to import than both, and ``--help`` needs the settings.
+"""
+
+from __future__ import annotations
+
+from waypoint.settings.choices import (
+    ChunkUnit,
+    LogFormat,
+    LogLevel,
+    QuotaSettings,
+    QuotaTier,
+    QuotaUnit,
+    StoreSettings,
+)
+from waypoint.settings.loading import load_settings
+from waypoint.settings.model import MOST_CONCURRENCY, MOST_FOUND_CONCURRENCY, Settings
+
+__all__ = [
+    "MOST_CONCURRENCY",
+    "MOST_FOUND_CONCURRENCY",
+    "ChunkUnit",
+    "LogFormat",
+    "LogLevel",
+    "QuotaSettings",
+    "QuotaTier",
+    "QuotaUnit",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+]

@@ -1,0 +1,53 @@
+"""Where settings come from: options, then the environment, then ``.env``, then defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from waypoint.errors import ConfigurationError
+from waypoint.settings.model import Settings
+
+
+def load_settings(**options: Any) -> Settings:
+    """Build the settings; options that are None were not given and change nothing.
+
+    Raises:
+        ConfigurationError: naming every impossible value at once, or ``.env`` if it cannot
+            be read.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**{**_from_file(Path(".env")), **_named(os.environ), **given})
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            sentence = problem["msg"].removeprefix("Value error, ")
+            problems.append(f"{name}: {sentence}" if name else sentence)
+        raise ConfigurationError(
+            "; ".join(problems),
+            hint="correct the option, the environment variable or the line in .env",
+        ) from error
+    except (UnicodeDecodeError, OSError) as error:
+        raise ConfigurationError(
+            f".env cannot be read: {error}", hint="save it as UTF-8 text that this user may read"
+        ) from error
+
+
+def _from_file(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return _named(dotenv_values(path, encoding="utf-8"))
+
+
+def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
+    """Those that are settings, in whatever case; an empty one says nothing."""
+    lower = ((name.lower(), value) for name, value in variables.items())
+    return {name: value for name, value in lower if value and name in Settings.model_fields}
