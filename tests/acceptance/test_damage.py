@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
@@ -92,7 +92,7 @@ def delete_collection(workspace: Workspace) -> None:
     """Another client has deleted the collection."""
     with private_server(workspace.store) as port:
         url = f"http://127.0.0.1:{port}{_COLLECTIONS}/{SIMULATED}"
-        httpx.delete(url).raise_for_status()
+        httpx2.delete(url).raise_for_status()
 
 
 def delete_records(workspace: Workspace) -> None:
@@ -100,9 +100,9 @@ def delete_records(workspace: Workspace) -> None:
     some = list(chunks_of(workspace.knowledge_base))[:100]
     with private_server(workspace.store) as port:
         base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
-        described = httpx.get(f"{base}/{SIMULATED}").json()
+        described = httpx2.get(f"{base}/{SIMULATED}").json()
         url = f"{base}/{described['id']}/delete"
-        httpx.post(url, json={"ids": some}, timeout=60).raise_for_status()
+        httpx2.post(url, json={"ids": some}, timeout=60).raise_for_status()
 
 
 def break_ledger(workspace: Workspace) -> None:
@@ -218,7 +218,7 @@ def test_a_collection_that_is_not_ours_is_refused(workspace: Workspace) -> None:
     """Its records stay as they are, and the way out is told."""
     with private_server(workspace.store) as port:
         base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
-        httpx.post(base, json={"name": "somebody_elses"}).raise_for_status()
+        httpx2.post(base, json={"name": "somebody_elses"}).raise_for_status()
     outcome = workspace.run("--collection", "somebody_elses")
     assert outcome.code == 2
     assert "not made by Waypoint" in outcome.stderr

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.by import By
@@ -187,7 +187,7 @@ def test_a_page_survives_a_cut_line(
     """It says so and comes back by itself; a wait for quota and a stop are told in words."""
     workspace.use({"QUOTA_RPM": "60"})
     with workspace.start(*PACE) as running:
-        port = httpx.URL(monitor_of(running)).port
+        port = httpx2.URL(monitor_of(running)).port
         assert port is not None
         with cut_line(port) as line:
             browser.get(f"http://127.0.0.1:{line.port}/")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -51,7 +51,7 @@ def monitor_of(running: RunningCommand) -> str:
 
 
 def health_of(url: str) -> tuple[int, dict[str, Any]]:
-    answer = httpx.get(f"{url}/health", timeout=20)
+    answer = httpx2.get(f"{url}/health", timeout=20)
     return answer.status_code, answer.json()
 
 
@@ -71,9 +71,9 @@ def test_a_service_that_falls_silent_turns_health_to_503(
         assert health["still_for"] >= health["stall_after"] == 2
         assert "calls to the service are not answered" in health["why"]
         assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", health["since"])
-        hung = httpx.get(f"{url}/metrics", timeout=20).text
+        hung = httpx2.get(f"{url}/metrics", timeout=20).text
         assert "waypoint_healthy 0.0" in hung
-        for told in (str(health), hung, httpx.get(url, timeout=20).text):
+        for told in (str(health), hung, httpx2.get(url, timeout=20).text):
             assert KEY not in told
         simulator.configure(faults={}, latency_ms=50)
         wait_until(lambda: not running.alive or health_of_or_none(url) in (200, None))
@@ -86,7 +86,7 @@ def health_of_or_none(url: str) -> int | None:
     """None once the run has ended."""
     try:
         return health_of(url)[0]
-    except httpx.TransportError:
+    except httpx2.TransportError:
         return None
 
 
@@ -98,8 +98,8 @@ def test_metrics_grow_into_the_report(workspace: Workspace, simulator: Backgroun
         url = monitor_of(running)
         while running.alive:
             try:
-                scrapes.append(_totals(httpx.get(f"{url}/metrics", timeout=20).text))
-            except httpx.TransportError:
+                scrapes.append(_totals(httpx2.get(f"{url}/metrics", timeout=20).text))
+            except httpx2.TransportError:
                 break
         outcome = running.wait()
     assert outcome.code == 1

@@ -18,7 +18,7 @@ HEAVY = (
 )  # fmt: skip
 """None of these is needed to read a command line."""
 
-OF_A_RUN = ("aiohttp", "chromadb", "google.genai", "matplotlib", "psutil")
+OF_A_RUN = ("aiohttp", "chromadb", "google.genai", "httpx", "matplotlib", "psutil")
 """None of these is needed to find out that nothing has changed."""
 
 

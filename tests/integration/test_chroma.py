@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -237,7 +237,7 @@ async def test_many_operations_at_once(port: int) -> None:
 async def configuration_of(port: int, name: str) -> dict[str, object]:
     """What the server itself holds of a collection's configuration."""
     path = f"/api/v2/tenants/default_tenant/databases/default_database/collections/{name}"
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
         configuration: dict[str, object] = (await client.get(path)).json()["configuration_json"]
     return configuration
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -52,8 +52,8 @@ class Watched:
         self.bus.emit(events.RunEnded(0, 0, "", "", 1.0))
 
     @asynccontextmanager
-    async def client(self) -> AsyncIterator[httpx.AsyncClient]:
-        async with httpx.AsyncClient(base_url=self.url, timeout=20) as client:
+    async def client(self) -> AsyncIterator[httpx2.AsyncClient]:
+        async with httpx2.AsyncClient(base_url=self.url, timeout=20) as client:
             yield client
 
 
@@ -66,7 +66,7 @@ class Sent:
     data: Any
 
 
-async def stream(client: httpx.AsyncClient) -> AsyncIterator[Sent]:
+async def stream(client: httpx2.AsyncClient) -> AsyncIterator[Sent]:
     """The events of the page's feed, read as the standard has it."""
     async with client.stream("GET", "/events") as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
@@ -175,7 +175,7 @@ def hanging_pages(watched: Watched, count: int) -> Iterator[Any]:
     pages: list[socket.socket] = []
 
     def connect() -> None:
-        url = httpx.URL(watched.url)
+        url = httpx2.URL(watched.url)
         for _ in range(count):
             page = socket.create_connection((url.host, url.port))
             page.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -226,8 +226,8 @@ async def test_a_defect_while_listening_ends_the_monitor_alone() -> None:
             watched.bus.emit(event)
         with anyio.fail_after(20):
             await watched.monitor.closed()
-        async with httpx.AsyncClient() as client:
-            with pytest.raises(httpx.ConnectError):
+        async with httpx2.AsyncClient() as client:
+            with pytest.raises(httpx2.ConnectError):
                 await client.get(url)
         watched.end()
     (reason,) = watched.failures
@@ -259,7 +259,7 @@ async def test_what_fails_beside_it_is_raised() -> None:
 
 
 def _port(watched: Watched) -> int:
-    return httpx.URL(watched.url).port or 0
+    return httpx2.URL(watched.url).port or 0
 
 
 async def test_signals_stay_with_the_run() -> None:

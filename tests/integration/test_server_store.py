@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import anyio
-import httpx
+import httpx2
 
 from tests.support.background_simulator import background_simulator
 from tests.support.chroma_servers import ChromaCommand
@@ -67,7 +67,7 @@ def test_a_collection_that_is_not_ours_is_left_alone(tmp_path: Path) -> None:
     write_corpus(workspace.knowledge_base, documents=1, sections=2)
     with ChromaCommand(tmp_path / "server") as server:
         workspace.use(server.environment)
-        made = httpx.post(f"{server.url}{COLLECTIONS}", json={"name": SIMULATED})
+        made = httpx2.post(f"{server.url}{COLLECTIONS}", json={"name": SIMULATED})
         made.raise_for_status()
         refused = workspace.run("--simulate")
         assert refused.code == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import numpy as np
 
 from waypoint.chunking import Chunker, ChunkingSettings
@@ -68,7 +68,7 @@ async def read_embedded_async(
 
 async def read_from(server: str, name: str = SIMULATED) -> StoredCollection:
     """A collection of a server. Fails if there is none."""
-    async with httpx.AsyncClient(base_url=server, timeout=60) as client:
+    async with httpx2.AsyncClient(base_url=server, timeout=60) as client:
         found = await client.get(f"{_COLLECTIONS}/{name}")
         found.raise_for_status()
         described = found.json()

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import pytest
 
 from waypoint.app.ingesting import Ingestion, IngestOptions
@@ -53,7 +53,7 @@ class Counts:
     statements: Counter[str] = field(default_factory=Counter)
     """The ledger's: first word and table."""
     requests: Counter[str] = field(default_factory=Counter)
-    """Chroma's: method and what the path ends in."""
+    """To Chroma and to the service: method and what the path ends in."""
     tasks: Counter[str] = field(default_factory=Counter)
     """By name. Those that only wait for a child to listen are left out: they are as many as
     the machine is slow."""
@@ -152,16 +152,16 @@ def _count_statements(patch: pytest.MonkeyPatch, counts: Counts) -> None:
 
 
 def _count_requests(patch: pytest.MonkeyPatch, counts: Counts) -> None:
-    send = httpx.AsyncClient.send
+    send = httpx2.AsyncClient.send
 
     async def counting(
-        client: httpx.AsyncClient, request: httpx.Request, **options: Any
-    ) -> httpx.Response:
+        client: httpx2.AsyncClient, request: httpx2.Request, **options: Any
+    ) -> httpx2.Response:
         last = request.url.path.rstrip("/").rpartition("/")[2]
         counts.requests[f"{request.method} {_IDS.sub('<id>', last)}"] += 1
         return await send(client, request, **options)
 
-    patch.setattr(httpx.AsyncClient, "send", counting)
+    patch.setattr(httpx2.AsyncClient, "send", counting)
 
 
 def _count_bytes(patch: pytest.MonkeyPatch, counts: Counts) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -14,10 +14,10 @@ from waypoint.storage.chroma_errors import (
 )
 
 
-def answer(status: int, content: bytes) -> httpx.HTTPStatusError:
-    request = httpx.Request("POST", "http://chroma/upsert")
-    response = httpx.Response(status, content=content, request=request)
-    return httpx.HTTPStatusError("refused", request=request, response=response)
+def answer(status: int, content: bytes) -> httpx2.HTTPStatusError:
+    request = httpx2.Request("POST", "http://chroma/upsert")
+    response = httpx2.Response(status, content=content, request=request)
+    return httpx2.HTTPStatusError("refused", request=request, response=response)
 
 
 def told(status: int, name: str, message: str) -> Exception:

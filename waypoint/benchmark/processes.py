@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import psutil
 
@@ -71,7 +71,7 @@ class SimulatorProcess:
     def __init__(self, process: subprocess.Popen[bytes], base_url: str) -> None:
         self.base_url = base_url
         self._process = psutil.Process(process.pid)
-        self._client = httpx.Client(base_url=base_url, timeout=_PATIENCE, trust_env=False)
+        self._client = httpx2.Client(base_url=base_url, timeout=_PATIENCE, trust_env=False)
 
     @property
     def cpu_seconds(self) -> float:

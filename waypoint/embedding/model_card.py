@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 
 from waypoint.embedding.port import TransientCallError
 
@@ -33,12 +33,14 @@ async def model_card(base_url: str, api_key: str, model: str, *, deadline: float
     url = f"{base_url.rstrip('/')}/{API_VERSION}/models/{model}"
     try:
         with anyio.fail_after(deadline):
-            async with httpx.AsyncClient(verify=is_encrypted(base_url), timeout=deadline) as client:
+            async with httpx2.AsyncClient(
+                verify=is_encrypted(base_url), timeout=deadline
+            ) as client:
                 answer = await client.get(url, headers={"x-goog-api-key": api_key})
-                card = answer.json() if answer.status_code == httpx.codes.OK else {}
+                card = answer.json() if answer.status_code == httpx2.codes.OK else {}
     except TimeoutError:
         raise TransientCallError(f"no answer within {deadline:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return {}
     return card if isinstance(card, dict) else {}
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import anyio
-import httpx
+import httpx2
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -84,7 +84,7 @@ class StoreCalls:
                 return await call()
         except TimeoutError as error:
             raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
-        except httpx.TransportError as error:
+        except httpx2.TransportError as error:
             if self._revive is not None:
                 await self._revive()
             raise TransientStoreError(type(error).__name__) from error

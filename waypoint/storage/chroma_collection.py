@@ -2,7 +2,7 @@
 
 Not by that client: it packs each vector number by number on the event loop (0.08 ms each, 80 ms
 for a write of 1,000), checks what we have checked, and takes 1 s of CPU time to import. The
-paths and bodies are those that chromadb 1.5.9 sends. All methods raise ``httpx.HTTPError``.
+paths and bodies are those that chromadb 1.5.9 sends. All methods raise ``httpx2.HTTPError``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 import pybase64
@@ -41,7 +41,7 @@ class RemoteCollection:
         client: with the server as its base URL.
     """
 
-    def __init__(self, client: httpx.AsyncClient, collection_id: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, collection_id: str) -> None:
         self._client = client
         self._path = f"{COLLECTIONS}/{collection_id}"
 

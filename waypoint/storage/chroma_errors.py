@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import orjson
 
 from waypoint.errors import StoreDamagedError, StoreWriteError
@@ -44,7 +44,7 @@ _NO_ROOM = ("disk is full", "no space left", "readonly database", "read-only fil
 def translate_store_error(operation: str, error: Exception) -> Exception:
     """The error to raise in place of one of Chroma's; the error itself if it is not Chroma's."""
     name, message = "", str(error)
-    if isinstance(error, httpx.HTTPStatusError):
+    if isinstance(error, httpx2.HTTPStatusError):
         name, message = _told_by(error.response)
     said = message.lower()
     if any(words in said for words in _NO_ROOM):
@@ -61,7 +61,7 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     if name in _REFUSALS:
         return ChromaRefusalError(f"Chroma cannot {operation}: {name}: {message}")
     # A proxy's 502, say, or a server that is just coming up.
-    if isinstance(error, httpx.HTTPStatusError | orjson.JSONDecodeError):
+    if isinstance(error, httpx2.HTTPStatusError | orjson.JSONDecodeError):
         return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
 
@@ -74,7 +74,7 @@ def damaged(operation: str, message: str) -> StoreDamagedError:
     )
 
 
-def _told_by(response: httpx.Response) -> tuple[str, str]:
+def _told_by(response: httpx2.Response) -> tuple[str, str]:
     """The name and message of Chroma's error body; empty where it is not Chroma's."""
     try:
         body = orjson.loads(response.content)

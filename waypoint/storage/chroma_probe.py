@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 
 from waypoint.errors import StoreUnavailableError
 from waypoint.models import MetadataValue
@@ -37,19 +37,19 @@ class ChromaAddress:
 
 
 @asynccontextmanager
-async def connect(address: ChromaAddress) -> AsyncIterator[httpx.AsyncClient]:
+async def connect(address: ChromaAddress) -> AsyncIterator[httpx2.AsyncClient]:
     """An HTTP client for a server that is there and speaks the v2 API.
 
     Raises:
         StoreUnavailableError: the server cannot be reached.
     """
     # Certificates take 50 ms to load: not for an address that needs none.
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl
     ) as client:
         try:
             (await client.get("/api/v2/heartbeat")).raise_for_status()
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise StoreUnavailableError(
                 f"no Chroma server answers at {address} ({type(error).__name__})",
                 hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
@@ -59,9 +59,9 @@ async def connect(address: ChromaAddress) -> AsyncIterator[httpx.AsyncClient]:
 
 
 class ChromaProbe:
-    """A few questions to a server. Raises ``httpx.HTTPError`` where it does not answer well."""
+    """A few questions to a server. Raises ``httpx2.HTTPError`` where it does not answer well."""
 
-    def __init__(self, address: ChromaAddress, client: httpx.AsyncClient) -> None:
+    def __init__(self, address: ChromaAddress, client: httpx2.AsyncClient) -> None:
         self.address = address
         self._client = client
 
@@ -72,7 +72,7 @@ class ChromaProbe:
     async def describe(self, name: str) -> CollectionState | None:
         """The collection of that name; None if there is none."""
         response = await self._client.get(f"{COLLECTIONS}/{quote(name, safe='')}")
-        if response.status_code == httpx.codes.NOT_FOUND:
+        if response.status_code == httpx2.codes.NOT_FOUND:
             return None
         response.raise_for_status()
         return await self._state(response.json())
@@ -102,5 +102,5 @@ class ChromaProbe:
     async def drop(self, name: str) -> None:
         """Delete the collection of that name; no error if there is none."""
         response = await self._client.delete(f"{COLLECTIONS}/{quote(name, safe='')}")
-        if response.status_code != httpx.codes.NOT_FOUND:
+        if response.status_code != httpx2.codes.NOT_FOUND:
             response.raise_for_status()

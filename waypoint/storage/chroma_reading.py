@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import numpy as np
 import orjson
 
@@ -35,7 +35,7 @@ class CollectionReader:
     ``StoreDamagedError`` for one that answers but cannot read.
     """
 
-    def __init__(self, client: httpx.AsyncClient, calls: StoreCalls) -> None:
+    def __init__(self, client: httpx2.AsyncClient, calls: StoreCalls) -> None:
         self._client = client
         self._calls = calls
         self._path = ""
@@ -132,7 +132,7 @@ class CollectionReader:
     async def _answer(self, method: str, path: str, content: bytes | None, *, missing: bool) -> Any:
         headers = {"content-type": "application/json"} if content else None
         response = await self._client.request(method, path, content=content, headers=headers)
-        if missing and response.status_code == httpx.codes.NOT_FOUND:
+        if missing and response.status_code == httpx2.codes.NOT_FOUND:
             return None
         response.raise_for_status()
         return orjson.loads(response.content)
