@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.retrying_bench import Bench, on_bench, overloaded
+from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.port import CallRefusedError, TransientCallError
-from waypoint.errors import BudgetSpentError, ExitCode
+from waypoint.embedding.port import BatchTooLargeError, CallRefusedError, TransientCallError
+from waypoint.errors import BudgetSpentError, DailyQuotaError, ExitCode
 
 
 def budget(*, texts: int | None = None, usd: float | None = None) -> Budget:
@@ -53,6 +53,22 @@ def test_what_was_not_billed_is_given_back() -> None:
 
     outcomes = [overloaded(), overloaded(), None, CallRefusedError("400", 400), None]
     assert on_bench(run, outcomes, budget=budget(texts=10)) == 5
+
+
+def test_what_a_quota_refused_is_given_back() -> None:
+    """The day's, or a minute's that turns out to be smaller than the batch."""
+
+    async def run(bench: Bench) -> int:
+        with pytest.raises(DailyQuotaError):
+            await bench.embedder.embed(["a"] * 10, 10)
+        with pytest.raises(BatchTooLargeError):
+            await bench.embedder.embed(["a"] * 10, 10)
+        await bench.embedder.embed(["a"] * 5, 5)
+        await bench.embedder.embed(["b"] * 5, 5)
+        return len(bench.scripted.calls)
+
+    outcomes = [DailyQuotaError("the day's quota is used up"), too_many(1.0, rpm=5), None, None]
+    assert on_bench(run, outcomes, budget=budget(texts=10)) == 4
 
 
 @pytest.mark.parametrize("status", [None, 200], ids=["no answer", "an answer of no use"])

@@ -61,6 +61,20 @@ def test_hope_lives_while_another_worker_gets_answers() -> None:
     assert on_bench(run, outcomes, give_up_after=100) >= 3_000
 
 
+def test_the_night_is_no_failure_of_the_service() -> None:
+    """Hours until the day's quota is back do not count as hours without an answer."""
+
+    async def run(bench: Bench) -> int:
+        with pytest.raises(DailyQuotaError):
+            await bench.embedder.embed(["evening"], 1)
+        await anyio.sleep(8 * 3600)
+        await bench.embedder.embed(["morning"], 1)
+        return len(bench.scripted.calls)
+
+    spent = DailyQuotaError("the day's quota is used up")
+    assert on_bench(run, [overloaded(), spent, overloaded(), None], give_up_after=600) == 4
+
+
 @pytest.mark.parametrize(
     ("outcomes", "limits", "calls"),
     [

@@ -20,7 +20,7 @@ from waypoint.embedding.port import (
     TransientCallError,
 )
 from waypoint.embedding.quota import Admission, Quota
-from waypoint.errors import ServiceUnavailableError
+from waypoint.errors import DailyQuotaError, ServiceUnavailableError
 from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus
 from waypoint.gauges import doing
 from waypoint.models import LearnedQuota
@@ -88,6 +88,7 @@ class RetryingEmbedder:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
+            DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
         # A fresh policy object each time: tenacity keeps an operation's state in it, and
@@ -113,6 +114,10 @@ class RetryingEmbedder:
                 hint="see the service's status, then run the same command again; "
                 "what is paid is kept",
             ) from error
+        except DailyQuotaError:
+            # The hours until there is more are not the service's failure.
+            self._failing_since = None
+            raise
         raise AssertionError("tenacity neither returned nor raised")
 
     async def _attempt(self, texts: Sequence[str], tokens: int, attempt: int) -> Answer:
@@ -136,6 +141,9 @@ class RetryingEmbedder:
             if error.status not in _MAYBE_BILLED:
                 self._budget.release(len(texts), admission.tokens)
             raise
+        except DailyQuotaError:
+            self._budget.release(len(texts), admission.tokens)
+            raise
         if answer.tokens is not None:
             self._budget.settle(admission.tokens, counted=answer.tokens)
         return answer
@@ -157,7 +165,8 @@ class RetryingEmbedder:
             if isinstance(error, QuotaExceededError):
                 await self._learn(error, admission)
                 if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
-                    raise BatchTooLargeError("more than the quota allows in a minute") from error
+                    reason = "more than the quota allows in a minute"
+                    raise BatchTooLargeError(reason, error.status) from error
                 if error.retry_after is not None:
                     self._quota.pause(error.retry_after)
             elif isinstance(error, TransientCallError) and error.overload:
