@@ -19,7 +19,7 @@ from waypoint.errors import StoreWriteError
 from waypoint.events import EventBus
 from waypoint.models import Chunk, EmbeddingSpace, PackedChunks, TextKey, Vectors
 from waypoint.pipeline.messages import Candidate, DocumentJob, WriteOrder
-from waypoint.pipeline.writing import Writer
+from waypoint.pipeline.writing import SETTLED_PER_ROW, Writer
 from waypoint.storage.chroma import ChromaStore, open_chroma
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
@@ -167,12 +167,40 @@ async def test_a_write_that_fails_ends_it_and_nothing_of_it_is_done(
 
             group.start_soon(run)
             with anyio.fail_after(20):
-                while made.store.begun < 2:
+                # The third waits for its turn, which never comes.
+                while made.store.begun < 2 or made.store.packed < 3:
                     await anyio.lowlevel.checkpoint()
+                await anyio.wait_all_tasks_blocked()
                 made.store.failures = [StoreWriteError("no room", hint="make some")]
                 made.store.let_through.release()
         assert [await made.done(job) for job in (first, second, third)] == [True, False, False]
         assert made.store.begun == 2
         assert await made.collection.count() == ROWS
     send.close()
+    receive.close()
+
+
+async def test_what_needs_no_row_does_not_gather_without_end(port: int, tmp_path: Path) -> None:
+    """Chunks that are stored already are noted now and then, also while Chroma writes."""
+    job, most = job_of("new.md", ROWS), SETTLED_PER_ROW * ROWS
+    stored = [job_of(f"stored-{number}.md", ROWS) for number in range(3 * SETTLED_PER_ROW)]
+    send, receive = anyio.create_memory_object_stream[WriteOrder](len(stored) + 1)
+    for order in orders_of(job):
+        await send.send(order)
+    for each in stored:
+        await send.send(WriteOrder(settled=[(each, ROWS // 2)] * 2 + [(each, 0)] * (ROWS - 2)))
+    async with bench(port, tmp_path) as made, anyio.create_task_group() as group:
+        group.start_soon(made.writer.run, receive)
+        with anyio.fail_after(20):
+            while not made.store.begun:
+                await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+            # One order was being gathered: full, it waits; what is behind it is still to come.
+            left = receive.statistics().current_buffer_used
+            assert left == len(stored) - most // ROWS
+            made.store.let_through.release()
+            send.close()
+            while not all([await made.done(each) for each in (job, *stored)]):
+                await anyio.lowlevel.checkpoint()
+        assert made.store.begun == 1
     receive.close()

@@ -22,6 +22,10 @@ from waypoint.storage.ledger.thread import LedgerThread
 ROWS = 1_000
 """Rows in one write: 500 to 1,000 is where Chroma is fastest per CPU second."""
 
+SETTLED_PER_ROW = 5
+"""Chunks settled in one write, by ``ROWS``: those that are stored as they should be need no row,
+but the text of their document is held until it is noted that they are."""
+
 IDLE = 0.01
 """Seconds without a further order after which fewer rows are written, if none are being."""
 
@@ -110,7 +114,8 @@ class Writer:
     ) -> WriteOrder:
         """Several small orders as one; an empty one when all are in."""
         gathered = WriteOrder()
-        while gathered.rows < self._rows:
+        most_settled = SETTLED_PER_ROW * self._rows
+        while gathered.rows < self._rows and len(gathered.settled) < most_settled:
             order: WriteOrder | None = None
             try:
                 if gathered.settled:
@@ -147,10 +152,9 @@ class Writer:
         started = time.monotonic()
         # The stage waits for it; it is not to be counted beside that.
         with doing_for_nobody():
-            try:
-                finished, deleted = await self._change(write)
-            finally:
-                chroma.release()
+            finished, deleted = await self._change(write)
+            # Not after a failure: the next write, which waits for this, is not to be begun.
+            chroma.release()
             if finished:
                 done = [_done(job) for job in finished]
                 await self._ledger.run(Ledger.finish, self._collection, done)
