@@ -141,7 +141,7 @@ class Ingestion:
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
                     async with open_ledger(settings.chroma_persist_path) as ledger:
-                        await self._attempt(reader, store, ledger, embedder)
+                        await self._attempt(reader, store, embedded, ledger, embedder)
                         return
                 except LedgerDamagedError as error:
                     if not repairs_left:
@@ -156,6 +156,7 @@ class Ingestion:
         self,
         reader: FolderReader,
         store: ChromaStore,
+        embedded: EmbeddedStore | None,
         ledger: LedgerThread,
         embedder: LazyEmbedder,
     ) -> None:
@@ -184,13 +185,15 @@ class Ingestion:
             if self._to_clear:
                 # Afterwards the ledger would no longer know whose texts they are.
                 await self._retry_rejects(ledger, name)
-            await keeper.open(name, str(reader.root), clear=self._to_clear, suspicious=bool(killed))
+            await keeper.open(name, str(reader.root), clear=self._to_clear)
             self._to_clear = False
             await self._retry_rejects(ledger, name)
             await self._flow(reader, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
         finally:
             with anyio.CancelScope(shield=True):
+                if embedded is not None and embedded.has_died:
+                    await ledger.run(Ledger.doubt_collections)
                 await ledger.run(Ledger.end_run, self.run_id, complete=complete)
                 await self._list_rejects(ledger, name)
 

@@ -24,6 +24,8 @@ class EmbeddedStore:
         self._folder = folder
         self._child = child
         self._events = events
+        self.has_died = False
+        """Whether the server ended by itself while it was in use."""
 
     async def start(self) -> None:
         """Start the server; over files it cannot open, start it over none."""
@@ -49,9 +51,11 @@ class EmbeddedStore:
             StoreDamagedError: it died again.
         """
         try:
-            return await self._child.revive()
+            revived = await self._child.revive()
         except StoreUnavailableError as error:
             raise StoreDamagedError(error.message, hint=error.hint) from error
+        self.has_died |= revived
+        return revived
 
     async def set_aside(self) -> None:
         """Move Chroma's files away and start over none; says what went with them."""

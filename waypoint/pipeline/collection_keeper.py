@@ -109,15 +109,14 @@ class CollectionKeeper:
         assert self._entry is not None, "no collection is open"
         return self._entry
 
-    async def open(
-        self, name: str, root: str, *, clear: bool, suspicious: bool = False
-    ) -> LedgerCollection:
+    async def open(self, name: str, root: str, *, clear: bool) -> LedgerCollection:
         """Open or make the collection, and bring the ledger into agreement with it.
+
+        One that is doubted is asked whether its index still works.
 
         Args:
             root: the knowledge base, absolute.
             clear: delete the collection first.
-            suspicious: the last run was killed: see whether the index still works.
 
         Raises:
             CollectionMismatchError: it was made with another recipe, or not by Waypoint.
@@ -139,9 +138,9 @@ class CollectionKeeper:
             self._entry = await self._create(name, root)
             return self._entry
         self._check(name, state)
-        if suspicious:
-            samples = await self._ledger.run(Ledger.samples, known.id, _SAMPLES) if known else {}
-            await self._store.examine(samples)
+        if known is not None and known.doubted:
+            await self._store.examine(await self._ledger.run(Ledger.samples, known.id, _SAMPLES))
+            await self._ledger.run(Ledger.trust_collection, known.id)
         if known is not None and await self._agrees(known, state):
             self._entry = replace(known, generation=_generation(state))
         else:

@@ -19,6 +19,8 @@ class LedgerCollection:
     chroma_id: str
     generation: int
     root: str
+    doubted: bool = False
+    """A process that may have been writing it was killed, and its index was not asked since."""
 
 
 class Collections(LedgerFile):
@@ -28,10 +30,14 @@ class Collections(LedgerFile):
         """The collection of that name, as the ledger knows it."""
         with self._translated():
             row = self._db.execute(
-                "SELECT id, name, chroma_id, generation, root FROM collections WHERE name = ?",
+                "SELECT id, name, chroma_id, generation, root, doubted FROM collections"
+                " WHERE name = ?",
                 (name,),
             ).fetchone()
-        return LedgerCollection(*row) if row else None
+        if row is None:
+            return None
+        number, own, chroma_id, generation, root, doubted = row
+        return LedgerCollection(number, own, chroma_id, generation, root, bool(doubted))
 
     def adopt_collection(
         self, name: str, *, chroma_id: str, generation: int, root: str
@@ -58,6 +64,16 @@ class Collections(LedgerFile):
             db.execute(
                 "UPDATE collections SET generation = ? WHERE id = ?", (generation, collection)
             )
+
+    def doubt_collections(self) -> None:
+        """Note that whoever wrote to Chroma's files was killed: any index may be damaged."""
+        with self._transaction() as db:
+            db.execute("UPDATE collections SET doubted = 1")
+
+    def trust_collection(self, collection: int) -> None:
+        """Note that its index works."""
+        with self._transaction() as db:
+            db.execute("UPDATE collections SET doubted = 0 WHERE id = ?", (collection,))
 
     def set_root(self, collection: int, root: str) -> None:
         with self._transaction() as db:

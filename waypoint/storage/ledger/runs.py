@@ -13,11 +13,13 @@ class Runs(LedgerFile):
     def start_run(self, run_id: str, most_in_flight: int) -> int:
         """Note that a run begins; returns how many texts killed runs before it had in flight.
 
-        ``most_in_flight``: texts that may be in calls at once. Killed runs are told of once.
+        ``most_in_flight``: texts that may be in calls at once. Killed runs are told of once, and
+        collections are doubted after them until each was seen to work.
         """
         with self._transaction() as db:
             lost = db.execute("SELECT sum(most_in_flight) FROM runs WHERE ended IS NULL").fetchone()
-            db.execute("UPDATE runs SET ended = started WHERE ended IS NULL")
+            if db.execute("UPDATE runs SET ended = started WHERE ended IS NULL").rowcount:
+                db.execute("UPDATE collections SET doubted = 1")
             db.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, NULL, 0, ?)",
                 (run_id, time.time(), most_in_flight),

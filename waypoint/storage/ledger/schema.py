@@ -111,6 +111,10 @@ MIGRATIONS = (
     UPDATE documents SET file = source;
     CREATE INDEX documents_by_file ON documents (collection_id, file);
     """,
+    """
+    -- Set when a process that may have been writing was killed, until the index was seen to work.
+    ALTER TABLE collections ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,0 +1,77 @@
+"""After a kill an index is asked whether it works, whatever happens in between."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.collection import SIMULATED
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+from tests.support.waiting import wait_until
+from waypoint.storage.ledger import LEDGER_NAME
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[BackgroundSimulator]:
+    """Slow enough for a run to be met in its middle."""
+    with background_simulator(latency_ms=100) as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
+    """A corpus of 60 calls."""
+    made = Workspace(tmp_path)
+    made.use({**simulator.environment, "BATCH_SIZE": "5", "CONCURRENCY": "2"})
+    write_corpus(made.knowledge_base, documents=10, sections=30)
+    return made
+
+
+def doubts(workspace: Workspace) -> dict[str, bool]:
+    """By the name of a collection, whether it is yet to be asked."""
+    with closing(sqlite3.connect(workspace.store / LEDGER_NAME)) as db:
+        rows = db.execute("SELECT name, doubted FROM collections").fetchall()
+    return {name: bool(doubted) for name, doubted in rows}
+
+
+def in_its_middle(simulator: BackgroundSimulator) -> None:
+    """Wait until a run has got further answers."""
+    goal = simulator.stats().texts_answered + 50
+    wait_until(lambda: simulator.stats().texts_answered >= goal)
+
+
+def test_neither_a_mistake_nor_another_collection_takes_the_doubt_away(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """The killed run's own collection is asked by the first run that opens it."""
+    with workspace.start() as run:
+        in_its_middle(simulator)
+        run.signal(signal.SIGKILL)
+        run.wait()
+        assert not run.orphans(60)
+    assert workspace.run("--chunk-size=300").code == 2
+    assert workspace.run("--collection=another").code == 0
+    assert doubts(workspace) == {SIMULATED: True, "another": False}
+    assert workspace.run().code == 0
+    assert doubts(workspace) == {SIMULATED: False, "another": False}
+
+
+def test_a_private_server_that_died_leaves_doubt(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """The run goes on with a new one; the next run asks the index."""
+    with workspace.start() as run:
+        in_its_middle(simulator)
+        run.kill_children()
+        outcome = run.wait()
+    assert outcome.code == 0, outcome.stderr
+    assert doubts(workspace) == {SIMULATED: True}
+    assert workspace.run().code == 0
+    assert doubts(workspace) == {SIMULATED: False}
