@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.support.chroma_servers import chroma_command, free_port, private_server
+from tests.support.page_server import page_server
 from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus
 from waypoint.models import Chunk, EmbeddingSpace, MetadataValue, Vectors
@@ -296,6 +297,19 @@ async def test_a_server_that_is_not_there_is_told_at_once() -> None:
             async with connected(free_port()):
                 pass
     assert "CHROMA_HOST" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [(200, "(another server does)"), (404, "(HTTP 404)"), (401, "refuses access (HTTP 401")],
+)
+async def test_another_server_is_not_taken_for_chroma(status: int, told: str) -> None:
+    """It is told at once, with what to look at."""
+    with page_server(status) as port, pytest.raises(StoreUnavailableError) as caught:
+        async with connected(port):
+            pass
+    assert told in caught.value.message
+    assert caught.value.hint
 
 
 async def test_what_is_too_much_for_one_call_is_written_by_several(port: int) -> None:

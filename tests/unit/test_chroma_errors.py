@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx2
 import orjson
 import pytest
 
-from waypoint.errors import StoreDamagedError, StoreWriteError
+from waypoint.errors import StoreDamagedError, StoreUnavailableError, StoreWriteError
 from waypoint.storage.chroma_errors import (
     ChromaRefusalError,
     TransientStoreError,
@@ -56,11 +58,24 @@ def test_answers_that_are_not_chromas_may_pass() -> None:
     """A proxy's page, with an error or without one."""
     with pytest.raises(orjson.JSONDecodeError) as unreadable:
         orjson.loads(b"<html>")
-    for error in (answer(502, b"<html>Bad Gateway</html>"), unreadable.value):
+    with pytest.raises(json.JSONDecodeError) as unreadable_by_json:
+        json.loads("<html>")
+    page = answer(502, b"<html>Bad Gateway</html>")
+    for error in (page, unreadable.value, unreadable_by_json.value):
         translated = translate_store_error("read", error)
         assert isinstance(translated, TransientStoreError)
         assert translated.foreign
     assert told(500, "InternalError", "something").suspicious  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_wants_credentials_is_not_asked_again(status: int) -> None:
+    """Whether Chroma says it or a proxy before it."""
+    for told_by in (b"<html>", orjson.dumps({"error": "AuthError", "message": "Forbidden"})):
+        error = translate_store_error("write", answer(status, told_by))
+        assert isinstance(error, StoreUnavailableError)
+        assert f"HTTP {status}" in error.message
+        assert "credentials" in error.hint
 
 
 def test_what_is_no_answer_of_chroma_stays_what_it_is() -> None:

@@ -143,6 +143,30 @@ def test_impossible_values_are_refused(options: dict[str, object]) -> None:
         load_settings(**options)
 
 
+@pytest.mark.parametrize(
+    ("given", "host"),
+    [
+        ("chroma", "chroma"),
+        ("my_chroma.example.org.", "my_chroma.example.org."),
+        ("10.0.0.7", "10.0.0.7"),
+        ("::1", "[::1]"),
+        ("[2001:DB8::7]", "[2001:db8::7]"),
+    ],
+)
+def test_a_host_is_a_name_or_an_address(given: str, host: str) -> None:
+    """An address with colons gets the brackets that it needs before a port."""
+    assert load_settings(chroma_host=given).store.host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost:8000", "http://localhost", "chroma/api", "a b", "user@chroma", "-"]
+)
+def test_a_host_is_nothing_else(host: str) -> None:
+    """Where the rest of an address belongs is said."""
+    with pytest.raises(ConfigurationError, match=r"CHROMA_HOST: .* the port is CHROMA_PORT"):
+        load_settings(chroma_host=host)
+
+
 @pytest.mark.parametrize("field", ["knowledge_base_path", "chroma_persist_path", "log_dir"])
 def test_a_folder_whose_name_is_not_utf8_is_refused(field: str) -> None:
     """What a run tells goes into files of UTF-8; it is known before anything is paid for."""

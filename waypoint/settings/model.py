@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +24,7 @@ MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
+_HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9.])?")
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -167,6 +169,20 @@ class Settings(BaseModel):
                 "or digit"
             )
         return name
+
+    @field_validator("chroma_host")
+    @classmethod
+    def _host_is_a_name_alone(cls, host: str | None) -> str | None:
+        if host is None or _HOST_NAME.fullmatch(host):
+            return host
+        try:
+            address = IPv6Address(host.removeprefix("[").removesuffix("]"))
+        except ValueError:
+            raise ValueError(
+                f"{host!r} is not a host's name or address alone: the port is CHROMA_PORT, "
+                "and https is CHROMA_SSL"
+            ) from None
+        return f"[{address}]"
 
     @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
     @classmethod

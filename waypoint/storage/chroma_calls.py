@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -34,7 +35,8 @@ class StoreCalls:
 
     Args:
         revive: starts the server again if it is ours and dead.
-        give_up_after: seconds during which a server that went away is tried again.
+        give_up_after: seconds during which a server that went away is tried again, from an
+            operation's first failure on: a call may hang for as long before it fails.
     """
 
     def __init__(
@@ -42,10 +44,13 @@ class StoreCalls:
         events: EventBus,
         revive: Callable[[], Awaitable[bool]] | None,
         give_up_after: float,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._revive = revive
         self._give_up_after = give_up_after
+        self._clock = clock
 
     async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """One operation, which must do no harm when it is done twice.
@@ -55,10 +60,17 @@ class StoreCalls:
             StoreDamagedError: it answers, but cannot work.
             StoreWriteError: it has no room to write.
         """
+        failing_since: float | None = None
+
+        def hopeless(state: RetryCallState) -> bool:
+            nonlocal failing_since
+            failing_since = failing_since or self._clock()
+            return self._clock() - failing_since >= self._patience(state)
+
         policy = AsyncRetrying(
             retry=retry_if_exception_type(TransientStoreError),
             wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=self._hopeless,
+            stop=hopeless,
             before_sleep=lambda state: self._report(operation, state),
             reraise=True,
         )
@@ -91,16 +103,16 @@ class StoreCalls:
         except Exception as error:
             raise translate_store_error(operation, error) from error
 
-    def _hopeless(self, state: RetryCallState) -> bool:
+    def _patience(self, state: RetryCallState) -> float:
+        """Seconds from the first failure until hope is given up."""
         error = state.outcome.exception() if state.outcome else None
-        limit = self._give_up_after
         if (
             self._revive is not None
             and isinstance(error, TransientStoreError)
             and self._is_suspicious(error)
         ):
-            limit = min(SUSPECT_AFTER, limit)
-        return (state.seconds_since_start or 0.0) >= limit
+            return min(SUSPECT_AFTER, self._give_up_after)
+        return self._give_up_after
 
     def _is_suspicious(self, error: TransientStoreError) -> bool:
         # Between us and a private server there is no proxy that could answer in its place.

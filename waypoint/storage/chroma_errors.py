@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import httpx2
 import orjson
 
-from waypoint.errors import StoreDamagedError, StoreWriteError
+from waypoint.errors import StoreDamagedError, StoreUnavailableError, StoreWriteError
 
 
 class TransientStoreError(Exception):
@@ -27,13 +29,14 @@ class ChromaRefusalError(Exception):
 
 _REFUSALS = frozenset(
     {
-        "AuthError", "AuthorizationError", "BatchSizeExceededError", "ChromaError", "DuplicateID",
-        "IDAlreadyExists", "InvalidArgumentError", "InvalidDimension", "InvalidHTTPVersion",
-        "InvalidUUID", "QuotaError", "UniqueConstraintError", "VersionMismatchError",
+        "BatchSizeExceededError", "ChromaError", "DuplicateID", "IDAlreadyExists",
+        "InvalidArgumentError", "InvalidDimension", "InvalidHTTPVersion", "InvalidUUID",
+        "QuotaError", "UniqueConstraintError", "VersionMismatchError",
     }
 )  # fmt: skip
 """Names of chromadb 1.5.9's errors, less those that are looked at above."""
 
+NO_ACCESS = (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN)
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
 _DAMAGE = ("hnsw", "malformed", "not a database", "file is encrypted")
 # A log or a segment that cannot be read is told as an argument of ours that is not valid.
@@ -46,6 +49,8 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     name, message = "", str(error)
     if isinstance(error, httpx2.HTTPStatusError):
         name, message = _told_by(error.response)
+        if error.response.status_code in NO_ACCESS:
+            return no_access(error.response.status_code, operation)
     said = message.lower()
     if any(words in said for words in _NO_ROOM):
         return StoreWriteError(
@@ -60,10 +65,19 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
         return TransientStoreError(message, suspicious=True)
     if name in _REFUSALS:
         return ChromaRefusalError(f"Chroma cannot {operation}: {name}: {message}")
-    # A proxy's 502, say, or a server that is just coming up.
-    if isinstance(error, httpx2.HTTPStatusError | orjson.JSONDecodeError):
+    # A proxy's 502, say, or a server that is just coming up. orjson's errors are json's as well.
+    if isinstance(error, httpx2.HTTPStatusError | json.JSONDecodeError):
         return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
+
+
+def no_access(status: int, operation: str) -> StoreUnavailableError:
+    """The error for a server, or a proxy before it, that wants credentials."""
+    return StoreUnavailableError(
+        f"the Chroma server refuses access (HTTP {status}: {operation})",
+        hint="Waypoint sends no credentials: let it in by its address, or use a server that "
+        "wants none",
+    )
 
 
 def damaged(operation: str, message: str) -> StoreDamagedError:

@@ -17,6 +17,7 @@ from waypoint.errors import StoreUnavailableError
 from waypoint.models import MetadataValue
 from waypoint.storage.chroma_calls import CALL_TIMEOUT
 from waypoint.storage.chroma_collection import COLLECTIONS, RemoteCollection
+from waypoint.storage.chroma_errors import NO_ACCESS, no_access
 from waypoint.storage.chroma_records import CollectionState
 
 
@@ -48,14 +49,33 @@ async def connect(address: ChromaAddress) -> AsyncIterator[httpx2.AsyncClient]:
         base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl
     ) as client:
         try:
-            (await client.get("/api/v2/heartbeat")).raise_for_status()
+            strange = _strange(await client.get("/api/v2/heartbeat"))
         except httpx2.HTTPError as error:
-            raise StoreUnavailableError(
-                f"no Chroma server answers at {address} ({type(error).__name__})",
-                hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
-                "CHROMA_HOST to use the embedded store",
-            ) from error
+            raise _not_there(address, type(error).__name__) from error
+        if strange:
+            raise _not_there(address, strange)
         yield client
+
+
+def _strange(heartbeat: httpx2.Response) -> str:
+    """What is not Chroma's about an answer; empty if it is Chroma's.
+
+    Raises:
+        StoreUnavailableError: it wants credentials.
+    """
+    if heartbeat.status_code in NO_ACCESS:
+        raise no_access(heartbeat.status_code, "heartbeat")
+    if heartbeat.status_code != httpx2.codes.OK:
+        return f"HTTP {heartbeat.status_code}"
+    return "" if b"nanosecond heartbeat" in heartbeat.content else "another server does"
+
+
+def _not_there(address: ChromaAddress, reason: str) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"no Chroma server answers at {address} ({reason})",
+        hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
+        "CHROMA_HOST to use the embedded store",
+    )
 
 
 class ChromaProbe:
