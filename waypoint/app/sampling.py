@@ -9,7 +9,6 @@ import anyio
 import orjson
 from anyio import to_thread
 
-from waypoint.errors import StoreWriteError
 from waypoint.gauges import Gauges
 from waypoint.gauges.loop_delay import LoopDelay, LoopDelayMeter
 from waypoint.gauges.process import process_use
@@ -17,6 +16,8 @@ from waypoint.gauges.process import process_use
 
 class Sampler:
     """Appends a sample to a file at even distances.
+
+    A disk that fails silences it, not the run: ``failure`` says so afterwards.
 
     Args:
         path: made anew; a line of JSON for each sample.
@@ -28,6 +29,7 @@ class Sampler:
         self._gauges = gauges
         self._every = every
         self._meter = LoopDelayMeter()
+        self.failure: OSError | None = None
 
     @property
     def loop_delay(self) -> LoopDelay:
@@ -35,11 +37,7 @@ class Sampler:
         return self._meter.snapshot()
 
     async def run(self) -> None:
-        """Sample until cancelled, at the beginning and at the end as well.
-
-        Raises:
-            StoreWriteError: the file cannot be written.
-        """
+        """Sample until cancelled, at the beginning and at the end as well."""
         started = self._gauges.snapshot().at
         self._write(self._sample(started), "wb")
         try:
@@ -64,14 +62,13 @@ class Sampler:
         return orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE)
 
     def _write(self, line: bytes, mode: str) -> None:
+        if self.failure is not None:
+            return
         try:
             with self.path.open(mode) as file:
                 file.write(line)
         except OSError as error:
-            raise StoreWriteError(
-                f"cannot write the samples {self.path}: {error.strerror}",
-                hint="make LOG_DIR writable, or unset STATS_EVERY",
-            ) from error
+            self.failure = error
 
 
 def delay_figures(delay: LoopDelay) -> dict[str, float]:

@@ -11,6 +11,7 @@ from waypoint.cli.ingest import ingest
 from waypoint.cli.inspect import inspect
 from waypoint.cli.search import search
 from waypoint.cli.status import status
+from waypoint.cli.streams import steady_streams
 from waypoint.cli.verify import verify
 from waypoint.errors import ExitCode
 
@@ -58,8 +59,9 @@ def benchmark(context: typer.Context) -> None:
 
 def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> None:
     """Run the command line and exit with its code."""
-    try:
-        main_app(sys.argv[1:] if arguments is None else arguments, prog_name=program)
-    except KeyboardInterrupt:
-        # Before the run has its own handlers there is nothing to drain.
-        sys.exit(ExitCode.INTERRUPTED)
+    with steady_streams():
+        try:
+            main_app(sys.argv[1:] if arguments is None else arguments, prog_name=program)
+        except KeyboardInterrupt:
+            # Before the run has its own handlers there is nothing to drain.
+            sys.exit(ExitCode.INTERRUPTED)

@@ -125,8 +125,9 @@ class IngestCommand:
         if failure is not None:
             tell_failure(self._console, failure, verbose=self._verbose)
         print_summary(self._console, report, path)
-        if log.failure is not None:
-            self._console.print(f"the log could not be written: {log.failure.strerror}")
+        for name, written in (("log", log), ("samples", ingestion.sampler)):
+            if written is not None and written.failure is not None:
+                self._console.print(f"the {name} could not be written: {written.failure.strerror}")
         return report.exit_code
 
     def _display(self, settings: Settings, ingestion: Ingestion) -> Display:

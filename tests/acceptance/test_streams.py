@@ -1,0 +1,113 @@
+"""What a run says goes nowhere: its reader is gone, the disk full, the stream closed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import orjson
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.collection import assert_holds, chunks_of, read_embedded
+from tests.support.command import RUN_TIMEOUT, SCRIPT, Workspace
+from tests.support.corpus import write_corpus
+from tests.support.waiting import wait_until
+
+TEXTS = 90
+FULL = Path("/dev/full")
+WORDY = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "BATCH_SIZE": "5", "CONCURRENCY": "2"}
+
+
+@pytest.fixture
+def simulator() -> Iterator[BackgroundSimulator]:
+    """Slow enough for a reader to leave in the middle."""
+    with background_simulator(latency_ms=100) as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
+    """90 chunks, and a run that has much to say about them."""
+    made = Workspace(tmp_path)
+    made.use({**simulator.environment, **WORDY})
+    write_corpus(made.knowledge_base, documents=9, sections=10)
+    return made
+
+
+def assert_whole(workspace: Workspace, simulator: BackgroundSimulator) -> None:
+    """Everything is there, and was paid for once."""
+    chunks = chunks_of(workspace.knowledge_base)
+    assert_holds(read_embedded(workspace.store, workspace.logs), chunks)
+    assert simulator.stats().texts_answered == TEXTS
+
+
+@contextmanager
+def left_alone(workspace: Workspace, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A run whose first line was read, and whose streams nobody reads any more."""
+    with subprocess.Popen(
+        [sys.executable, *SCRIPT, *arguments],
+        cwd=workspace.folder,
+        env=workspace.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        streams: Sequence[IO[bytes] | None] = (process.stderr, process.stdout)
+        assert process.stderr is not None
+        assert process.stderr.readline()
+        for stream in streams:
+            assert stream is not None
+            stream.close()
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_run_outlives_its_readers(workspace: Workspace, simulator: BackgroundSimulator) -> None:
+    """As with ``| head``: it goes on to its end, and says in its report how that was."""
+    with left_alone(workspace, "--json") as process:
+        assert process.wait(RUN_TIMEOUT) == 0
+    (report,) = workspace.logs.glob("run-*.json")
+    assert orjson.loads(report.read_bytes())["texts_paid"] == TEXTS
+    assert_whole(workspace, simulator)
+
+
+def test_it_drains_although_nobody_is_told(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """As with ``| tee`` and Ctrl-C, which ends both: what is in flight is stored."""
+    with left_alone(workspace) as process:
+        wait_until(lambda: simulator.stats().texts_answered >= 10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(RUN_TIMEOUT) == 130
+    assert simulator.stats().texts_answered < TEXTS
+    assert workspace.run().code == 0
+    assert_whole(workspace, simulator)
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full 2>&1", ">&- 2>&-"], ids=["full", "closed"])
+@pytest.mark.parametrize("python", [[], ["-u"]], ids=["buffered", "unbuffered"])
+def test_streams_that_take_nothing(
+    workspace: Workspace, simulator: BackgroundSimulator, redirection: str, python: list[str]
+) -> None:
+    """Nothing is lost but what would have been said."""
+    if not FULL.exists():
+        pytest.skip("there is no /dev/full here")
+    run = [sys.executable, *python, *SCRIPT, "--json"]
+    for expected in (0, 0):
+        ended = subprocess.run(
+            ["sh", "-c", f'exec "$@" {redirection}', "sh", *run],
+            cwd=workspace.folder,
+            env=workspace.environment,
+            timeout=RUN_TIMEOUT,
+            check=False,
+        )
+        assert ended.returncode == expected
+    assert_whole(workspace, simulator)

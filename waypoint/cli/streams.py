@@ -1,0 +1,66 @@
+"""Standard streams that nobody may read any more, or that a full disk takes nothing of.
+
+What a run says must not end it: whoever looked at it through a pipe (``| head``, ``| tee``), a
+terminal that was closed, a log that filled its disk. Paid work would be lost in the middle.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class _SteadyFile(io.FileIO):
+    """A descriptor whose failures lose what was written, and nothing else."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        written: int | None
+        try:
+            # None of a pipe that is full and was set not to wait.
+            written = super().write(data)
+        except OSError:
+            written = None
+        return memoryview(data).nbytes if written is None else written
+
+
+@contextmanager
+def steady_streams() -> Iterator[None]:
+    """Let writing to stdout and stderr never fail; one that is closed is nowhere."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_steady, before)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        sys.stdout, sys.stderr = before
+
+
+def _steady(stream: TextIO | None) -> TextIO:
+    if stream is None:
+        # As Python has it for a descriptor that is closed when it starts.
+        return Path(os.devnull).open("w", encoding="utf-8")
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if not isinstance(raw, io.FileIO):
+        # A console of Windows, or a test's.
+        return stream
+    stream.flush()
+    steady = _SteadyFile(raw.fileno(), "wb", closefd=False)
+    return io.TextIOWrapper(
+        # Not buffered with ``python -u``, as before.
+        steady if raw is stream.buffer else io.BufferedWriter(steady),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
