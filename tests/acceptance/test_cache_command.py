@@ -63,3 +63,18 @@ def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> N
     assert report["texts_paid"] + report["chunks"]["from_ledger"] == 24
     assert report["chunks"]["from_ledger"] > 0
     assert workspace.run("--prune", entry=CACHE).code == 0
+
+
+def test_only_the_whole_collections_own_end_lets_it_be_pruned(workspace: Workspace) -> None:
+    """Neither another collection nor a category, come to their ends, say anything of the rest."""
+    assert workspace.run("after-pay", "1", entry=CRASH).code == CRASHED
+    other = workspace.folder / "other"
+    write_corpus(other, documents=1, sections=2)
+    assert workspace.run(str(other), "--collection=another").code == 0
+    category = sorted(path.name for path in workspace.knowledge_base.iterdir())[-1]
+    assert workspace.run("--category", category).code == 0
+    refused = workspace.run("--prune", entry=CACHE)
+    assert refused.code == 2
+    assert "come to the end of waypoint_kb_simulated: " in refused.stderr
+    assert workspace.report_of()["chunks"]["from_ledger"] > 0
+    assert workspace.run("--prune", entry=CACHE).code == 0

@@ -42,10 +42,11 @@ def read_cache(folder: Path, *, prune: bool, force: bool) -> CacheReport:
     with StoreLock(folder), closing(Ledger(folder)) as ledger:
         pruned = None
         if prune:
-            if not force and (ledger.documents_begun() or not ledger.last_run_complete()):
+            unfinished = ledger.unfinished_collections()
+            if unfinished and not force:
                 raise UsageError(
-                    "the last run did not come to its end: vectors it has paid for and not yet "
-                    "stored would be dropped as unused",
+                    f"no run has come to the end of {', '.join(unfinished)}: vectors that are "
+                    "paid for and not yet stored would be dropped as unused",
                     hint="run it to its end first, or add --force",
                 )
             pruned = ledger.prune_unused()

@@ -181,6 +181,7 @@ class Ingestion:
         keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
         name = collection_name(settings, embedder.space.provider)
         complete = False
+        finished: int | None = None
         try:
             if self._to_clear:
                 # Afterwards the ledger would no longer know whose texts they are.
@@ -188,13 +189,17 @@ class Ingestion:
             await keeper.open(name, str(reader.root), clear=self._to_clear)
             self._to_clear = False
             await self._retry_rejects(ledger, name)
+            unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
             await self._flow(reader, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
+            # A category that is dealt with says nothing about the others.
+            if complete and not (unfinished and self._options.category):
+                finished = keeper.entry.id
         finally:
             with anyio.CancelScope(shield=True):
                 if embedded is not None and embedded.has_died:
                     await ledger.run(Ledger.doubt_collections)
-                await ledger.run(Ledger.end_run, self.run_id, complete=complete)
+                await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
                 await self._list_rejects(ledger, name)
 
     async def _retry_rejects(self, ledger: LedgerThread, name: str) -> None:

@@ -64,11 +64,15 @@ class Cache(LedgerFile):
             ).fetchall()
         return [CachedCollection(*row) for row in rows]
 
-    def documents_begun(self) -> int:
-        """Documents, of any collection, that a run has begun and not finished."""
+    def unfinished_collections(self) -> list[str]:
+        """Names of those that a run has begun to fill, or documents of, and not finished."""
         with self._translated():
-            row = self._db.execute("SELECT count(*) FROM documents WHERE state = 'begun'")
-            return int(row.fetchone()[0])
+            rows = self._db.execute(
+                """SELECT name FROM collections AS c WHERE unfinished OR EXISTS
+                    (SELECT 1 FROM documents WHERE collection_id = c.id AND state = 'begun')
+                ORDER BY name"""
+            ).fetchall()
+        return [name for (name,) in rows]
 
     def cached_refusals(self) -> int:
         """Texts that stand refused, whatever their model."""

@@ -75,6 +75,15 @@ class Collections(LedgerFile):
         with self._transaction() as db:
             db.execute("UPDATE collections SET doubted = 0 WHERE id = ?", (collection,))
 
+    def fill_collection(self, collection: int) -> bool:
+        """Note that a run begins to fill it; returns whether an earlier one left it unfinished."""
+        with self._transaction() as db:
+            row = db.execute(
+                "SELECT unfinished FROM collections WHERE id = ?", (collection,)
+            ).fetchone()
+            db.execute("UPDATE collections SET unfinished = 1 WHERE id = ?", (collection,))
+        return bool(row[0])
+
     def set_root(self, collection: int, root: str) -> None:
         with self._transaction() as db:
             db.execute("UPDATE collections SET root = ? WHERE id = ?", (root, collection))

@@ -26,18 +26,16 @@ class Runs(LedgerFile):
             )
         return int(lost[0] or 0)
 
-    def end_run(self, run_id: str, *, complete: bool) -> None:
-        """Note that a run came to an end of its own; ``complete``: neither stopped nor failed."""
+    def end_run(self, run_id: str, *, complete: bool, finished: int | None = None) -> None:
+        """Note that a run came to an end of its own.
+
+        Args:
+            complete: neither stopped nor failed.
+            finished: the collection of which nothing is left to be done.
+        """
         with self._transaction() as db:
+            db.execute("UPDATE collections SET unfinished = 0 WHERE id = ?", (finished,))
             db.execute(
                 "UPDATE runs SET ended = ?, complete = ? WHERE run_id = ?",
                 (time.time(), complete, run_id),
             )
-
-    def last_run_complete(self) -> bool:
-        """Whether the latest run dealt with everything; True if there was none."""
-        with self._translated():
-            row = self._db.execute(
-                "SELECT complete FROM runs ORDER BY started DESC LIMIT 1"
-            ).fetchone()
-        return bool(row[0]) if row else True

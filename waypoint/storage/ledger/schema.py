@@ -115,6 +115,13 @@ MIGRATIONS = (
     -- Set when a process that may have been writing was killed, until the index was seen to work.
     ALTER TABLE collections ADD COLUMN doubted INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- Set while a run fills it, and after one that did not deal with everything: vectors may be
+    -- paid for that no chunk is stored of yet.
+    ALTER TABLE collections ADD COLUMN unfinished INTEGER NOT NULL DEFAULT 0;
+    UPDATE collections SET unfinished = 1
+    WHERE (SELECT complete FROM runs ORDER BY started DESC LIMIT 1) = 0;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
