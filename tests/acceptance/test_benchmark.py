@@ -186,8 +186,11 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
         assert refused.code == 2
         assert "2 ingestions, 20 texts in all, about $0.00" in refused.stderr
         assert simulator.stats().calls == 0
-        agreed = benchmark(workspace, *sizes, "--yes")
+        workspace.use({"QUOTA_RPM": "", "QUOTA_TPM": ""})
+        agreed = benchmark(workspace, *sizes, "--quota-tier=1", "--yes", "--json")
         assert agreed.code == 0, agreed.stderr
+        # The tier's 3,000 texts a minute bind, not a simulator without latency.
+        assert agreed.report["cells"][0]["service_ceiling"] == 50
         assert simulator.stats().texts_answered == 20
         # A scale: each size in each round, with each store.
         scale = ("--chunks=10,30", "--rounds=2", "--no-ceiling", "--real")

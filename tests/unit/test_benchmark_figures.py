@@ -18,7 +18,7 @@ from waypoint.benchmark.svg import draw
     [
         ({}, 8 * 100 / 0.3),
         ({"rpm": 3_000}, 50),
-        ({"rpm": 3_000, "tpm": 60_000, "tokens_per_text": 50}, 20),
+        ({"rpm": 3_000, "tpm": 60_000, "tokens_a_text": 50}, 20),
         ({"rpm": 1_000_000}, 8 * 100 / 0.3),
     ],
 )
@@ -26,7 +26,7 @@ def test_the_service_allows_the_least_of_its_limits(
     quota: dict[str, float], texts_a_second: float
 ) -> None:
     """Calls in flight by what each takes, texts a minute, or tokens a minute."""
-    limits = {"concurrency": 8, "batch": 100, "call_seconds": 0.3, **quota}
+    limits = {"calls_at_once": 8, "texts_a_call": 100, "call_seconds": 0.3, **quota}
     assert service_ceiling(**limits) == pytest.approx(texts_a_second)  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ class BareRun:
     rows: int
     seconds: float
     client_cpu: float
-    """CPU seconds of chromadb's client: what Waypoint, too, has to spend on it."""
+    """CPU seconds of chromadb's client, and of the calls that it makes beside."""
     calls: int
     """That were made meanwhile."""
 
@@ -70,13 +70,21 @@ class BareChroma:
 
 
 def service_ceiling(
-    *, concurrency: int, batch: int, call_seconds: float, rpm: int = 0, tokens_per_text: float = 0,
+    *,
+    calls_at_once: int,
+    texts_a_call: float,
+    call_seconds: float,
+    tokens_a_text: float = 0,
+    rpm: int = 0,
     tpm: int = 0,
-) -> float:  # fmt: skip
-    """Texts a second: calls in flight by what each takes, or the quota; infinite for neither."""
-    limits = [concurrency * batch / call_seconds if call_seconds > 0 else float("inf")]
+) -> float:
+    """Texts a second: calls in flight by what each takes, or the quota; infinite for neither.
+
+    ``rpm``, ``tpm``: texts and tokens a minute; 0 for no limit.
+    """
+    limits = [calls_at_once * texts_a_call / call_seconds if call_seconds > 0 else float("inf")]
     if rpm:
         limits.append(rpm / 60)
-    if tpm and tokens_per_text:
-        limits.append(tpm / 60 / tokens_per_text)
+    if tpm and tokens_a_text:
+        limits.append(tpm / 60 / tokens_a_text)
     return min(limits)

@@ -50,6 +50,8 @@ class RunResult:
     wall: float
     """From the start of the process to its end, imports and Chroma's start and stop included."""
     texts: int
+    tokens: int
+    """As the service counted those texts."""
     chunks: int
     calls: int
     retried: int
@@ -187,6 +189,7 @@ def _result(
     return RunResult(
         wall=wall,
         texts=report["texts_paid"],
+        tokens=report["tokens_paid"],
         chunks=report["chunks"]["added"],
         calls=report["calls"]["answered"],
         retried=report["calls"]["retried"],

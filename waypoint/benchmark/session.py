@@ -17,6 +17,7 @@ from waypoint.benchmark.processes import Simulating, run_simulator
 from waypoint.benchmark.results import Results
 from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
+from waypoint.embedding.quota import limits_for
 from waypoint.errors import MissingKeyError
 from waypoint.settings import load_settings
 
@@ -171,7 +172,7 @@ class Benchmark:
         return Service(variables, simulator, simulating, collection, _MODEL, *limits)
 
     def _real_service(self) -> Service:
-        settings = load_settings()
+        settings = load_settings(quota_tier=self._options.quota_tier)
         key = settings.google_api_key
         if key is None or not key.get_secret_value().strip():
             raise MissingKeyError(
@@ -186,12 +187,14 @@ class Benchmark:
         }
         if settings.google_gemini_base_url:
             variables["GOOGLE_GEMINI_BASE_URL"] = settings.google_gemini_base_url
-        variables["QUOTA_TIER"] = self._options.quota_tier or settings.quota_tier.value
+        variables["QUOTA_TIER"] = settings.quota_tier.value
         for name in ("quota_rpm", "quota_tpm"):
             limit = getattr(settings, name)
             if limit is not None:
                 variables[name.upper()] = str(limit)
         # Simulated vectors go elsewhere, also from a server that only stands in for Gemini.
         variables["COLLECTION_NAME"] = collection = f"{DEFAULT_COLLECTION}_benchmark"
-        rpm, tpm = settings.quota_rpm or 0, settings.quota_tpm or 0
+        limits, to_find = limits_for(settings.quota, simulated=False), settings.quota.to_find
+        rpm = 0 if "rpm" in to_find else limits.rpm
+        tpm = 0 if "tpm" in to_find else limits.tpm
         return Service(variables, None, None, collection, settings.embedding_model, rpm, tpm)

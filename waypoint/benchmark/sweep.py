@@ -29,7 +29,7 @@ class Service:
     model: str
     rpm: int = 0
     tpm: int = 0
-    """As far as they are known; 0 for no limit."""
+    """As far as they are known; 0 for no limit, or for one that the program has to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,10 +137,16 @@ class Sweep:
     def _ceiling(self, concurrency: int, batch: int, runs: Sequence[RunResult]) -> float | None:
         service = self._service
         seconds = quantile([run.latency["p50"] for run in runs], 0.5)
-        if service.simulating is not None:
+        texts_a_call = quantile([run.texts / run.calls for run in runs if run.calls], 0.5)
+        if service.simulating is not None and service.simulating.seconds_of(batch):
             # What it was told to take; a simulator without latency is as fast as it can.
-            seconds = service.simulating.seconds_of(batch) or seconds
+            seconds, texts_a_call = service.simulating.seconds_of(batch), batch
         ceiling = service_ceiling(
-            concurrency=concurrency, batch=batch, call_seconds=seconds, rpm=service.rpm
+            calls_at_once=concurrency,
+            texts_a_call=texts_a_call,
+            call_seconds=seconds,
+            rpm=service.rpm,
+            tpm=service.tpm,
+            tokens_a_text=quantile([run.tokens / run.texts for run in runs if run.texts], 0.5),
         )
         return ceiling if ceiling < float("inf") else None

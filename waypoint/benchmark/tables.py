@@ -98,7 +98,14 @@ def _stage_rows(run: RunResult) -> list[list[str]]:
 
 
 def _bare(alone: Sequence[BareRun], beside: Sequence[BareRun]) -> Grid:
-    columns = ("bare Chroma", "rows", "seconds", "rows/s", "CPU s of its client", "calls beside")
+    columns = (
+        "bare Chroma",
+        "rows",
+        "seconds",
+        "rows/s",
+        "CPU s of its client and calls",
+        "calls beside",
+    )
     rows = [
         [
             name, f"{run.rows:,}", f"{run.seconds:.2f}", f"{run.rows_per_second:,.0f}",
