@@ -15,6 +15,7 @@ from waypoint.app.account import open_quota
 from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
+from waypoint.app.mending import drop_damaged, set_ledger_aside
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint, load_sdk
@@ -22,12 +23,7 @@ from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, QuotaState
-from waypoint.errors import (
-    InterruptedRunError,
-    LedgerDamagedError,
-    StoreDamagedError,
-    StoreUnavailableError,
-)
+from waypoint.errors import InterruptedRunError, LedgerDamagedError, StoreDamagedError
 from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
@@ -38,7 +34,6 @@ from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
-from waypoint.storage.set_aside import ledger_files, set_aside
 
 DEFAULT_COLLECTION = "waypoint_kb"
 
@@ -146,11 +141,12 @@ class Ingestion:
                 except LedgerDamagedError as error:
                     if not repairs_left:
                         raise
-                    await self._set_ledger_aside(error)
+                    await set_ledger_aside(settings.chroma_persist_path, error, self._events)
                 except StoreDamagedError as error:
                     if not repairs_left:
                         raise
-                    await self._drop_damaged(store, embedded, endpoint, error)
+                    name = collection_name(settings, endpoint.provider)
+                    await drop_damaged(store, embedded, name, error, self._events)
 
     async def _attempt(
         self,
@@ -245,33 +241,6 @@ class Ingestion:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):
                     await ledger.run(Ledger.keep_quota, embedder.space, quota.learned)
-
-    async def _set_ledger_aside(self, error: LedgerDamagedError) -> None:
-        folder = self._settings.chroma_persist_path
-        files = await to_thread.run_sync(ledger_files, folder)
-        target = await to_thread.run_sync(set_aside, folder, files)
-        self._events.emit(
-            StoreNotice(
-                f"{error.message}; it was moved to {target.name}, and what Chroma holds is taken "
-                "into a new one"
-            )
-        )
-
-    async def _drop_damaged(
-        self,
-        store: ChromaStore,
-        embedded: EmbeddedStore | None,
-        endpoint: Endpoint,
-        error: StoreDamagedError,
-    ) -> None:
-        """Make room for the collection to be written anew: it alone, if Chroma can drop it."""
-        self._events.emit(StoreNotice(error.message))
-        try:
-            await store.drop(collection_name(self._settings, endpoint.provider))
-        except (StoreDamagedError, StoreUnavailableError):
-            if embedded is None:
-                raise
-            await embedded.set_aside()
 
     def _tell_start(self, endpoint: Endpoint) -> None:
         settings = self._settings
