@@ -180,6 +180,30 @@ async def test_a_write_that_fails_ends_it_and_nothing_of_it_is_done(
     receive.close()
 
 
+@pytest.mark.parametrize("at_once", [True, False])
+async def test_the_last_write_may_fail_as_well(port: int, tmp_path: Path, at_once: bool) -> None:
+    """All orders are in, and nothing is left that would wake anybody but the failure."""
+    job = job_of("last.md", ROWS)
+    send, receive = anyio.create_memory_object_stream[WriteOrder](1)
+    await send.send(*orders_of(job))
+    send.close()
+    async with bench(port, tmp_path) as made:
+        made.store.failures = [StoreWriteError("no room", hint="make some")]
+        if at_once:
+            made.store.let_through.release()
+        async with anyio.create_task_group() as group:
+
+            async def run() -> None:
+                with pytest.raises(StoreWriteError, match="no room"), anyio.fail_after(20):
+                    await made.writer.run(receive)
+
+            group.start_soon(run)
+            await anyio.wait_all_tasks_blocked()
+            made.store.let_through.release()
+        assert not await made.done(job)
+    receive.close()
+
+
 async def test_what_needs_no_row_does_not_gather_without_end(port: int, tmp_path: Path) -> None:
     """Chunks that are stored already are noted now and then, also while Chroma writes."""
     job, most = job_of("new.md", ROWS), SETTLED_PER_ROW * ROWS

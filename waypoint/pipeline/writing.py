@@ -92,7 +92,7 @@ class Writer:
         async with anyio.create_task_group() as group:
             with anyio.CancelScope() as taking:
                 await attempt(take)
-            if not failures:
+                # The last write; its failure, too, ends the wait for it.
                 with doing("store"):
                     await chroma.acquire()
         if failures:
