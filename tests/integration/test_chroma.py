@@ -7,6 +7,7 @@ import secrets
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import httpx2
@@ -18,6 +19,7 @@ from tests.support.page_server import page_server
 from waypoint.errors import StoreUnavailableError
 from waypoint.events import EventBus
 from waypoint.models import Chunk, EmbeddingSpace, MetadataValue, Vectors
+from waypoint.sources.metadata import FieldCollector
 from waypoint.storage.chroma import PAGE, ChromaStore, open_chroma
 
 DIMENSIONS = 8
@@ -297,6 +299,23 @@ async def test_a_server_that_is_not_there_is_told_at_once() -> None:
             async with connected(free_port()):
                 pass
     assert "CHROMA_HOST" in caught.value.hint
+
+
+async def test_whatever_a_document_names_its_fields_can_be_stored(port: int) -> None:
+    """One name that Chroma refuses would cost the whole write."""
+    names = [chr(code) for code in range(0x20, 0x7F)] + ["$id", "#k", "chroma:document", "\0", "é"]
+    fields = FieldCollector()
+    for name in names[:60]:
+        fields.add(f"{name}x", "value")
+    more = FieldCollector()
+    for name in names[60:]:
+        more.add(f"{name}x", "value")
+    stored = fields.metadata | more.metadata
+    assert len(stored) == len(names)
+    async with collection(port) as store:
+        await write(store, replace(chunk(1), metadata={**chunk(1).metadata, **stored}))
+        found = await store.metadata_of(["a.md:1"])
+        assert found["a.md:1"].items() >= stored.items()
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,10 @@ PARTS = st.one_of(
     st.builds(prose, PROSE),
     st.builds(table, CELLS, st.lists(CELLS, max_size=9)),
     st.builds(code, st.lists(LINES, max_size=9)),
+    # White space wider than a chunk, as pasted output has it.
+    st.builds(
+        lambda space, count: prose(space * count), st.sampled_from("\n "), st.integers(1, 300)
+    ),
 )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from tests.support.structured import DOCUMENTS, build, code, heading, prose, table
+from tests.support.structured import DOCUMENTS, Part, build, code, heading, prose, table
 from waypoint.chunking import CHARACTERS, Chunker, ChunkingSettings, SizeUnit
 from waypoint.chunking.spans import trim
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, estimate_tokens
@@ -68,6 +70,19 @@ def test_chunks_are_exact_and_within_their_limits(
         assert start > before or before == 0
         covered, before = end, start
     assert not read.text[covered:].strip()
+
+
+@pytest.mark.parametrize("gap", [" " * 590, "\n" * 640], ids=["spaces", "lines"])
+@pytest.mark.parametrize("block", [code(["ls -l"]), table("| a | b |", ["| 1 | 2 |"])])
+def test_a_gap_wider_than_a_chunk_is_in_none(block: Part, gap: str) -> None:
+    """What is before it is a chunk of its own; what is behind it is cut as ever."""
+    read = build([block])
+    text = f"{read.text}{gap}\n{'A sentence of some words. ' * 60}"
+    plan = Chunker(ChunkingSettings(600, 90)).plan(replace(read, text=text))
+    first, *others = plan.chunks()
+    assert first.text == block.text.strip()
+    assert "".join(others[0].text.split()) in "".join(text.split())
+    assert all(len(chunk.text) <= 600 for chunk in others)
 
 
 @UNHURRIED

@@ -51,7 +51,7 @@ def test_scalars_dates_and_lists_are_kept() -> None:
 
 def test_names_that_clash_are_prefixed() -> None:
     """Waypoint's own names and Chroma's are never overwritten by a document."""
-    names = [*sorted(RESERVED_NAMES - {"language"}), "chroma:document"]
+    names = [*sorted(RESERVED_NAMES - {"language"}), "chroma:document", "$id", "#k"]
     parsed = split_front_matter(with_block("\n".join(f"'{name}': mine" for name in names)))
     assert parsed.metadata == {f"fm_{name}": "mine" for name in names}
 

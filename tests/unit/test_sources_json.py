@@ -34,6 +34,18 @@ def test_a_list_is_a_document_for_each_record() -> None:
     assert found["3"].text == "just a text"
 
 
+def test_a_title_that_cannot_be_stored_gives_way_to_the_next() -> None:
+    """Cut in the middle of an emoji, mostly: the rest of the record is as good as any."""
+    found = read_list(
+        {"id": "a", "title": "bad \ud83d", "name": "good", "text": "One."},
+        {"id": "b", "title": "bad \ud83d", "text": "Two."},
+        {"id": "c", "title": "x" * 5_000, "name": "y" * 600, "text": "Three."},
+    )
+    assert [found[name].title for name in "ab"] == ["good", ""]
+    assert found["c"].title == "y" * 600
+    assert "half a surrogate pair" in found["b"].warnings[0]
+
+
 def test_json_lines_are_told_by_their_line() -> None:
     """A damaged line is a reject that may be any record; one without text is known by its id."""
     data = b'{"text": "one"}\r\n\r\n{"text": \n{"id": 9}\n{"id": 3, "text": "five"}\n'

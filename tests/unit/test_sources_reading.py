@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import Document, SourceFile
 from waypoint.sources import default_registry, read_document, read_documents
-from waypoint.sources.reading import make_doc_id
+from waypoint.sources.reading import TITLE_CHARACTERS, make_doc_id
 from waypoint.sources.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import take_snapshot
 
@@ -63,6 +63,14 @@ def test_the_title_is_the_first_h1_or_else_the_name(tmp_path: Path) -> None:
     assert read(tmp_path, "a.md", b"## Two\n\n# *One*\n\n# More").title == "One"
     assert read(tmp_path, "some.notes.md", b"## Two").title == "some.notes"
     assert read(tmp_path, "plain.txt", b"# no Markdown").title == "plain"
+
+
+def test_a_title_is_no_longer_than_it_can_be_shown(tmp_path: Path) -> None:
+    """Each chunk has it: pasted output above ``====`` is one heading, however long it is."""
+    pasted = "\n".join(f"line {number} of some output" for number in range(300))
+    title = read(tmp_path, "pasted.md", f"{pasted}\n=====\n\nText.\n".encode()).title
+    assert title.startswith("line 0 of some output")
+    assert (len(title), title[-1]) == (TITLE_CHARACTERS, "…")
 
 
 def test_plain_text_has_neither_front_matter_nor_headings(tmp_path: Path) -> None:

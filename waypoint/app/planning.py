@@ -110,8 +110,12 @@ def make_plan(
     seen: set[bytes] = set()
     with _ledger_if_there(settings, plan) as ledger, reader.reading() as read:
         for document in _documents(reader, read, plan):
+            try:
+                chunks = chunker.plan(document)
+            except DocumentRejectedError as error:
+                _reject(plan, error.source, error.reason)
+                continue
             plan.documents += 1
-            chunks = chunker.plan(document)
             plan.chunks += chunks.count
             plan.chunks_split += chunks.split
             fresh: dict[TextKey, tuple[int, int]] = {}

@@ -10,6 +10,7 @@ from waypoint.chunking.sections import find_sections
 from waypoint.chunking.settings import ChunkingSettings
 from waypoint.chunking.spans import Piece
 from waypoint.chunking.splitting import SectionSplitter, add_piece
+from waypoint.errors import DocumentRejectedError
 from waypoint.models import Document
 
 MARKED_UP = frozenset({"markdown", "html", "docx"})
@@ -29,7 +30,20 @@ class Chunker:
         The chunks hold every character of the text but white space between them, each within
         the settings' size and within what the model takes. The same text and settings always
         give the same chunks.
+
+        Raises:
+            DocumentRejectedError: it cannot be cut: a defect, which costs this document alone.
         """
+        try:
+            return self._plan(document)
+        except Exception as error:
+            raise DocumentRejectedError(
+                document.source,
+                f"it cannot be cut into chunks: {type(error).__name__}: {error}",
+                hint="this is a defect of Waypoint: please report it, with the document if you may",
+            ) from error
+
+    def _plan(self, document: Document) -> ChunkPlan:
         text, settings = document.text, self.settings
         markdown = document.format in MARKED_UP
         blocks = BlockMap(text, document.blocks)

@@ -90,6 +90,11 @@ class SectionSplitter:
         fits, size, tiny = self._ruler.fits, self._settings.size, self._settings.tiny
         while not fits(base, end, size):
             carried = self._ruler.size(base, start)
+            if carried >= size:
+                # What is settled fits, but not with the white space behind it.
+                yield Piece(base, trim(self._text, base, start)[1])
+                base = start
+                continue
             window = self._window(start, end, capacity=size - carried)
             for (piece_start, piece_end), (next_start, _) in pairwise(window):
                 if base < piece_start and not fits(base, piece_end, size):

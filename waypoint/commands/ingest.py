@@ -70,9 +70,8 @@ class IngestCommand:
                 category=self._ingest.category,
                 retry_rejects=self._ingest.retry_rejects,
             )
-        except WaypointError as error:
-            tell_failure(self._console, error, verbose=self._verbose)
-            return error.exit_code
+        except Exception as error:
+            return self._fail(error)
         if self._json:
             sys.stdout.buffer.write(plan.to_json())
         print_plan(self._console, plan)
@@ -87,9 +86,13 @@ class IngestCommand:
             _make_folder(settings.log_dir)
             spare_loopback()
             return self._run(settings)
-        except WaypointError as error:
-            tell_failure(self._console, error, verbose=self._verbose)
-            return error.exit_code
+        except Exception as error:
+            return self._fail(error)
+
+    def _fail(self, error: Exception) -> int:
+        failure = flatten(error)
+        tell_failure(self._console, failure, verbose=self._verbose)
+        return failure.exit_code
 
     def _load(self) -> Settings:
         level = LogLevel.DEBUG if self._verbose else None

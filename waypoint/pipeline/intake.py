@@ -13,6 +13,7 @@ from waypoint.chunking import ChunkPlan
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
+from waypoint.errors import DocumentRejectedError
 from waypoint.events import (
     ChunksSplit,
     DocumentChunked,
@@ -155,16 +156,28 @@ class Intake:
     ) -> None:
         """Cut documents into chunks and pass them on in groups; a document may be many."""
         async for some in documents:
-            jobs = await to_thread.run_sync(self._plan_all, some)
-            for job in jobs:
-                self._tell_chunked(job)
+            planned = await to_thread.run_sync(self._plan_all, some)
+            jobs = []
+            for read, job in zip(some, planned, strict=True):
+                if isinstance(job, DocumentRejectedError):
+                    size = read.document.file.size // read.siblings
+                    await self._reading.reject_document(job, size)
+                else:
+                    jobs.append(job)
+                    self._tell_chunked(job)
             for group in _grouped(jobs):
                 await groups.send(await to_thread.run_sync(self._cut, group))
 
-    def _plan_all(self, documents: Sequence[ReadDocument]) -> list[DocumentJob]:
-        return [
-            DocumentJob(self._plan(read.document), read.known, read.siblings) for read in documents
-        ]
+    def _plan_all(
+        self, documents: Sequence[ReadDocument]
+    ) -> list[DocumentJob | DocumentRejectedError]:
+        planned: list[DocumentJob | DocumentRejectedError] = []
+        for read in documents:
+            try:
+                planned.append(DocumentJob(self._plan(read.document), read.known, read.siblings))
+            except DocumentRejectedError as error:
+                planned.append(error)
+        return planned
 
     def _tell_chunked(self, job: DocumentJob) -> None:
         source, characters = job.document.source, len(job.document.text)

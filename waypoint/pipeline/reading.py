@@ -65,6 +65,13 @@ class Reading:
         self._events.emit(DocumentsFound(1, 1))
         self._events.emit(DocumentRejected(file, reason, hint, size))
 
+    async def reject_document(self, error: DocumentRejectedError, size: int) -> None:
+        """Note that a document that was read cannot be had after all; what is known of it stays."""
+        await self._ledger.run(
+            Ledger.reject, self._collection, error.source, error.reason, error.hint
+        )
+        self._events.emit(DocumentRejected(error.source, error.reason, error.hint, size))
+
     async def _sort_out(
         self, files: Sequence[SourceFile], contents: Sequence[FileContent]
     ) -> list[ReadDocument]:

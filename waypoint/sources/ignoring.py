@@ -114,10 +114,13 @@ def read_ignore_file(path: str, prefix: str) -> IgnoreFile:
     try:
         # As with documents: a FIFO is not waited for, and a link not followed.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise IgnoreFileError("not a regular file")
-            data = file.read(MAX_IGNORE_FILE + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                data = file.read(MAX_IGNORE_FILE + 1)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise IgnoreFileError(error.strerror or str(error)) from error
     if len(data) > MAX_IGNORE_FILE:

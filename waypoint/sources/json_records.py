@@ -16,7 +16,6 @@ from waypoint.sources.records import (
     RecordError,
     as_text,
     field_at,
-    is_text,
     record_names,
     text_lines,
 )
@@ -125,8 +124,7 @@ class JsonReader:
         for key, value in record.items():
             if key not in used and (name or not isinstance(value, str | dict | list)):
                 fields.add(key, value)
-        titles = (record.get(key) for key in TITLE_FIELDS)
-        fields.title = next((" ".join(each.split()) for each in titles if is_text(each)), "")
+        fields.take_title(record.get(key) for key in TITLE_FIELDS)
         return text or "\n".join(text_lines("", record, strings_only=True))
 
     def _text_of(self, record: dict[str, Any]) -> tuple[str, str]:

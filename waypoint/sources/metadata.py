@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -33,9 +34,12 @@ RESERVED_NAMES = frozenset(
 """Waypoint's own: a document's field of such a name is stored as ``fm_<name>``."""
 
 ALIASES = {"source_organization": "source_org"}
+"""Names of documents' fields, and the shorter ones they are stored under."""
 LANGUAGE_NAMES = ("language", "lang")
 """A document's field of such a name is stored as ``language``, if it is a text."""
-"""Names of documents' fields, and the shorter ones they are stored under."""
+
+_CHROMAS = ("chroma:", "$", "#")
+"""What names that Chroma 1.5.9 refuses begin with: a whole write, for one such name."""
 
 MAX_FIELDS = 64
 MAX_NAME_CHARACTERS = 128
@@ -80,6 +84,11 @@ class FieldCollector:
                 scalar = unicodedata.normalize("NFC", scalar)
             self._keep(_stored_name(key, scalar), scalar)
 
+    def take_title(self, values: Iterable[object]) -> None:
+        """Let the first text that can be a title be the title; none leaves the document without."""
+        texts = (" ".join(value.split()) for value in values if isinstance(value, str))
+        self.title = next((text for text in texts if text and not _problem("title", text)), "")
+
     def _keep(self, key: str, scalar: MetadataValue) -> None:
         if key in self.metadata:
             self.warn(f"field {_shown(key)} is given twice: the first counts")
@@ -94,7 +103,7 @@ def _stored_name(key: str, scalar: MetadataValue) -> str:
     if key in LANGUAGE_NAMES and isinstance(scalar, str):
         return "language"
     key = ALIASES.get(key, key)
-    return f"fm_{key}" if key in RESERVED_NAMES or key.startswith("chroma:") else key
+    return f"fm_{key}" if key in RESERVED_NAMES or key.startswith(_CHROMAS) else key
 
 
 def _problem(key: str, scalar: MetadataValue) -> str:

@@ -14,6 +14,8 @@ from waypoint.sources.registry import ParsedDocument, ReaderRegistry, RejectedRe
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
 DOC_ID_CHARACTERS = 64
+TITLE_CHARACTERS = 512
+"""Each chunk's metadata has the title; a heading can be as long as its document."""
 _HASH_CHARACTERS = 8
 
 
@@ -150,4 +152,5 @@ def _records(
 def _title(source: str, record: str, parsed: ParsedDocument) -> str:
     first_h1 = next((each.title for each in parsed.headings if each.level == 1 and each.title), "")
     stem = PurePosixPath(source).stem
-    return parsed.title or first_h1 or (f"{stem}#{record}" if record else stem)
+    title = parsed.title or first_h1 or (f"{stem}#{record}" if record else stem)
+    return title if len(title) <= TITLE_CHARACTERS else f"{title[: TITLE_CHARACTERS - 1]}…"
