@@ -66,12 +66,6 @@ class FileSkipped(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class FolderUnreadable(Event):
-    source: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class DocumentUnchanged(Event):
     """Read again, and found to be what it was."""
 

@@ -160,6 +160,7 @@ class UnreadableFolder:
     source: str
     """Path relative to the knowledge base; empty for the knowledge base itself."""
     reason: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import orjson
+
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
@@ -45,6 +47,48 @@ def test_an_ordinary_folder_with_all_that_lies_about_in_one(tmp_path: Path) -> N
     assert {reject["source"] for reject in report["rejects"]} == {"large.md", "caf\\xe9.md"}
     assert "2 no reader for .exe" in outcome.stderr
     assert_holds(read_embedded(workspace.store, workspace.logs), documents)
+
+
+def test_waypoints_own_files_are_no_documents(tmp_path: Path) -> None:
+    """With store and logs in the folder itself, a run with nothing changed finds no more of it."""
+    workspace = Workspace(tmp_path)
+    (workspace.folder / "note.md").write_text("# A note\n\nOf some words.\n")
+    (workspace.folder / ".waypointignore").write_text("!logs\nknowledge base/\n")
+    for paid in (1, 0, 0):
+        report = workspace.report_of(".", "--simulate")
+        assert (report["texts_paid"], report["documents"]["found"]) == (paid, 1)
+    assert report["left_out"]["Waypoint's own (LOG_DIR, CHROMA_PERSIST_PATH)"] == 2
+    workspace.use({"LOG_DIR": "."})
+    refused = workspace.run(".", "--simulate")
+    assert refused.code == 2
+    assert "is itself where Waypoint writes" in refused.stderr
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
+    """It stands rejected, and so does what stood so in it; what is known of it stays."""
+    workspace = Workspace(tmp_path)
+    base = workspace.knowledge_base
+    write_corpus(base, documents=6, sections=2)
+    whole = chunks_of(base)
+    (base / "category_1" / "broken.json").write_text("{")
+    assert workspace.report_of("--simulate", code=1)["documents"]["rejected"] == 1
+    # An ignore file that can't be read closes its folder, to root as well.
+    (base / "category_1" / ".waypointignore").mkdir()
+    closed = workspace.run("--simulate")
+    assert closed.code == 1
+    assert "rejected category_1: its .waypointignore cannot be read" in closed.stderr
+    rejects = (workspace.logs / "rejects.jsonl").read_bytes().splitlines()
+    stand = [orjson.loads(line)["source"] for line in rejects]
+    assert sorted(stand) == ["category_1", "category_1/broken.json"]
+    assert_holds(read_embedded(workspace.store, workspace.logs), whole)
+    planned = workspace.run("--simulate", "--dry-run", "--json")
+    assert (planned.code, planned.report["rejected"]) == (1, 1)
+    assert planned.report["rejects"][0]["source"] == "category_1"
+
+    (base / "category_1" / ".waypointignore").rmdir()
+    (base / "category_1" / "broken.json").unlink()
+    assert workspace.run("--simulate").code == 0
+    assert_holds(read_embedded(workspace.store, workspace.logs), whole)
 
 
 def test_what_becomes_ignored_is_gone(tmp_path: Path) -> None:

@@ -115,7 +115,6 @@ def test_lines_now_and_then() -> None:
     [
         (events.TextRejected("a.md", "a:1", "400"), "rejected a:1 of a.md: 400"),
         (events.FileSkipped("a.exe", "no reader"), "left out a.exe: no reader"),
-        (events.FolderUnreadable("a", "denied"), "left out a: denied"),
         (events.DocumentWarning("a.md", "odd"), "warning a.md: odd"),
         (events.StoreNotice("written anew"), "written anew"),
         (

@@ -55,7 +55,6 @@ def test_documents() -> None:
         events.DocumentRejected("d.md", "why", "hint"),
         events.FileSkipped("e.exe", "no reader", named=False),
         events.FileSkipped("link.md", "symbolic link to nothing"),
-        events.FolderUnreadable("f", "permission"),
         events.DocumentWarning("g.md", "odd"),
     )
     assert report.documents == {
@@ -63,7 +62,7 @@ def test_documents() -> None:
     }  # fmt: skip
     assert report.chunks["deleted"] == 5
     assert report.rejects == [{"source": "d.md", "reason": "why", "hint": "hint"}]
-    assert [warning["source"] for warning in report.warnings] == ["link.md", "f", "g.md"]
+    assert [warning["source"] for warning in report.warnings] == ["link.md", "g.md"]
     assert report.files == 10
     assert report.left_out == {"no reader": 1, "symbolic link to nothing": 1}
 

@@ -14,6 +14,7 @@ from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolde
 from waypoint.sources import default_registry, discover
 from waypoint.sources.discover import Discovery
 
+LET_IN = "let this user read and enter it"
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
 
 
@@ -165,7 +166,9 @@ def test_a_folder_that_vanishes_during_the_walk_is_unreadable(tmp_path: Path) ->
     (tmp_path / "b/gone.md").unlink()
     (tmp_path / "b").rmdir()
     rest = list(items)
-    assert rest[0] == UnreadableFolder("b", "cannot be listed: No such file or directory")
+    assert rest[0] == UnreadableFolder(
+        "b", "the folder cannot be listed: No such file or directory", LET_IN
+    )
     assert sources(rest) == ["c/last.md"]
 
 
@@ -189,7 +192,9 @@ def test_a_folder_without_permission_is_unreadable(tmp_path: Path) -> None:
             walk(tmp_path / "closed")
     finally:
         (tmp_path / "closed").chmod(0o755)
-    assert found[0] == UnreadableFolder("closed", "cannot be listed: Permission denied")
+    assert found[0] == UnreadableFolder(
+        "closed", "the folder cannot be listed: Permission denied", LET_IN
+    )
     assert sources(found) == ["open/b.md"]
 
 

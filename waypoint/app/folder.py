@@ -42,6 +42,7 @@ class FolderReader:
             ReaderOptions(settings.json_text_field),
         )
         self._registry = self._setup.registry()
+        self._own = (settings.log_dir, settings.chroma_persist_path)
         self._rules = Rules(settings.include, settings.exclude)
 
     def discover(self) -> Iterator[Discovery]:
@@ -52,6 +53,7 @@ class FolderReader:
             category=self.category,
             max_file_size=self._setup.max_file_size,
             rules=self._rules,
+            own=self._own,
         )
 
     def takes_long(self, file: SourceFile) -> bool:

@@ -31,7 +31,15 @@ from waypoint.errors import (
     StoreLockedError,
     StoreWriteError,
 )
-from waypoint.models import Document, EmbeddingSpace, FileReject, SkippedFile, SourceFile, TextKey
+from waypoint.models import (
+    Document,
+    EmbeddingSpace,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    TextKey,
+    UnreadableFolder,
+)
 from waypoint.pipeline.ports import FileContent
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
@@ -144,7 +152,7 @@ def _documents(
     for entry in reader.discover():
         if isinstance(entry, SkippedFile):
             plan.skipped += 1
-        elif isinstance(entry, FileReject):
+        elif isinstance(entry, FileReject | UnreadableFolder):
             _reject(plan, entry.source, entry.reason)
         elif isinstance(entry, SourceFile):
             content = read(entry)

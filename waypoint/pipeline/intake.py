@@ -22,7 +22,6 @@ from waypoint.events import (
     EventBus,
     FilesFound,
     FileSkipped,
-    FolderUnreadable,
 )
 from waypoint.models import (
     Document,
@@ -118,7 +117,9 @@ class Intake:
                 self._events.emit(DocumentWarning(entry.source, entry.warning))
             elif isinstance(entry, UnreadableFolder):
                 self.walk.unreadable.append(entry.source)
-                self._events.emit(FolderUnreadable(entry.source, entry.reason))
+                # It stands for whatever lies in it: a run without that is not all done.
+                rejected += 1
+                await self._reading.reject(entry.source, entry.reason, entry.hint)
             else:
                 rejected += 1
                 await self._reading.reject(entry.source, entry.reason, entry.hint)

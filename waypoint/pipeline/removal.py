@@ -55,7 +55,7 @@ class Removal:
             if self._stop.requested:
                 return
             await self._writer.remove(source)
-        await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix)
+        await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix, walk.unreadable)
         if self._root != self._collection.root:
             await self._ledger.run(Ledger.set_root, collection, self._root)
 

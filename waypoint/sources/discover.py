@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -14,6 +14,7 @@ from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolde
 from waypoint.sources.ignoring import (
     IGNORE_FILE,
     NOT_INCLUDED,
+    OWN,
     VIRTUAL_ENVIRONMENT,
     IgnoreFile,
     IgnoreFileError,
@@ -44,6 +45,7 @@ def discover(
     category: str | None = None,
     max_file_size: int,
     rules: Rules | None = None,
+    own: Sequence[Path] = (),
 ) -> Iterator[Discovery]:
     """Walk ``root`` depth first, each folder sorted by name; the order is the same every time.
 
@@ -51,12 +53,18 @@ def discover(
     followed: what lies in the folder is found where it lies, what lies outside is not part of it.
     A folder that is left out is one item, whatever it holds.
 
-    ``category`` restricts the walk to that top folder. ``max_file_size`` is in bytes.
+    ``category`` restricts the walk to that top folder. ``max_file_size`` is in bytes. ``own``:
+    folders of Waypoint's, left out whatever the rules say: a log that is ingested makes more log.
 
     Raises UsageError, before the first item, if ``root`` is not a folder that can be listed or
     has no such category.
     """
-    walk = _Walk(root, registry, max_file_size, rules or Rules())
+    walk = _Walk(root, registry, max_file_size, rules or Rules(), own)
+    if walk.is_own(""):
+        raise UsageError(
+            f"the knowledge base {str(root)!r} is itself where Waypoint writes",
+            hint="set LOG_DIR and CHROMA_PERSIST_PATH to other folders",
+        )
     try:
         top = walk.open_folder(str(root), "", (), included=False)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -95,9 +103,15 @@ class _Folder:
 
 class _Walk:
     def __init__(
-        self, root: Path, registry: ReaderRegistry, max_file_size: int, rules: Rules
+        self,
+        root: Path,
+        registry: ReaderRegistry,
+        max_file_size: int,
+        rules: Rules,
+        own: Sequence[Path],
     ) -> None:
         self._real_root = os.path.realpath(root)
+        self._own = frozenset(os.path.realpath(folder) for folder in own)
         self._registry = registry
         self._max_file_size = max_file_size
         self._rules = rules
@@ -168,7 +182,13 @@ class _Walk:
                     yield WalkWarning(source, warning)
                 yield item
 
+    def is_own(self, source: str) -> bool:
+        """Whether a folder of the walk is one of Waypoint's; no link leads to it from above."""
+        return os.path.normpath(os.path.join(self._real_root, source)) in self._own  # noqa: PTH118
+
     def _reason(self, folder: _Folder, entry: Entry, *, is_folder: bool) -> str:
+        if is_folder and self._own and self.is_own(folder.prefix + entry.name):
+            return OWN
         return self._rules.reason_to_leave_out(
             folder.prefix + entry.name, entry.name, folder.ignore_files, is_folder=is_folder
         )
@@ -182,10 +202,15 @@ class _Walk:
                 entry.path, source + "/", folder.ignore_files, included=included
             )
         except OSError as error:
-            return UnreadableFolder(source, f"cannot be listed: {error.strerror}")
+            reason = f"the folder cannot be listed: {error.strerror}"
+            return UnreadableFolder(source, reason, "let this user read and enter it")
         except IgnoreFileError as error:
             # What it would leave out may be private: nothing of the folder is taken.
-            return UnreadableFolder(source, f"its {IGNORE_FILE} cannot be read: {error}")
+            return UnreadableFolder(
+                source,
+                f"its {IGNORE_FILE} cannot be read: {error}",
+                "make that a text file that this user may read, or remove it",
+            )
         if is_virtual_environment(each.name for each in opened.entries) and not takes_back(
             source, folder.ignore_files
         ):

@@ -18,6 +18,7 @@ MAX_IGNORE_FILE = 1024 * 1024
 HIDDEN = "hidden"
 IGNORED = f"ignored by {IGNORE_FILE}"
 EXCLUDED = "excluded by --exclude"
+OWN = "Waypoint's own (LOG_DIR, CHROMA_PERSIST_PATH)"
 NOT_INCLUDED = "not among --include"
 VIRTUAL_ENVIRONMENT = "a virtual environment"
 

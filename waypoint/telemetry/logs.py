@@ -27,7 +27,6 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.DocumentsFound: LogLevel.DEBUG,
     events.CallFailed: LogLevel.WARNING,
     events.StoreRetried: LogLevel.WARNING,
-    events.FolderUnreadable: LogLevel.WARNING,
     events.FileSkipped: LogLevel.WARNING,
     events.DocumentWarning: LogLevel.WARNING,
     events.StoreNotice: LogLevel.WARNING,
@@ -45,7 +44,6 @@ than the lines do."""
 _STAGES: dict[type[events.Event], str] = {
     events.FilesFound: "discover",
     events.FileSkipped: "discover",
-    events.FolderUnreadable: "discover",
     events.DocumentUnchanged: "read",
     events.DocumentWarning: "read",
     events.DocumentRejected: "read",

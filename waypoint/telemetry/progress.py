@@ -28,7 +28,6 @@ _LOUD = (
     events.DocumentRejected,
     events.TextRejected,
     events.FileSkipped,
-    events.FolderUnreadable,
     events.DocumentWarning,
     events.StoreNotice,
     events.StoreRetried,
@@ -165,7 +164,7 @@ def _sentence(event: events.Event) -> str:
             return f"rejected {event.source}: {event.reason}"
         case events.TextRejected():
             return f"rejected {event.chunk_id} of {event.source}: {event.reason}"
-        case events.FileSkipped() | events.FolderUnreadable():
+        case events.FileSkipped():
             return f"left out {event.source}: {event.reason}"
         case events.DocumentWarning():
             return f"warning {event.source}: {event.warning}"

@@ -151,10 +151,6 @@ class ReportBuilder:
             self._warn(event.source, event.reason)
 
     @_take.register
-    def _(self, event: events.FolderUnreadable) -> None:
-        self._warn(event.source, event.reason)
-
-    @_take.register
     def _(self, event: events.DocumentWarning) -> None:
         self._warn(event.source, event.warning)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,11 @@ LEDGER_NAME = "waypoint.sqlite3"
 
 KEYS_PER_QUERY = 500
 """SQLite takes at most 32,766 parameters; a few hundred are as fast as more."""
+
+
+def lies_in(source: str, folders: Sequence[str]) -> bool:
+    """Whether one of the folders holds it; an empty name is the knowledge base itself."""
+    return any(not folder or source.startswith(f"{folder}/") for folder in folders)
 
 
 class LedgerFile:

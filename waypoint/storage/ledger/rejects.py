@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.file import LedgerFile, lies_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,20 @@ class Rejects(LedgerFile):
             "DELETE FROM rejects WHERE collection_id = ? AND source = ?", (collection, source)
         )
 
-    def forgive_unseen(self, collection: int, prefix: str) -> None:
-        """Forget rejects of files that are gone."""
+    def forgive_unseen(self, collection: int, prefix: str, unreadable: Sequence[str] = ()) -> None:
+        """Forget rejects of files that are gone; what lies in unreadable folders is not."""
         with self._transaction() as db:
-            db.execute(
-                """DELETE FROM rejects WHERE collection_id = ?
+            rows = db.execute(
+                """SELECT DISTINCT source FROM rejects WHERE collection_id = ?
                     AND substr(source, 1, length(?)) = ?
                     AND source NOT IN (SELECT source FROM seen)
                     AND source NOT IN (SELECT source FROM documents WHERE collection_id = ?)""",
                 (collection, prefix, prefix, collection),
+            )
+            gone = [source for (source,) in rows if not lies_in(source, unreadable)]
+            db.executemany(
+                "DELETE FROM rejects WHERE collection_id = ? AND source = ?",
+                [(collection, source) for source in gone],
             )
 
     def standing_rejects(self, name: str) -> int:

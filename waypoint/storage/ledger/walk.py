@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from waypoint.models import SourceFile
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, lies_in
 
 RACY_NS = 2_000_000_000
 """A file whose mtime lies this close before our reading may have been edited since without a
@@ -115,12 +115,7 @@ class Walk(LedgerFile):
                     AND source NOT IN (SELECT source FROM seen) ORDER BY source""",
                 (collection, prefix, prefix),
             )
-            return [
-                source
-                for (source,) in rows
-                # The knowledge base itself is named by an empty string.
-                if not any(not folder or source.startswith(f"{folder}/") for folder in unreadable)
-            ]
+            return [source for (source,) in rows if not lies_in(source, unreadable)]
 
     def document_count(self, collection: int, prefix: str = "") -> int:
         """Documents below ``prefix``, begun or done."""
