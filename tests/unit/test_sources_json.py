@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.reading import assert_sound, read_all, read_one, reject_of, rejects_in
 from waypoint.errors import DocumentRejectedError
+from waypoint.sources import text
 
 
 def read_list(*records: object, **options: str) -> dict[str, Any]:
@@ -196,3 +197,13 @@ def test_any_json_gives_documents_of_different_names_or_a_reject(values: list[ob
         ]
     for each in documents:
         assert_sound(each)
+
+
+def test_paths_that_make_a_small_file_huge_are_rejects(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each value is told with its whole path; all records together are bounded."""
+    monkeypatch.setattr(text, "MAX_CHARACTERS", 1_000)
+    deep = {"n" * 500: [{"k": number} for number in range(1_000)]}
+    assert "characters of text" in reject_of("a.json", json.dumps(deep).encode()).reason
+    data = json.dumps([{"id": "good", "text": "short"}, {"id": "bad", **deep}]).encode()
+    assert [each.record for each in read_all("a.json", data)] == ["good"]
+    assert "characters of text" in rejects_in("a.json", data)["bad"].reason

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reading import read_one, reject_of
+from waypoint.sources import text
 
 TEXT = "name: Kestrel\nkg: 3\n\nname: Owl\nnote: big, old"
 
@@ -75,3 +76,12 @@ def test_no_cell_is_lost(rows: list[list[str]], delimiter: str) -> None:
         for row in rows
     ]
     assert text == "\n\n".join("\n".join(lines) for lines in expected if lines)
+
+
+def test_names_that_make_a_small_file_huge_are_a_reject(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each cell repeats its column's name; several times the file's size is usual, more is not."""
+    monkeypatch.setattr(text, "MAX_CHARACTERS", 1_000)
+    long = f"{'n' * 500},b\n" + "a,b\n" * 1_000
+    assert "characters of text" in reject_of("a.csv", long.encode()).reason
+    usual = "question,answer\n" + "a,b\n" * 1_000
+    assert len(read_one("a.csv", usual.encode()).text) > 5 * len(usual)

@@ -20,7 +20,7 @@ from waypoint.sources.records import (
     text_lines,
 )
 from waypoint.sources.registry import Parsed, ParsedDocument, ReaderOptions, RejectedRecord
-from waypoint.sources.text import normalise_text
+from waypoint.sources.text import TextBudget, normalise_text
 
 TEXT_FIELDS = ("text", "content", "body", "page_content", "document", "description")
 """Fields that usually hold a record's text, the first that is there counts."""
@@ -57,7 +57,7 @@ class JsonReader:
             records = [Record(number, item) for number, item in enumerate(value, 1)]
             return self._documents(source, decoded, records)
         try:
-            document = self._document(source, value)
+            document = self._document(source, value, TextBudget(source, len(text)))
         except RecordError as error:
             raise DocumentRejectedError(source, str(error), hint=self._hint()) from error
         warnings = (*decoded.warnings, *document.warnings)
@@ -70,8 +70,9 @@ class JsonReader:
 
         Raises DocumentRejectedError if no record can be a document.
         """
+        budget = TextBudget(source, len(decoded.text))
         parts = [
-            self._part(source, record, name, decoded.encoding)
+            self._part(source, record, name, decoded.encoding, budget)
             for record, name in zip(records, record_names(records), strict=True)
         ]
         for index, part in enumerate(parts):
@@ -85,14 +86,14 @@ class JsonReader:
         )
 
     def _part(
-        self, source: str, record: Record, name: str, encoding: str
+        self, source: str, record: Record, name: str, encoding: str, budget: TextBudget
     ) -> ParsedDocument | RejectedRecord:
         correct = f"correct the {self.unit}, or remove it"
         if isinstance(record.value, RecordError):
             reason = f"not JSON: {record.value}"
             return RejectedRecord(name, reason, hint=correct, identified=False)
         try:
-            document = self._document(source, record.value)
+            document = self._document(source, record.value, budget)
             digest = self._digest(record.value)
         except RecursionError:
             return RejectedRecord(name, "nested too deeply", hint=correct)
@@ -102,15 +103,17 @@ class JsonReader:
             return RejectedRecord(name, error.reason, hint=error.hint or correct)
         return replace(document, record=name, digest=digest, encoding=encoding)
 
-    def _document(self, source: str, value: Any) -> ParsedDocument:
+    def _document(self, source: str, value: Any, budget: TextBudget) -> ParsedDocument:
         """Raises RecordError, or DocumentRejectedError for a text that no document may have."""
         fields = FieldCollector()
         if isinstance(value, dict):
-            text = self._text_and_fields(value, fields)
+            text = self._text_and_fields(value, fields, budget)
         elif self._text_field is not None:
             raise RecordError(f"it has no field {self._text_field!r}")
+        elif isinstance(value, str):
+            text = value
         else:
-            text = value if isinstance(value, str) else "\n".join(text_lines("", value))
+            text = "\n".join(budget.spend(text_lines("", value)))
         text = normalise_text(text, source=source)
         if not text.strip():
             raise RecordError("it has no text")
@@ -118,14 +121,16 @@ class JsonReader:
             text, title=fields.title, metadata=fields.metadata, warnings=tuple(fields.warnings)
         )
 
-    def _text_and_fields(self, record: dict[str, Any], fields: FieldCollector) -> str:
+    def _text_and_fields(
+        self, record: dict[str, Any], fields: FieldCollector, budget: TextBudget
+    ) -> str:
         name, text = self._text_of(record)
         used = {name, name.partition(".")[0]}
         for key, value in record.items():
             if key not in used and (name or not isinstance(value, str | dict | list)):
                 fields.add(key, value)
         fields.take_title(record.get(key) for key in TITLE_FIELDS)
-        return text or "\n".join(text_lines("", record, strings_only=True))
+        return text or "\n".join(budget.spend(text_lines("", record, strings_only=True)))
 
     def _text_of(self, record: dict[str, Any]) -> tuple[str, str]:
         """The field that holds the text, and the text; both empty if all fields are."""

@@ -16,11 +16,10 @@ from pypdfium2 import raw
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.metadata import FieldCollector
 from waypoint.sources.registry import ParsedDocument
-from waypoint.sources.text import normalise_text
+from waypoint.sources.text import MAX_CHARACTERS, normalise_text, too_much_text
 
 MAX_PAGES = 50_000
-MAX_CHARACTERS = 50_000_000
-"""A small file can draw the same text over and over: what it comes to is bounded."""
+# A small file can draw the same text over and over: what it comes to is bounded.
 
 _PDFIUM = Lock()
 """PDFium is not thread-safe, not even for different documents."""
@@ -118,9 +117,7 @@ def _pages(source: str, document: pdfium.PdfDocument, warnings: list[str]) -> It
             text = ""
         characters += len(text)
         if characters > MAX_CHARACTERS:
-            raise DocumentRejectedError(
-                source, f"more than {MAX_CHARACTERS:,} characters of text", hint="split the file"
-            )
+            raise too_much_text(source, MAX_CHARACTERS)
         yield _tidy(source, text)
     if len(unreadable) == len(document):
         raise DocumentRejectedError(source, _DAMAGED[0], hint=_DAMAGED[1])

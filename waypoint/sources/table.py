@@ -10,7 +10,7 @@ from itertools import islice
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.registry import ParsedDocument
-from waypoint.sources.text import read_text
+from waypoint.sources.text import TextBudget, read_text
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARACTERS = 64 * 1024
@@ -37,7 +37,8 @@ class TableReader:
         if rows and _is_header(rows[0]):
             columns = [_tidy(cell) for cell in rows[0]]
             rows = rows[1:] or rows
-        paragraphs = ("\n".join(_lines(row, columns)) for row in rows)
+        budget = TextBudget(source, len(text))
+        paragraphs = ("\n".join(budget.spend(_lines(row, columns))) for row in rows)
         return ParsedDocument(
             text="\n\n".join(paragraph for paragraph in paragraphs if paragraph),
             warnings=tuple(warnings),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from functools import cache
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.decoding import DecodedText, decode
 
+MAX_CHARACTERS = 50_000_000
+"""Of text that a file may give whatever its size."""
+_USUAL_GROWTH = 8
 MAX_MARKS = 128
 """Most combining marks in a row. Ordering them takes time that grows with the square of their
 number: 15 s for 100,000, 0.4 µs a character for runs of 128. Unicode's Stream-Safe Text Format
@@ -72,3 +76,31 @@ def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
     one = f"[{''.join(marks)}]"
     # From the first mark of a run only: else the search itself is quadratic.
     return re.compile(one), re.compile(f"(?<!{one}){one}{{{MAX_MARKS + 1}}}")
+
+
+class TextBudget:
+    """What a file may still give of text, where names are repeated for each value beside them.
+
+    30 KB of short cells below a header of 20,000 characters come to 100 MB. ``size``: of the
+    file's own text; several times that is usual, and allowed.
+    """
+
+    def __init__(self, source: str, size: int) -> None:
+        self._source = source
+        self._most = max(MAX_CHARACTERS, _USUAL_GROWTH * size)
+        self._spent = 0
+
+    def spend(self, parts: Iterable[str]) -> Iterator[str]:
+        """The same parts. Raises DocumentRejectedError where all together are too much."""
+        for part in parts:
+            self._spent += len(part)
+            if self._spent > self._most:
+                raise too_much_text(self._source, self._most)
+            yield part
+
+
+def too_much_text(source: str, most: int) -> DocumentRejectedError:
+    """The reject of a file that gives more than ``most`` characters of text."""
+    return DocumentRejectedError(
+        source, f"more than {most:,} characters of text", hint="split the file"
+    )
