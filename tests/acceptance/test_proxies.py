@@ -12,6 +12,7 @@ from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from waypoint.app.proxies import spare_loopback
 from waypoint.embedding.gemini import open_client
+from waypoint.embedding.proxies import proxies_of_environment
 
 DEAD = "http://127.0.0.1:9"
 
@@ -25,12 +26,47 @@ def test_loopback_is_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ["NO_PROXY"] == "intra.example.org,localhost,127.0.0.1"
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "proxies"),
+    [
+        ("NO_PROXY", "localhost,127.0.0.1,::1", {}),
+        ("NO_PROXY", "fe80::/10,[::1],10.0.0.0/8", {}),
+        ("NO_PROXY", "nonsense://[", {}),
+        ("HTTPS_PROXY", "proxy.example:3128", {"https://": "http://proxy.example:3128"}),
+        ("ALL_PROXY", "https://proxy.example", {"all://": "https://proxy.example"}),
+    ],
+)
+async def test_what_others_understand_is_understood(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, proxies: dict[str, str]
+) -> None:
+    """Addresses of any kind in NO_PROXY, and a proxy without a scheme."""
+    for each in ("NO_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(each, raising=False)
+        monkeypatch.delenv(each.lower(), raising=False)
+    monkeypatch.setenv(name, value)
+    spare_loopback()
+    found = proxies_of_environment()
+    assert {pattern: url for pattern, url in found.items() if url} == proxies
+    async with open_client("key", None):
+        pass
+
+
+def test_a_proxy_of_another_kind_is_told(tmp_path: Path) -> None:
+    """Without its address, which may hold a password."""
+    workspace = Workspace(tmp_path)
+    workspace.use({"ALL_PROXY": "socks5://me:secret@127.0.0.1:1080"})
+    refused = workspace.run("--simulate")
+    assert refused.code == 2
+    assert "not supported: socks5" in refused.stderr
+    assert "secret" not in refused.stderr
+
+
 async def test_the_service_is_called_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that is not there is what the call fails at; an exempted host is called directly."""
     monkeypatch.setenv("HTTPS_PROXY", DEAD)
     # The spelling in small letters counts before the other.
     monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.setenv("NO_PROXY", "direct.invalid,.below.invalid")
+    monkeypatch.setenv("NO_PROXY", "direct.invalid,.below.invalid,[::1]")
     async with open_client("key", None) as client:
         http_client = client._api_client._async_httpx_client
         assert isinstance(http_client, httpx2.AsyncClient)
@@ -38,6 +74,7 @@ async def test_the_service_is_called_through_the_proxy(monkeypatch: pytest.Monke
         for host, proxied in (
             ("generativelanguage.googleapis.com", True),
             ("direct.invalid", False),
+            ("below.direct.invalid", False),
             ("a.below.invalid", False),
         ):
             transport = http_client._transport_for_url(httpx2.URL(f"https://{host}/"))

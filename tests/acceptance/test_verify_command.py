@@ -60,6 +60,16 @@ def test_the_sample_passes(sample: Workspace) -> None:
     assert "<svg" in (sample.folder / "page.html").read_text()
 
 
+def test_a_sample_is_embedded_as_it_was(tmp_path: Path) -> None:
+    """With the context headers that the collection was made with."""
+    workspace = Workspace(tmp_path)
+    workspace.use({"KNOWLEDGE_BASE_PATH": str(EXAMPLES), "CONTEXT_HEADERS": "true"})
+    assert workspace.run("--simulate").code == 0
+    verdict = json_of(workspace.run("--json", "--check", "sample", "--sample", "20", entry=VERIFY))
+    (check,) = (check for check in verdict["checks"] if check["name"] == "sample")
+    assert (check["status"], check["found"]) == ("PASS", 0)
+
+
 def test_a_part_and_what_is_not_there(sample: Workspace) -> None:
     """One tier alone; a name that is not known is refused, naming those that are."""
     verdict = json_of(sample.run("--json", "--tier", "scenario", entry=VERIFY))

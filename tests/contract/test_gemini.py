@@ -12,12 +12,13 @@ import anyio.lowlevel
 import numpy as np
 import pytest
 
+from tests.support.page_server import page_server
 from waypoint.embedding import gemini as gemini_module
 from waypoint.embedding.answers import AnswerBody, read_answer
 from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
 from waypoint.embedding.model_card import model_card, names_simulator
-from waypoint.embedding.port import Answer, TransientCallError
+from waypoint.embedding.port import Answer, CallError, TransientCallError
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vector
 from waypoint.simulator import Fault, Simulator, SimulatorSettings, vector_of
@@ -220,3 +221,19 @@ async def test_nothing_shows_the_key() -> None:
     async with Simulator() as simulator, gemini(simulator) as embedder:
         assert KEY not in repr(embedder)
         assert KEY not in repr(vars(embedder))
+
+
+@pytest.mark.parametrize("page", ["<html>Zugriff verweigert f\xfcr Sie</html>", "<html>no</html>"])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, KeyRefusedError), (404, RequestRefusedError), (429, CallError)]
+)
+async def test_a_failure_is_its_status_whatever_its_page_is_written_in(
+    page: str, status: int, kind: type[Exception]
+) -> None:
+    """A proxy's page is none of Google's errors, and may not be UTF-8."""
+    space = EmbeddingSpace("gemini", FIRST, 768, DOCUMENT_TASK)
+    with page_server(status, page.encode("latin-1")) as port:
+        async with open_client(KEY, f"http://127.0.0.1:{port}") as client:
+            with pytest.raises(kind) as caught:
+                await GeminiEmbedder(client, space, 10.0).embed(["a text"])
+    assert str(status) in str(caught.value)

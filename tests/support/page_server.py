@@ -9,16 +9,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 @contextmanager
-def page_server(status: int) -> Iterator[int]:
-    """Answers every GET with a page and that status; its port on the loopback."""
+def page_server(status: int, page: bytes = b"<html>It works!</html>") -> Iterator[int]:
+    """Answers whatever it is asked with a page and that status; its port on the loopback."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            page = b"<html>It works!</html>"
             self.send_response(status)
             self.send_header("content-length", str(len(page)))
             self.end_headers()
             self.wfile.write(page)
+
+        do_POST = do_GET  # noqa: N815 - as it must be called
 
         def log_message(self, format: str, *arguments: object) -> None:
             return

@@ -143,6 +143,22 @@ def test_impossible_values_are_refused(options: dict[str, object]) -> None:
         load_settings(**options)
 
 
+@pytest.mark.parametrize("key", ["AIza\u200bSy", "AIzaSy\nAIzaSy", "AIza Sy", "AIzaSy…"])
+def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
+    """Copied with something invisible, mostly: no call could ever succeed."""
+    with pytest.raises(ConfigurationError, match="GOOGLE_API_KEY: it holds a character") as caught:
+        load_settings(google_api_key=key)
+    assert "Sy" not in "".join(traceback.format_exception(caught.value))
+    assert load_settings(google_api_key=" AIzaSy\n").google_api_key is not None
+
+
+@pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", "https:/host"])
+def test_a_base_url_is_a_web_address(url: str) -> None:
+    """Else every call would fail, and say something else."""
+    with pytest.raises(ConfigurationError, match="GOOGLE_GEMINI_BASE_URL"):
+        load_settings(google_gemini_base_url=url)
+
+
 @pytest.mark.parametrize(
     ("given", "host"),
     [

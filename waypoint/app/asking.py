@@ -12,7 +12,7 @@ from waypoint.app.account import open_quota
 from waypoint.app.service import GEMINI, SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
 from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.embedding.known_models import KNOWN_MODELS, known_model
-from waypoint.embedding.port import CallRefusedError
+from waypoint.embedding.port import BatchTooLargeError, CallRefusedError
 from waypoint.embedding.quota import Quota
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
@@ -144,7 +144,7 @@ class ServiceTexts:
         """US dollars that so many tokens cost at Gemini's price."""
         return tokens * self._model.usd_per_million_tokens / 1_000_000
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> Vectors:
         """As ``TextEmbedder.embed``.
 
         Raises:
@@ -152,7 +152,10 @@ class ServiceTexts:
             WaypointError: as an ingestion's calls.
         """
         keys = TextKeys(self._space)
-        sent = [self._model.text_to_embed(text, self._space.task_type) for text in texts]
+        sent = [
+            self._model.text_to_embed(text, self._space.task_type, context)
+            for text, context in zip(texts, contexts or [""] * len(texts), strict=True)
+        ]
         wanted = [_Text(keys.key(text), text, estimate_tokens(text)) for text in sent]
         known: dict[TextKey, Vector] = {}
         if self._ledger is not None and not self._anew:
@@ -178,6 +181,14 @@ class ServiceTexts:
     async def _call(self, retrying: RetryingEmbedder, batch: Batch[_Text]) -> dict[TextKey, Vector]:
         try:
             answer = await retrying.embed([text.text for text in batch.items], batch.tokens)
+        except BatchTooLargeError:
+            # The quota turned out to be smaller than the batch. One text alone always fits.
+            halves = batch.halves()
+            return {
+                key: vector
+                for half in halves
+                for key, vector in (await self._call(retrying, half)).items()
+            }
         except CallRefusedError as error:
             raise RequestRefusedError(
                 f"the service refuses to embed a text ({error.reason})",

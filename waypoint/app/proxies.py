@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from waypoint.embedding.proxies import proxies_of_environment
+
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 
@@ -12,7 +14,11 @@ def spare_loopback() -> None:
 
     chromadb's client reads HTTP_PROXY and takes no other word for it: without this, the
     private Chroma server and the built-in simulator would be looked for behind the proxy.
+
+    Raises:
+        ConfigurationError: a proxy is named that no client here can use.
     """
     for name in ("NO_PROXY", "no_proxy"):
         listed = [host for host in os.environ.get(name, "").split(",") if host]
         os.environ[name] = ",".join([*listed, *(h for h in _LOOPBACK if h not in listed)])
+    proxies_of_environment()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +20,7 @@ from waypoint.app.ledger_view import CollectionLedger
 from waypoint.app.reading import OpenStore, open_for_reading
 from waypoint.app.sample import sample_questions
 from waypoint.app.subject import KnowledgeBase, describe_subject, find_folder, folder_path
+from waypoint.chunking import embeds_context
 from waypoint.embedding.known_models import QUERY_TASK, known_model
 from waypoint.errors import (
     DailyQuotaError,
@@ -32,7 +33,7 @@ from waypoint.errors import (
     WaypointError,
 )
 from waypoint.events import EventBus
-from waypoint.models import EmbeddingSpace
+from waypoint.models import EmbeddingSpace, MetadataValue
 from waypoint.settings import Settings
 from waypoint.storage.ledger import CachedCollection
 from waypoint.verification.checks import (
@@ -160,7 +161,9 @@ class Verification:
         await self._list_ids(store)
         asking = LazyService(self.settings, store, space, self.events, stack)
         if options.sample:
-            await self._with_service("sample", verdict, self._sample(verdict, store, asking))
+            await self._with_service(
+                "sample", verdict, self._sample(verdict, store, asking, state.metadata)
+            )
         if options.recall:
             drawn = await draw(self.inventory, store.reader, options.recall, options.seed)
             self.progress("comparing with exact neighbours", 0, 0)
@@ -195,13 +198,25 @@ class Verification:
             verdict.checks.append(skipped(name, e.message))
             self.failure = self.failure or e
 
-    async def _sample(self, verdict: Verdict, store: OpenStore, asking: LazyService) -> None:
+    async def _sample(
+        self,
+        verdict: Verdict,
+        store: OpenStore,
+        asking: LazyService,
+        metadata: Mapping[str, MetadataValue],
+    ) -> None:
         service, reason = await asking.service()
         if service is None or asking.space is None:
             verdict.checks.append(skipped("sample", reason))
             return
         options = self.options
-        sample = await draw(self.inventory, store.reader, options.sample, options.seed)
+        sample = await draw(
+            self.inventory,
+            store.reader,
+            options.sample,
+            options.seed,
+            context_headers=embeds_context(str(metadata.get("waypoint_chunking", ""))),
+        )
         texts = ServiceTexts(service, asking.space, anew=True)
         self.tell(_bill(sample, texts, options.seed))
         self.progress("embedding a sample anew", 0, 0)

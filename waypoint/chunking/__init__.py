@@ -6,7 +6,7 @@ from waypoint.chunking.chunker import Chunker
 from waypoint.chunking.context import context_header
 from waypoint.chunking.limit import InputLimit
 from waypoint.chunking.plan import ChunkPlan
-from waypoint.chunking.settings import CHARACTERS, ChunkingSettings, SizeUnit
+from waypoint.chunking.settings import CHARACTERS, ChunkingSettings, SizeUnit, embeds_context
 
 __all__ = [
     "CHARACTERS",
@@ -16,4 +16,5 @@ __all__ = [
     "InputLimit",
     "SizeUnit",
     "context_header",
+    "embeds_context",
 ]

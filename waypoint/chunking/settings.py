@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from waypoint.errors import ConfigurationError
 
+_WITH_CONTEXT = "/context"
 _ALGORITHM = "sections-3"
 """To be counted up whenever the same settings would give other chunks than before."""
 
@@ -60,5 +61,10 @@ class ChunkingSettings:
 
     def fingerprint(self) -> str:
         """Equal for settings that give the same chunks: ``sections-3/600/90/characters``."""
-        context = "/context" if self.context_headers else ""
+        context = _WITH_CONTEXT if self.context_headers else ""
         return f"{_ALGORITHM}/{self.size}/{self.overlap}/{self.unit.name}{context}"
+
+
+def embeds_context(fingerprint: str) -> bool:
+    """Whether chunks of settings with that fingerprint are embedded with their context."""
+    return fingerprint.endswith(_WITH_CONTEXT)

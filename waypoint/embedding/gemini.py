@@ -13,7 +13,6 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypedDict
-from urllib.request import getproxies
 
 import anyio
 import httpx2
@@ -25,6 +24,7 @@ from waypoint.embedding.answers import ACCEPTED_ENCODING, AnswerBody, read_answe
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.model_card import API_VERSION, is_encrypted, names_simulator
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
+from waypoint.embedding.proxies import proxies_of_environment
 from waypoint.embedding.refusals import translate
 from waypoint.errors import RequestRefusedError
 from waypoint.models import EmbeddingSpace
@@ -38,7 +38,9 @@ class _AnswerTransport(httpx2.AsyncHTTPTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         response = await super().handle_async_request(request)
         slot = _answer_slot.get(None)
-        if slot is None or response.status_code != httpx2.codes.OK:
+        if response.status_code != httpx2.codes.OK:
+            return await _legible(response, request)
+        if slot is None:
             return response
         response.request = request
         data = b"".join([part async for part in response.aiter_raw()])
@@ -48,6 +50,21 @@ class _AnswerTransport(httpx2.AsyncHTTPTransport):
         return httpx2.Response(
             200, headers={"content-type": "application/json"}, content=b"{}", request=request
         )
+
+
+async def _legible(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
+    """A failure whose body the SDK can decode: a proxy's page may be in any encoding."""
+    response.request = request
+    body = await response.aread()
+    await response.aclose()
+    kept = ("retry-after", "content-type")
+    headers = {name: response.headers[name] for name in kept if name in response.headers}
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        body = body.decode("latin-1").encode()
+        headers["content-type"] = "text/plain; charset=utf-8"
+    return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
 
 
 class GeminiEmbedder:
@@ -151,15 +168,10 @@ class _TransportOptions(TypedDict):
 
 def _proxies(options: _TransportOptions) -> dict[str, httpx2.AsyncBaseTransport | None]:
     """Transports for the proxies of the environment: httpx2 heeds them only on its own one."""
-    mounts: dict[str, httpx2.AsyncBaseTransport | None] = {}
-    named = getproxies()
-    for host in filter(None, map(str.strip, named.pop("no", "").split(","))):
-        # ``.example.com`` is what others write for all hosts below it; ``*`` is httpx2's too.
-        mounts[f"all://*{host}" if host.startswith(".") else f"all://{host}"] = None
-    for scheme in ("http", "https", "all"):
-        if scheme in named:
-            mounts[f"{scheme}://"] = _AnswerTransport(**options, proxy=named[scheme])
-    return mounts
+    return {
+        pattern: None if url is None else _AnswerTransport(**options, proxy=url)
+        for pattern, url in proxies_of_environment().items()
+    }
 
 
 async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> bool:

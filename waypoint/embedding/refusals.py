@@ -86,7 +86,8 @@ def _details(error: errors.APIError) -> Iterator[dict[str, Any]]:
 def _violations(error: errors.APIError) -> Iterator[dict[str, Any]]:
     for detail in _details(error):
         if str(detail.get("@type", "")).endswith("QuotaFailure"):
-            for violation in detail.get("violations", []):
+            violations = detail.get("violations")
+            for violation in violations if isinstance(violations, list) else []:
                 if isinstance(violation, dict):
                     yield violation
 

@@ -7,6 +7,7 @@ import re
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
@@ -24,6 +25,7 @@ MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]*")
 _HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9.])?")
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
@@ -169,6 +171,25 @@ class Settings(BaseModel):
                 "or digit"
             )
         return name
+
+    @field_validator("google_api_key")
+    @classmethod
+    def _key_can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
+        # In a header, that is. Whatever else was copied with it, the key is not to be shown.
+        if key is not None and not _HEADER_VALUE.fullmatch(key.get_secret_value().strip()):
+            raise ValueError(
+                "it holds a character that no key has (a space, a line end, or one that is not "
+                "ASCII): copy it again"
+            )
+        return key
+
+    @field_validator("google_gemini_base_url")
+    @classmethod
+    def _base_url_is_one(cls, url: str | None) -> str | None:
+        parts = urlsplit(url or "http://host")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
+        return url
 
     @field_validator("chroma_host")
     @classmethod

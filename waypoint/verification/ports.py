@@ -85,8 +85,10 @@ class Folder(Protocol):
 class TextEmbedder(Protocol):
     """Turns texts into vectors through the service, within the quota."""
 
-    async def embed(self, texts: Sequence[str]) -> Vectors:
+    async def embed(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> Vectors:
         """Shape (len(texts), dimensions), rows of unit length. Any number of texts.
+
+        ``contexts``: what says of each text where it comes from; none for none.
 
         Raises:
             WaypointError: the service cannot be asked.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from anyio import to_thread
 from numpy.typing import NDArray
 
+from waypoint.chunking import context_header
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.models import Vectors
 from waypoint.verification.checks import CheckResult, failed, judged, passed, skipped
@@ -34,11 +35,13 @@ class Sample:
     ids: Sequence[str]
     texts: Sequence[str]
     vectors: Vectors
+    contexts: Sequence[str]
+    """What was embedded before each text; empty strings where nothing was."""
 
     @property
     def tokens(self) -> int:
-        """Of all the texts, estimated."""
-        return sum(estimate_tokens(text) for text in self.texts)
+        """Of all the texts with their contexts, estimated."""
+        return sum(map(estimate_tokens, (*self.texts, *self.contexts)))
 
 
 def draw_ids(inventory: Inventory, count: int, seed: int) -> list[str]:
@@ -56,12 +59,23 @@ def _ids_at(inventory: Inventory, positions: Sequence[int]) -> Iterator[str]:
         )
 
 
-async def draw(inventory: Inventory, collection: Collection, count: int, seed: int) -> Sample:
-    """Chunks drawn at random, as they are stored; those without a text are left out."""
+async def draw(
+    inventory: Inventory,
+    collection: Collection,
+    count: int,
+    seed: int,
+    *,
+    context_headers: bool = False,
+) -> Sample:
+    """Chunks drawn at random, as they are stored; those without a text are left out.
+
+    ``context_headers``: whether the collection's texts were embedded with theirs.
+    """
     ids = await to_thread.run_sync(draw_ids, inventory, count, seed)
     found_ids: list[str] = []
     texts: list[str] = []
     rows: list[Vectors] = []
+    contexts: list[str] = []
     for start in range(0, len(ids), PAGE):
         page = await collection.records(ids[start : start + PAGE], vectors=True)
         assert page.vectors is not None, "they were asked for"
@@ -69,15 +83,21 @@ async def draw(inventory: Inventory, collection: Collection, count: int, seed: i
         found_ids += [page.ids[row] for row in keep]
         texts += [page.texts[row] or "" for row in keep]
         rows.append(page.vectors[keep])
+        contexts += [_context(page.metadatas[row]) if context_headers else "" for row in keep]
     vectors = np.concatenate(rows) if rows else np.empty((0, 0), np.float32)
-    return Sample(found_ids, texts, vectors)
+    return Sample(found_ids, texts, vectors, contexts)
+
+
+def _context(metadata: Mapping[str, object]) -> str:
+    title, path = (str(metadata.get(name, "")) for name in ("title", "heading_path"))
+    return context_header(title, path)
 
 
 async def check_sample(sample: Sample, embedder: TextEmbedder) -> CheckResult:
     """Each drawn text, embedded anew, gives the vector that is stored with it."""
     if not sample.ids:
         return skipped("sample", "there are no chunks")
-    fresh = await embedder.embed(sample.texts)
+    fresh = await embedder.embed(sample.texts, sample.contexts)
     if fresh.shape != sample.vectors.shape:
         wrong = f"{sample.vectors.shape[1]:,} dimensions stored, {fresh.shape[1]:,} embedded anew"
         return failed("sample", wrong, found=len(sample.ids))

@@ -32,8 +32,8 @@ def run_measure(
 ) -> int:
     """Measure, show and write what came of it; the exit code."""
     console = Console(stderr=True, highlight=False)
-    spare_loopback()
     try:
+        spare_loopback()
         output = measure(console)
         shown = Console(stderr=json, highlight=False)
         # A table in a file need not fit into the 80 columns that a missing terminal counts for.
