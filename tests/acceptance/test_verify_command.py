@@ -287,3 +287,35 @@ def test_a_service_that_refuses_leaves_what_was_verified(
     outcomes = {check["name"]: check["status"] for check in verdict["checks"]}
     assert outcomes == {"texts": "PASS", "sample": "SKIP"}
     assert simulator.stats().calls == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "code", "told"),
+    [
+        ("search", [QUESTION, "--where", "$and=3"], 0, "nothing found"),
+        ("search", [os.fsdecode(b"caf\xe9")], 2, "the question is not valid UTF-8"),
+        ("search", [QUESTION, "--where", os.fsdecode(b"a=\xe9")], 2, "not valid UTF-8"),
+        ("inspect", ["a" * 300], 3, "File name too long"),
+        ("simulate", ["--port", "99999"], 2, "99999 is not a port"),
+    ],
+)
+def test_a_slip_is_told_as_one(
+    sample: Workspace, command: str, arguments: list[str], code: int, told: str
+) -> None:
+    """No traceback, and no word of a defect."""
+    outcome = sample.run(*arguments, entry=("-m", "waypoint", command))
+    assert outcome.code == code, outcome.stderr
+    assert told in outcome.stderr + outcome.stdout
+    assert "Traceback" not in outcome.stderr
+    assert "defect" not in outcome.stderr
+
+
+def test_a_store_whose_name_is_too_long_is_told(tmp_path: Path) -> None:
+    """By every command that opens one."""
+    workspace = Workspace(tmp_path)
+    workspace.use({"CHROMA_PERSIST_PATH": "x" * 300})
+    for command in ("cache", "status", "verify"):
+        outcome = workspace.run(entry=("-m", "waypoint", command))
+        assert outcome.code in (2, 3), command
+        assert "File name too long" in outcome.stderr, command
+        assert "Traceback" not in outcome.stderr

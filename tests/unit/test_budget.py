@@ -7,6 +7,7 @@ import pytest
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import BatchTooLargeError, CallRefusedError, TransientCallError
+from waypoint.embedding.quota import QuotaLimits
 from waypoint.errors import BudgetSpentError, DailyQuotaError, ExitCode
 
 
@@ -69,6 +70,21 @@ def test_what_a_quota_refused_is_given_back() -> None:
 
     outcomes = [DailyQuotaError("the day's quota is used up"), too_many(1.0, rpm=5), None, None]
     assert on_bench(run, outcomes, budget=budget(texts=10)) == 4
+
+
+def test_a_call_that_the_budget_forbids_takes_no_quota() -> None:
+    """Neither of the minute nor of the day; who cuts the batch is told what is left."""
+
+    async def run(bench: Bench) -> tuple[int, int]:
+        for _ in range(20):
+            with pytest.raises(BudgetSpentError) as caught:
+                await bench.embedder.embed(["a"] * 5, 500)
+            assert caught.value.texts_left == 3
+        state = bench.quota.state()
+        return state.texts_in_minute, state.texts_today
+
+    spent = on_bench(run, limits=QuotaLimits(10, 5_000, 20), budget=budget(texts=3))
+    assert spent == (0, 0)
 
 
 @pytest.mark.parametrize("status", [None, 200], ids=["no answer", "an answer of no use"])

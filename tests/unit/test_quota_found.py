@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.support.quota_bench import CountingService, drive
-from waypoint.embedding.quota import AUTO_START, TIERS, QuotaLimits
-from waypoint.events import QuotaChanged
-from waypoint.models import LearnedLimit
+from tests.support.virtual_time import run_virtual
+from waypoint.embedding.quota import AUTO_START, TIERS, Quota, QuotaLimits
+from waypoint.events import EventBus, QuotaChanged
+from waypoint.models import LearnedLimit, LearnedQuota
 from waypoint.settings import QuotaTier
 from waypoint.simulator.settings import SimulatorSettings, WindowKind
 
@@ -96,6 +97,20 @@ def test_what_was_learned_is_where_the_next_run_begins() -> None:
     assert second.texts_between(0, 60) >= 0.98 * 3_000
     assert second.texts_between(0, 300) >= 0.95 * 5 * 3_000
     assert second.refused_between(0, 60) == 0
+
+
+@pytest.mark.parametrize("texts", [0, 5])
+def test_a_run_that_asks_for_little_forgets_nothing(texts: int) -> None:
+    """What an earlier run saw go through, and met no limit at, is where the next begins."""
+    before = LearnedQuota(LearnedLimit(3_754), LearnedLimit(450_000), 1.5)
+    quota = Quota(AUTO_START, EventBus(), to_find=BOTH, learned=before)
+
+    async def ask() -> None:
+        for _ in range(texts):
+            await quota.acquire(1, 100)
+
+    run_virtual(ask)
+    assert quota.learned == before
 
 
 def test_what_was_given_is_not_learned() -> None:

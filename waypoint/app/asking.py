@@ -180,7 +180,9 @@ class ServiceTexts:
 
     async def _call(self, retrying: RetryingEmbedder, batch: Batch[_Text]) -> dict[TextKey, Vector]:
         try:
-            answer = await retrying.embed([text.text for text in batch.items], batch.tokens)
+            answer = await retrying.embed(
+                [text.text for text in batch.items], batch.tokens, patient=True
+            )
         except BatchTooLargeError:
             # The quota turned out to be smaller than the batch. One text alone always fits.
             halves = batch.halves()

@@ -15,6 +15,8 @@ from waypoint.errors import CollectionMismatchError, StoreDamagedError, UsageErr
 from waypoint.events import EventBus
 from waypoint.models import Metadata
 from waypoint.settings import Settings
+from waypoint.sources.metadata import CHROMAS
+from waypoint.sources.text import is_unicode
 from waypoint.storage.chroma_records import Neighbour
 from waypoint.verification.headings import heading_of
 
@@ -61,7 +63,12 @@ def parse_where(conditions: Sequence[str]) -> dict[str, Any] | None:
                 f"--where {condition!r} is not of the form key=value",
                 hint="give a field of the chunks' metadata: --where category=02_carriers",
             )
-        forms = [{key.strip(): {"$eq": form}} for form in _forms(value.strip())]
+        name = key.strip()
+        if not is_unicode(condition):
+            raise UsageError("a --where is not valid UTF-8", hint="type it anew")
+        # As they are stored: Chroma takes no names that begin so.
+        name = f"fm_{name}" if name.startswith(CHROMAS) else name
+        forms = [{name: {"$eq": form}} for form in _forms(value.strip())]
         filters.append(forms[0] if len(forms) == 1 else {"$or": forms})
     if not filters:
         return None
@@ -100,6 +107,8 @@ async def search(
     """
     if not question.strip():
         raise UsageError("the question is empty", hint='ask in words: search "who may vote?"')
+    if not is_unicode(question):
+        raise UsageError("the question is not valid UTF-8", hint="type it anew")
     conditions = parse_where(where)
     async with AsyncExitStack() as stack:
         store = await stack.enter_async_context(open_for_reading(settings, events))

@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from waypoint.app.cache import CacheReport, read_cache
-from waypoint.commands.failures import tell_failure
-from waypoint.errors import ExitCode, WaypointError
+from waypoint.commands.failures import flatten, tell_failure
+from waypoint.errors import ExitCode
 from waypoint.settings import load_settings
 
 
@@ -22,9 +22,10 @@ def show_cache(*, prune: bool, force: bool, json: bool, verbose: bool) -> int:
     console = Console(stderr=json, highlight=False)
     try:
         report = read_cache(load_settings().chroma_persist_path, prune=prune, force=force)
-    except WaypointError as error:
-        tell_failure(Console(stderr=True, highlight=False), error, verbose=verbose)
-        return error.exit_code
+    except Exception as error:
+        failure = flatten(error)
+        tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)
+        return failure.exit_code
     if json:
         sys.stdout.buffer.write(
             orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -7,7 +7,7 @@ import traceback
 from rich.console import Console
 from rich.text import Text
 
-from waypoint.errors import WaypointError
+from waypoint.errors import CannotContinueError, WaypointError
 
 
 class UnexpectedError(WaypointError):
@@ -21,6 +21,14 @@ def flatten(error: BaseException) -> WaypointError:
         if isinstance(leaf, WaypointError):
             return leaf
     first = leaves[0]
+    if isinstance(first, OSError) and first.filename is not None:
+        # Of files that a person named: a name that is too long, a folder that is closed.
+        failure = CannotContinueError(
+            f"{_printable(first.filename)}: {first.strerror}",
+            hint="name another, or let this user read and write it",
+        )
+        failure.__cause__ = first
+        return failure
     unexpected = UnexpectedError(
         f"unexpected {type(first).__name__}: {first}",
         hint="this is a defect of Waypoint: run with --verbose and report what it prints; "
@@ -28,6 +36,10 @@ def flatten(error: BaseException) -> WaypointError:
     )
     unexpected.__cause__ = first
     return unexpected
+
+
+def _printable(name: object) -> str:
+    return str(name).encode(errors="backslashreplace").decode()
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

@@ -13,15 +13,9 @@ from rich.console import Console
 from rich.text import Text
 
 from waypoint.app.chunker import build_chunker
-from waypoint.commands.failures import tell_failure
+from waypoint.commands.failures import flatten, tell_failure
 from waypoint.embedding.known_models import known_model
-from waypoint.errors import (
-    DocumentRejectedError,
-    ExitCode,
-    RecordRejectedError,
-    UsageError,
-    WaypointError,
-)
+from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError, UsageError
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.settings import Settings, load_settings
 from waypoint.sources import ReaderOptions, default_registry, read_documents
@@ -38,11 +32,12 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
         settings = load_settings(**options)
         chunker = build_chunker(settings, known_model(settings.embedding_model))
         documents = _read(path, settings)
-    except WaypointError as error:
+    except Exception as error:
         if json and isinstance(error, DocumentRejectedError):
             _write(_reject_as_json(error))
-        tell_failure(Console(stderr=True, highlight=False), error, verbose=verbose)
-        return error.exit_code
+        failure = flatten(error)
+        tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)
+        return failure.exit_code
     errors = [each for each in documents if isinstance(each, RecordRejectedError)]
     code = ExitCode.INCOMPLETE if errors else ExitCode.OK
     if json:

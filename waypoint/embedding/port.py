@@ -89,5 +89,9 @@ class BatchTooLargeError(CallError):
     """The batch was made when the quota seemed larger: it does not fit into a minute any more."""
 
 
+class SpoiledBatchError(CallError):
+    """Call after call of these very texts fails in a way that one of them may be the cause of."""
+
+
 class CallRefusedError(CallError):
     """400: the service refuses at least one of the texts."""

@@ -17,10 +17,11 @@ from waypoint.embedding.port import (
     CallError,
     Embedder,
     QuotaExceededError,
+    SpoiledBatchError,
     TransientCallError,
 )
 from waypoint.embedding.quota import Admission, Quota
-from waypoint.errors import DailyQuotaError, ServiceUnavailableError
+from waypoint.errors import BudgetSpentError, DailyQuotaError, ServiceUnavailableError
 from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus
 from waypoint.gauges import doing
 from waypoint.models import LearnedQuota
@@ -33,6 +34,11 @@ LONGEST_BACKOFF = 32.0
 _DOUBLINGS = 6
 
 _GOOD = 200
+SPOILED_AFTER = 5
+"""Failures of a batch's own, in some seconds, after which it is for its sender to find
+out whose they are."""
+_ITS_OWN = (_GOOD, 500)
+"""An answer of no use, or an error within the service: a text may make either, again and again."""
 _MAYBE_BILLED = (None, _GOOD)
 """No status: the line broke, or no answer came in time. 200: the answer was of no use."""
 
@@ -81,13 +87,16 @@ class RetryingEmbedder:
         self._jitter = jitter
         self._failing_since: float | None = None
 
-    async def embed(self, texts: Sequence[str], tokens: int) -> Answer:
+    async def embed(self, texts: Sequence[str], tokens: int, *, patient: bool = False) -> Answer:
         """One batch's vectors. Quota is taken anew for each attempt.
+
+        ``patient``: whatever fails is the service's fault; nothing is told of the texts.
 
         Raises:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
+            SpoiledBatchError: unless patient, after ``SPOILED_AFTER`` failures of their own.
             DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
@@ -101,12 +110,18 @@ class RetryingEmbedder:
             before_sleep=self._report,
             reraise=True,
         )
-        attempt = 0
+        attempt = its_own = 0
         try:
             async for attempting in policy:
                 with attempting:
                     attempt += 1
-                    return await self._attempt(texts, tokens, attempt)
+                    try:
+                        return await self._attempt(texts, tokens, attempt)
+                    except TransientCallError as error:
+                        its_own += error.status in _ITS_OWN
+                        if its_own >= SPOILED_AFTER and not patient:
+                            raise self._spoiled(error, attempt) from error
+                        raise
         except TransientCallError as error:
             raise ServiceUnavailableError(
                 f"no good answer from the embedding service for {self._give_up_after:.0f} s; "
@@ -120,6 +135,10 @@ class RetryingEmbedder:
             raise
         raise AssertionError("tenacity neither returned nor raised")
 
+    def _spoiled(self, error: TransientCallError, attempt: int) -> SpoiledBatchError:
+        self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
+        return SpoiledBatchError(error.reason, error.status)
+
     async def _attempt(self, texts: Sequence[str], tokens: int, attempt: int) -> Answer:
         with self._stop.interruptible():
             # Before quota is taken: what delays the first calls alone would let them arrive
@@ -132,7 +151,15 @@ class RetryingEmbedder:
                 admission = await self._quota.acquire(len(texts), tokens)
         if self._budget is None:
             return await self._call(texts, tokens, attempt, admission)
-        self._budget.reserve(len(texts), admission.tokens)
+        try:
+            self._budget.reserve(len(texts), admission.tokens)
+        except BudgetSpentError as error:
+            # A call that is not made takes nothing of the quota; whoever cuts the batch to what
+            # is left knows our estimates, not what the service counts.
+            self._quota.give_back(admission)
+            if error.tokens_left is not None:
+                error.tokens_left = self._quota.estimated(error.tokens_left)
+            raise
         try:
             answer = await self._call(texts, tokens, attempt, admission)
         except CallError as error:

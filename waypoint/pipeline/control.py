@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import anyio
 
 from waypoint.embedding.known_models import EmbeddingModel
-from waypoint.embedding.port import Answer, CallRefusedError
+from waypoint.embedding.port import Answer, CallError, CallRefusedError
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
@@ -46,8 +46,8 @@ class Control:
         self._last_good = 0
         """Number of the last one that was answered; the first is 1."""
 
-    async def check(self, refusal: CallRefusedError) -> None:
-        """Return if the service takes requests after that refusal came.
+    async def check(self, refusal: CallError) -> None:
+        """Return if, or as soon as, the service takes requests after that refusal came.
 
         Raises:
             RequestRefusedError: it does not: the control text is refused as well.
@@ -74,7 +74,7 @@ class Control:
     async def _embed(self, text: str, tokens: int) -> Answer:
         while True:
             try:
-                return await self._embedder.embed([text], tokens)
+                return await self._embedder.embed([text], tokens, patient=True)
             except DailyQuotaError as error:
                 if self._wait_for_day is None:
                     raise

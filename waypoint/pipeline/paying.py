@@ -11,8 +11,14 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 from waypoint.embedding.batching import Batch, BatchBuilder, batch_of
 from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.known_models import EmbeddingModel
-from waypoint.embedding.port import Answer, BatchTooLargeError, CallRefusedError
-from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.port import (
+    Answer,
+    BatchTooLargeError,
+    CallError,
+    CallRefusedError,
+    SpoiledBatchError,
+)
+from waypoint.embedding.retrying import SPOILED_AFTER, RetryingEmbedder
 from waypoint.errors import DailyQuotaError, StoppedEarlyError
 from waypoint.events import EventBus, TextRejected, TextsPaid
 from waypoint.gauges import doing
@@ -23,6 +29,10 @@ from waypoint.pipeline.messages import Candidate, WriteOrder
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+
+SPOILED_ROUNDS = 3
+"""Times that a text alone may fail, with the control text answered after each, until it is
+rejected: by chance, where a third of all calls fail, once in 14 million."""
 
 IDLE = 0.05
 """Seconds without a further text after which a batch is sent although it is not full."""
@@ -104,7 +114,10 @@ class Payer:
             finally:
                 self._slots.give_back()
 
-    async def _buy(self, batch: Batch[Candidate], orders: ObjectSendStream[WriteOrder]) -> None:
+    async def _buy(
+        self, batch: Batch[Candidate], orders: ObjectSendStream[WriteOrder], rounds: int = 0
+    ) -> None:
+        """Pay for a batch. ``rounds``: of its failures so far, each followed by a control text."""
         texts = [candidate.text for candidate in batch.items]
         try:
             answer = await self._embedder.embed(texts, batch.tokens)
@@ -114,6 +127,9 @@ class Payer:
             return
         except CallRefusedError as error:
             await self._refused(batch, error, orders)
+            return
+        except SpoiledBatchError as error:
+            await self._spoiled(batch, error, orders, rounds + 1)
             return
         except StoppedEarlyError as error:
             await self._buy_what_is_left(batch, error, orders)
@@ -180,10 +196,30 @@ class Payer:
         for half in batch.halves():
             await self._buy(half, orders)
 
+    async def _spoiled(
+        self,
+        batch: Batch[Candidate],
+        error: SpoiledBatchError,
+        orders: ObjectSendStream[WriteOrder],
+        rounds: int,
+    ) -> None:
+        """Find the text that no good answer comes to, and reject it; buy the others."""
+        # Waits for the end of an outage: then it was the service.
+        await self._control.check(error)
+        if len(batch.items) > 1:
+            for half in batch.halves():
+                await self._buy(half, orders)
+        elif rounds < SPOILED_ROUNDS:
+            await self._buy(batch, orders, rounds)
+        else:
+            times = SPOILED_ROUNDS * SPOILED_AFTER
+            reason = f"no good answer to it in {times} calls ({error.reason})"
+            await self._reject(batch.items[0], SpoiledBatchError(reason), orders)
+
     async def _reject(
         self,
         leader: Candidate,
-        error: CallRefusedError,
+        error: CallError,
         orders: ObjectSendStream[WriteOrder],
     ) -> None:
         # Noted before the followers are released: a later chunk meets the refusal in the ledger.

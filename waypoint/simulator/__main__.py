@@ -56,6 +56,13 @@ def _rate(text: str) -> tuple[Fault, float]:
     return Fault(name), float(rate)
 
 
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65_535:
+        raise argparse.ArgumentTypeError(f"{port} is not a port: 0 to 65535")
+    return port
+
+
 def _script_entry(text: str) -> Fault | None:
     return None if text == "none" else Fault(text)
 
@@ -69,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     defaults = SimulatorSettings()
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=0, help="0 takes a free one (default: %(default)s)")
+    add("--port", type=_port, default=0, help="0 takes a free one (default: %(default)s)")
     add("--exit-with-stdin", action="store_true", help="end when standard input is closed")
 
     quota = parser.add_argument_group("quotas (0: no limit)")
@@ -125,6 +132,9 @@ def _parser() -> argparse.ArgumentParser:
         help="what the RetryInfo of rate_limited asks for (default: %(default)s)",
     )
     faults.add_argument("--poison", default="", help="refuse calls with a text that contains it")
+    faults.add_argument(
+        "--spoil", default="", help="a vector too few for calls with a text that contains it"
+    )
     faults.add_argument("--seed", type=int, default=0, help="of faults and jitter")
 
     keys = parser.add_argument_group("keys")

@@ -83,6 +83,8 @@ class EmbeddingService:
             self.stats.refused(exceeded)
             raise errors.quota_exceeded(call.model, settings.tier, exceeded)
         fault = self._faults.pick()
+        if settings.spoil and any(settings.spoil in text for text in call.texts):
+            fault = Fault.TOO_FEW_VECTORS
         if fault is not None:
             self.stats.met(fault)
         if fault in (Fault.RATE_LIMITED, Fault.EXHAUSTED):

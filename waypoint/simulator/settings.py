@@ -62,6 +62,8 @@ class SimulatorSettings:
     """What the RetryInfo of ``Fault.RATE_LIMITED`` asks for."""
     poison: str = ""
     """A call with a text that contains this is refused with 400; empty for none."""
+    spoil: str = ""
+    """A call with a text that contains this is answered with a vector too few."""
     seed: int = 0
     """Of the draws of faults and jitter."""
 
@@ -123,12 +125,13 @@ class SimulatorSettings:
         ]
         # JSON may bring any type, whatever the annotations say.
         record_texts: object = self.record_texts
-        poison: object = self.poison
+        words: dict[str, object] = {"poison": self.poison, "spoil": self.spoil}
         api_key: object = self.api_key
         if not isinstance(record_texts, bool):
             problems.append(f"record_texts must be true or false, not {record_texts!r}")
-        if not isinstance(poison, str):
-            problems.append("poison must be a string")
+        problems += [
+            f"{name} must be a string" for name, word in words.items() if not isinstance(word, str)
+        ]
         if api_key is not None and (not isinstance(api_key, str) or not api_key):
             problems.append("api_key must be a string that is not empty, or null")
         return problems

@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Any
 
 from waypoint.models import MetadataValue
+from waypoint.sources.text import is_unicode
 
 RESERVED_NAMES = frozenset(
     {
@@ -38,7 +39,7 @@ ALIASES = {"source_organization": "source_org"}
 LANGUAGE_NAMES = ("language", "lang")
 """A document's field of such a name is stored as ``language``, if it is a text."""
 
-_CHROMAS = ("chroma:", "$", "#")
+CHROMAS = ("chroma:", "$", "#")
 """What names that Chroma 1.5.9 refuses begin with: a whole write, for one such name."""
 
 MAX_FIELDS = 64
@@ -103,7 +104,7 @@ def _stored_name(key: str, scalar: MetadataValue) -> str:
     if key in LANGUAGE_NAMES and isinstance(scalar, str):
         return "language"
     key = ALIASES.get(key, key)
-    return f"fm_{key}" if key in RESERVED_NAMES or key.startswith(_CHROMAS) else key
+    return f"fm_{key}" if key in RESERVED_NAMES or key.startswith(CHROMAS) else key
 
 
 def _problem(key: str, scalar: MetadataValue) -> str:
@@ -113,11 +114,7 @@ def _problem(key: str, scalar: MetadataValue) -> str:
         return f"its name is longer than {MAX_NAME_CHARACTERS} characters"
     if isinstance(scalar, str) and len(scalar) > MAX_VALUE_CHARACTERS:
         return f"its value is longer than {MAX_VALUE_CHARACTERS:,} characters"
-    try:
-        f"{key}{scalar}".encode()
-    except UnicodeEncodeError:
-        return "it contains half a surrogate pair"
-    return ""
+    return "" if is_unicode(f"{key}{scalar}") else "it contains half a surrogate pair"
 
 
 def _to_scalar(value: object) -> MetadataValue | None:

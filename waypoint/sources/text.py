@@ -78,6 +78,15 @@ def _marks() -> tuple[re.Pattern[str], re.Pattern[str]]:
     return re.compile(one), re.compile(f"(?<!{one}){one}{{{MAX_MARKS + 1}}}")
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: it holds no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 class TextBudget:
     """What a file may still give of text, where names are repeated for each value beside them.
 

@@ -12,6 +12,7 @@ import yaml
 
 from waypoint.errors import UsageError
 from waypoint.models import Metadata
+from waypoint.sources.text import is_unicode
 from waypoint.verification.keywords import Keyword
 
 DEFAULT_TOP_K = 5
@@ -193,6 +194,9 @@ def _question(entry: object, where: str, problems: list[str]) -> Question | None
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
         problems.append(f"{line} has no text")
+        return None
+    if not is_unicode(text):
+        problems.append(f"{line} contains half a surrogate pair")
         return None
     expected = _expectation(fields.get("expect"), line, problems)
     return None if expected is None else Question(text.strip(), expected)

@@ -51,9 +51,12 @@ class LimitFinder:
         start: what is tried first.
         ceiling: what is never exceeded, because the user said so; 0 for none.
         found: whether ``start`` was found before, and is not to be doubled from.
+        passed: what an earlier run saw go through; one that asks for less does not forget it.
     """
 
-    def __init__(self, start: float, *, ceiling: float, found: bool, now: float) -> None:
+    def __init__(
+        self, start: float, *, ceiling: float, found: bool, now: float, passed: float = 0.0
+    ) -> None:
         self.value = start
         self._ceiling = ceiling
         self._searching = not found and not ceiling
@@ -63,7 +66,7 @@ class LimitFinder:
         self._due = now + (DOUBLE_EVERY if self._searching else HOLD)
         self._step = FIRST_STEP
         self._probed_from = 0.0
-        self._passed = 0.0
+        self._passed = passed
 
     def learned(self, *, used: float) -> LearnedLimit:
         """What is worth keeping. ``used``: what the service counted in the last minute."""

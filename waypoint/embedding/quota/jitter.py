@@ -16,6 +16,9 @@ MOST = 5.0
 
 _CALLS = 200
 """Calls of a size that are looked back upon."""
+_RECENT = 400
+"""Calls of any size after which one is forgotten: what a size that is rare showed long ago says
+nothing of now."""
 _EVERY = 10
 """Calls between two looks."""
 _TRIMMED = 100
@@ -28,7 +31,7 @@ class JitterMeter:
     def __init__(self) -> None:
         # Calls of another size take another time, which is no jitter: sizes within a factor
         # of two are compared with each other.
-        self._seconds: dict[int, deque[float]] = {}
+        self._calls: dict[int, deque[tuple[int, float]]] = {}
         self._count = 0
         self._least = LEAST
         self.margin = LEAST
@@ -36,10 +39,10 @@ class JitterMeter:
     def observe(self, texts: int, seconds: float) -> None:
         """Note how long a call of ``texts`` texts took until its answer."""
         size = texts.bit_length()
-        self._seconds.setdefault(size, deque(maxlen=_CALLS)).append(seconds)
+        self._calls.setdefault(size, deque(maxlen=_CALLS)).append((self._count, seconds))
         self._count += 1
         if self._count % _EVERY == 0:
-            spread = max(_spread(each) for each in self._seconds.values())
+            spread = max(self._spread(calls) for calls in self._calls.values())
             self.margin = min(MOST, max(self._least, spread))
 
     def widen(self) -> None:
@@ -47,8 +50,11 @@ class JitterMeter:
         self._least = min(MOST, max(self._least, self.margin) * 1.5)
         self.margin = max(self.margin, self._least)
 
-
-def _spread(seconds: deque[float]) -> float:
-    ordered = sorted(seconds)
-    trimmed = len(ordered) // _TRIMMED
-    return ordered[len(ordered) - 1 - trimmed] - ordered[trimmed]
+    def _spread(self, calls: deque[tuple[int, float]]) -> float:
+        while calls and calls[0][0] < self._count - _RECENT:
+            calls.popleft()
+        if not calls:
+            return 0.0
+        ordered = sorted(seconds for _, seconds in calls)
+        trimmed = len(ordered) // _TRIMMED
+        return ordered[len(ordered) - 1 - trimmed] - ordered[trimmed]

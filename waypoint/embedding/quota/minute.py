@@ -51,7 +51,8 @@ class MinuteLimits:
             if name in to_find:
                 before = known.get(name, LearnedLimit())
                 start = float(before.value) if before.met else max(start, float(before.value))
-                finder = LimitFinder(start, ceiling=0, found=before.met, now=now)
+                passed = float(before.value)
+                finder = LimitFinder(start, ceiling=0, found=before.met, now=now, passed=passed)
             else:
                 finder = LimitFinder(start, ceiling=start, found=True, now=now)
             self.finders[name] = finder

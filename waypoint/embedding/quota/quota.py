@@ -193,6 +193,17 @@ class Quota:
             and self._factor.apply(tokens) <= self._minute.paces["tpm"].limit
         )
 
+    def give_back(self, admission: Admission) -> None:
+        """A call that was admitted is not made after all."""
+        amounts: dict[Name, int] = {"rpm": admission.texts, "tpm": admission.tokens}
+        for name, pace in self._minute.paces.items():
+            pace.forget(amounts[name], admission.at)
+        self._day.give_back(admission.texts)
+
+    def estimated(self, counted: int) -> int:
+        """What we estimate where the service is expected to count so many tokens."""
+        return int(counted / self._factor.value)
+
     def pause(self, seconds: float) -> None:
         """Admit nothing for so long; what is admitted afterwards keeps to the pace."""
         now = self._clock()
