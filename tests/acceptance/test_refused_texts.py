@@ -54,26 +54,6 @@ def assert_stored(workspace: Workspace, *, collection: str = "waypoint_kb_simula
     assert_holds(read_embedded(workspace.store, workspace.logs, collection), good)
 
 
-def test_a_text_that_spoils_every_answer_is_found(tmp_path: Path) -> None:
-    """Whoever shares a call with it gets no vector; alone, and again and again, it is rejected."""
-    workspace = Workspace(tmp_path)
-    write_corpus(workspace.knowledge_base, documents=6, sections=20)
-    poison(first_of(workspace), 3)
-    with background_simulator(spoil=POISON) as simulator:
-        workspace.use(simulator.environment)
-        report = workspace.report_of("--batch-size", "40", code=1)
-        assert report["chunks"]["rejected"] == 1
-        # The others, and a control text each time that there was doubt.
-        assert 119 < report["texts_paid"] <= 119 + 10
-        assert_stored(workspace)
-        (reject,) = rejects_listed(workspace.logs)
-        assert "no good answer to it in 15 calls" in reject["reason"]
-        # Each half of its batch five times, down to itself: not again and again for ever.
-        assert simulator.stats().texts_answered <= 120 + 5 * (40 + 20 + 10 + 5 + 3 + 2) + 15 + 10
-        again = workspace.report_of("--batch-size", "40", code=1)
-        assert again["calls"]["started"] == 0
-
-
 def test_refused_once_is_not_sent_again(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -11,13 +15,20 @@ import pytest
 
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
-from tests.support.command import RunningCommand, Workspace
+from tests.support.command import SCRIPT, RunningCommand, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.waiting import wait_until
 
 CONCURRENCY, BATCH = 3, 5
 PACE = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH), "--json")
 TEXTS = 90
+NOHUP = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+import sys
+from waypoint.cli import main
+main(["ingest", *sys.argv[1:]])
+"""
 
 
 @pytest.fixture
@@ -62,7 +73,7 @@ def finish(workspace: Workspace, simulator: BackgroundSimulator) -> int:
     return int(report["texts_paid"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_drains(
     workspace: Workspace, simulator: BackgroundSimulator, number: signal.Signals
 ) -> None:
@@ -83,6 +94,40 @@ def test_the_first_signal_drains(
     assert finish(workspace, simulator) == TEXTS - report["texts_paid"]
     assert len(simulator.answers()) == TEXTS
     assert set(simulator.answers().values()) == {1}
+
+
+def test_a_terminal_that_closes_drains(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """The signal may come twice, and nobody reads what is said any more."""
+    master, slave = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, *SCRIPT, *PACE[:-1]],
+        cwd=workspace.folder,
+        env=workspace.environment,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,
+    ) as process:
+        os.close(slave)
+        wait_until(lambda: simulator.stats().texts_answered >= 10)
+        os.close(master)
+        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGHUP)
+        assert process.wait(60) == 130
+    paid = simulator.stats().texts_answered
+    assert finish(workspace, simulator) == TEXTS - paid
+    assert set(simulator.answers().values()) == {1}
+
+
+def test_nohup_is_heeded(workspace: Workspace, simulator: BackgroundSimulator) -> None:
+    """Who ignores the signal wants the run to go on."""
+    with workspace.start(*PACE, entry=("-c", NOHUP)) as running:
+        wait_for_calls(running, simulator)
+        running.signal(signal.SIGHUP)
+        assert running.wait().code == 0
+    assert simulator.stats().texts_answered == TEXTS
 
 
 def test_the_second_signal_ends_at_once(

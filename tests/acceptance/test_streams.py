@@ -92,16 +92,22 @@ def test_it_drains_although_nobody_is_told(
     assert_whole(workspace, simulator)
 
 
-@pytest.mark.parametrize("redirection", [">/dev/full 2>&1", ">&- 2>&-"], ids=["full", "closed"])
+@pytest.mark.parametrize(
+    ("redirection", "code"), [(">/dev/full 2>&1", 3), (">&- 2>&-", 0)], ids=["full", "closed"]
+)
 @pytest.mark.parametrize("python", [[], ["-u"]], ids=["buffered", "unbuffered"])
 def test_streams_that_take_nothing(
-    workspace: Workspace, simulator: BackgroundSimulator, redirection: str, python: list[str]
+    workspace: Workspace,
+    simulator: BackgroundSimulator,
+    redirection: str,
+    code: int,
+    python: list[str],
 ) -> None:
-    """Nothing is lost but what would have been said."""
+    """Nothing is lost but what would have been said; a report that is cut is no success."""
     if not FULL.exists():
         pytest.skip("there is no /dev/full here")
     run = [sys.executable, *python, *SCRIPT, "--json"]
-    for expected in (0, 0):
+    for _ in range(2):
         ended = subprocess.run(
             ["sh", "-c", f'exec "$@" {redirection}', "sh", *run],
             cwd=workspace.folder,
@@ -109,5 +115,25 @@ def test_streams_that_take_nothing(
             timeout=RUN_TIMEOUT,
             check=False,
         )
-        assert ended.returncode == expected
+        assert ended.returncode == code
     assert_whole(workspace, simulator)
+
+
+def test_what_is_cut_off_is_told(workspace: Workspace) -> None:
+    """On stderr, and by the exit code: what follows in a script must not take it for the whole."""
+    if not FULL.exists():
+        pytest.skip("there is no /dev/full here")
+    document = next(workspace.knowledge_base.rglob("*.md"))
+    with FULL.open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "waypoint", "inspect", "--json", str(document)],
+            cwd=workspace.folder,
+            env=workspace.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=RUN_TIMEOUT,
+            check=False,
+        )
+    assert ended.returncode == 3
+    assert ended.stderr == "error: stdout could not be written: No space left on device\n"

@@ -152,7 +152,10 @@ def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
     assert load_settings(google_api_key=" AIzaSy\n").google_api_key is not None
 
 
-@pytest.mark.parametrize("url", ["localhost:8080", "ftp://host", "http://", "https:/host"])
+@pytest.mark.parametrize(
+    "url",
+    ["localhost:8080", "ftp://host", "http://", "https:/host", "http://h:abc", "http://h:99999"],
+)
 def test_a_base_url_is_a_web_address(url: str) -> None:
     """Else every call would fail, and say something else."""
     with pytest.raises(ConfigurationError, match="GOOGLE_GEMINI_BASE_URL"):
@@ -165,6 +168,7 @@ def test_a_base_url_is_a_web_address(url: str) -> None:
         ("chroma", "chroma"),
         ("my_chroma.example.org.", "my_chroma.example.org."),
         ("10.0.0.7", "10.0.0.7"),
+        ("bücher.example", "bücher.example"),
         ("::1", "[::1]"),
         ("[2001:DB8::7]", "[2001:db8::7]"),
     ],

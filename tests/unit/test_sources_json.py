@@ -204,6 +204,7 @@ def test_paths_that_make_a_small_file_huge_are_rejects(monkeypatch: pytest.Monke
     monkeypatch.setattr(text, "MAX_CHARACTERS", 1_000)
     deep = {"n" * 500: [{"k": number} for number in range(1_000)]}
     assert "characters of text" in reject_of("a.json", json.dumps(deep).encode()).reason
-    data = json.dumps([{"id": "good", "text": "short"}, {"id": "bad", **deep}]).encode()
-    assert [each.record for each in read_all("a.json", data)] == ["good"]
+    small = [{"id": name, "note": "short"} for name in ("before", "behind")]
+    data = json.dumps([small[0], {"id": "bad", **deep}, small[1]]).encode()
+    assert [each.record for each in read_all("a.json", data)] == ["before", "behind"]
     assert "characters of text" in rejects_in("a.json", data)["bad"].reason

@@ -14,7 +14,7 @@ from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.embedding.known_models import KNOWN_MODELS, known_model
 from waypoint.embedding.port import BatchTooLargeError, CallRefusedError
 from waypoint.embedding.quota import Quota
-from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.retrying import Patience, RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import CollectionMismatchError, MissingKeyError, RequestRefusedError
@@ -181,7 +181,7 @@ class ServiceTexts:
     async def _call(self, retrying: RetryingEmbedder, batch: Batch[_Text]) -> dict[TextKey, Vector]:
         try:
             answer = await retrying.embed(
-                [text.text for text in batch.items], batch.tokens, patient=True
+                [text.text for text in batch.items], batch.tokens, patience=Patience()
             )
         except BatchTooLargeError:
             # The quota turned out to be smaller than the batch. One text alone always fits.

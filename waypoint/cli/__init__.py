@@ -59,9 +59,15 @@ def benchmark(context: typer.Context) -> None:
 
 def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> None:
     """Run the command line and exit with its code."""
-    with steady_streams():
+    with steady_streams() as lost_of_stdout:
         try:
             main_app(sys.argv[1:] if arguments is None else arguments, prog_name=program)
         except KeyboardInterrupt:
             # Before the run has its own handlers there is nothing to drain.
             sys.exit(ExitCode.INTERRUPTED)
+        except SystemExit as end:
+            # A report that is cut off must not look like a whole one.
+            if (lost := lost_of_stdout()) and end.code in (None, ExitCode.OK):
+                sys.stderr.write(f"error: stdout could not be written: {lost}\n")
+                sys.exit(ExitCode.CANNOT_CONTINUE)
+            raise

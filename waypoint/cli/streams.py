@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -21,27 +21,41 @@ if TYPE_CHECKING:
 class _SteadyFile(io.FileIO):
     """A descriptor whose failures lose what was written, and nothing else."""
 
+    failure: OSError | None = None
+
     def write(self, data: ReadableBuffer, /) -> int:
         written: int | None
         try:
             # None of a pipe that is full and was set not to wait.
             written = super().write(data)
-        except OSError:
+        except OSError as error:
+            self.failure = error
             written = None
         return memoryview(data).nbytes if written is None else written
 
 
 @contextmanager
-def steady_streams() -> Iterator[None]:
-    """Let writing to stdout and stderr never fail; one that is closed is nowhere."""
+def steady_streams() -> Iterator[Callable[[], str]]:
+    """Let writing to stdout and stderr never fail; one that is closed is nowhere.
+
+    Yields what says why a part of stdout was lost; nothing for a reader that went away, who
+    knows, and nothing for none.
+    """
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_steady, before)
     try:
-        yield
+        yield _lost_of_stdout
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = before
+
+
+def _lost_of_stdout() -> str:
+    sys.stdout.flush()
+    buffer = getattr(sys.stdout, "buffer", None)
+    failure = getattr(getattr(buffer, "raw", buffer), "failure", None)
+    return "" if failure is None or isinstance(failure, BrokenPipeError) else failure.strerror
 
 
 def _steady(stream: TextIO | None) -> TextIO:

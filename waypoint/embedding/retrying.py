@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
@@ -41,6 +42,13 @@ _ITS_OWN = (_GOOD, 500)
 """An answer of no use, or an error within the service: a text may make either, again and again."""
 _MAYBE_BILLED = (None, _GOOD)
 """No status: the line broke, or no answer came in time. 200: the answer was of no use."""
+
+
+@dataclass(slots=True)
+class Patience:
+    """Given to a call of which whatever fails is the service's fault; counts its failures."""
+
+    failures: int = 0
 
 
 class RetryingEmbedder:
@@ -87,16 +95,16 @@ class RetryingEmbedder:
         self._jitter = jitter
         self._failing_since: float | None = None
 
-    async def embed(self, texts: Sequence[str], tokens: int, *, patient: bool = False) -> Answer:
+    async def embed(
+        self, texts: Sequence[str], tokens: int, *, patience: Patience | None = None
+    ) -> Answer:
         """One batch's vectors. Quota is taken anew for each attempt.
-
-        ``patient``: whatever fails is the service's fault; nothing is told of the texts.
 
         Raises:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
-            SpoiledBatchError: unless patient, after ``SPOILED_AFTER`` failures of their own.
+            SpoiledBatchError: without patience, after ``SPOILED_AFTER`` failures of their own.
             DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
@@ -119,7 +127,9 @@ class RetryingEmbedder:
                         return await self._attempt(texts, tokens, attempt)
                     except TransientCallError as error:
                         its_own += error.status in _ITS_OWN
-                        if its_own >= SPOILED_AFTER and not patient:
+                        if patience is not None:
+                            patience.failures += 1
+                        elif its_own >= SPOILED_AFTER:
                             raise self._spoiled(error, attempt) from error
                         raise
         except TransientCallError as error:

@@ -8,7 +8,7 @@ import anyio
 
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer, CallError, CallRefusedError
-from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.retrying import Patience, RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import DailyQuotaError, RequestRefusedError
@@ -45,9 +45,13 @@ class Control:
         self._sent = 0
         self._last_good = 0
         """Number of the last one that was answered; the first is 1."""
+        self._at_once = True
+        """Whether that was its first attempt."""
 
-    async def check(self, refusal: CallError) -> None:
+    async def check(self, refusal: CallError) -> bool:
         """Return if, or as soon as, the service takes requests after that refusal came.
+
+        Returns whether it took the control text at once: then nothing is wrong with it.
 
         Raises:
             RequestRefusedError: it does not: the control text is refused as well.
@@ -56,12 +60,13 @@ class Control:
         async with self._lock:
             # Meanwhile another worker may have sent one, which serves us both.
             if self._last_good > sent_before:
-                return
+                return self._at_once
             self._sent += 1
             text = self._model.text_to_embed(CONTROL_TEXT, self._space.task_type)
             tokens = estimate_tokens(text)
             try:
-                answer = await self._embed(text, tokens)
+                patience = Patience()
+                answer = await self._embed(text, tokens, patience)
             except CallRefusedError:
                 raise RequestRefusedError(
                     f"the service refuses every request: {refusal.reason}",
@@ -70,11 +75,13 @@ class Control:
             # It counts against the day and the bill like any other.
             await self._commit([TextKeys(self._space).key(text)], answer, tokens)
             self._last_good = self._sent
+            self._at_once = not patience.failures
+            return self._at_once
 
-    async def _embed(self, text: str, tokens: int) -> Answer:
+    async def _embed(self, text: str, tokens: int, patience: Patience) -> Answer:
         while True:
             try:
-                return await self._embedder.embed([text], tokens, patient=True)
+                return await self._embedder.embed([text], tokens, patience=patience)
             except DailyQuotaError as error:
                 if self._wait_for_day is None:
                     raise

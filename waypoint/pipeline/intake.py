@@ -118,7 +118,6 @@ class Intake:
             elif isinstance(entry, UnreadableFolder):
                 self.walk.unreadable.append(entry.source)
                 # It stands for whatever lies in it: a run without that is not all done.
-                rejected += 1
                 await self._reading.reject(entry.source, entry.reason, entry.hint)
             else:
                 rejected += 1

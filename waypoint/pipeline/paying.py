@@ -31,8 +31,12 @@ from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
 SPOILED_ROUNDS = 3
-"""Times that a text alone may fail, with the control text answered after each, until it is
-rejected: by chance, where a third of all calls fail, once in 14 million."""
+"""Times that a text alone is found to fail until it is rejected, which is noted for good."""
+SPOILED_CONTROLS = 3
+"""Control texts that have to be answered at once, one after the other, for it to count as one."""
+SPOILED_PAUSE = 20.0
+"""Seconds between two: what is wrong with the service may pass. Where four of five calls fail
+at random, three such rounds in a row happen to one good text of ten million."""
 
 IDLE = 0.05
 """Seconds without a further text after which a batch is sent although it is not full."""
@@ -205,11 +209,19 @@ class Payer:
     ) -> None:
         """Find the text that no good answer comes to, and reject it; buy the others."""
         # Waits for the end of an outage: then it was the service.
-        await self._control.check(error)
+        at_once = await self._control.check(error)
         if len(batch.items) > 1:
             for half in batch.halves():
                 await self._buy(half, orders)
-        elif rounds < SPOILED_ROUNDS:
+            return
+        for _ in range(SPOILED_CONTROLS - 1):
+            at_once = at_once and await self._control.check(error)
+        if not at_once:
+            # Of a service that fails now and then, nothing is learned about the text.
+            rounds -= 1
+        if rounds < SPOILED_ROUNDS:
+            with self._stop.interruptible(), doing("backoff"):
+                await anyio.sleep(SPOILED_PAUSE)
             await self._buy(batch, orders, rounds)
         else:
             times = SPOILED_ROUNDS * SPOILED_AFTER

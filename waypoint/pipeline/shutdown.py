@@ -29,10 +29,21 @@ class Interruption:
 
 
 async def watch_signals(interruption: Interruption, run: anyio.CancelScope) -> None:
-    """Turn SIGINT and SIGTERM into an interruption, and a second one into a cancellation."""
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    """Turn SIGINT, SIGTERM and SIGHUP into an interruption, a second one into a cancellation."""
+    with anyio.open_signal_receiver(*_awaited()) as signals:
         async for number in signals:
-            if interruption.reason:
+            if not interruption.reason:
+                interruption.request(f"{signal.Signals(number).name} received")
+            elif number in (signal.SIGINT, signal.SIGTERM):
+                # A terminal that closes may send SIGHUP twice: by the system and by its shell.
                 run.cancel()
                 return
-            interruption.request(f"{signal.Signals(number).name} received")
+
+
+def _awaited() -> list[signal.Signals]:
+    """SIGHUP among them, unless nohup has it ignored, or the system has none."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    awaited = [signal.SIGINT, signal.SIGTERM]
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        awaited.append(hang_up)
+    return awaited

@@ -26,7 +26,7 @@ MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]*")
-_HOST_NAME = re.compile(r"[a-zA-Z0-9_]([a-zA-Z0-9._-]*[a-zA-Z0-9.])?")
+_HOST_NAME = re.compile(r"\w([\w.-]*[\w.])?")
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -187,15 +187,16 @@ class Settings(BaseModel):
     @classmethod
     def _base_url_is_one(cls, url: str | None) -> str | None:
         parts = urlsplit(url or "http://host")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        # Asking for the port raises ValueError for one that is none.
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
             raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
         return url
 
     @field_validator("chroma_host")
     @classmethod
     def _host_is_a_name_alone(cls, host: str | None) -> str | None:
-        if host is None or _HOST_NAME.fullmatch(host):
-            return host
+        if not host or _HOST_NAME.fullmatch(host):
+            return host or None
         try:
             address = IPv6Address(host.removeprefix("[").removesuffix("]"))
         except ValueError:

@@ -25,6 +25,7 @@ VIRTUAL_ENVIRONMENT = "a virtual environment"
 _FOLDERS = {
     "node_modules": "installed packages (node_modules)",
     "__pycache__": "a cache (__pycache__)",
+    "lost+found": "a file system's own (lost+found)",
 }
 _VIRTUAL_ENVIRONMENT_MARK = "pyvenv.cfg"
 _ANY_FOLDER = "(?P<ps_d>/)"

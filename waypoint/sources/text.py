@@ -101,9 +101,12 @@ class TextBudget:
 
     def spend(self, parts: Iterable[str]) -> Iterator[str]:
         """The same parts. Raises DocumentRejectedError where all together are too much."""
+        before = self._spent
         for part in parts:
             self._spent += len(part)
             if self._spent > self._most:
+                # What is rejected takes no memory: the file's other records may be had.
+                self._spent = before
                 raise too_much_text(self._source, self._most)
             yield part
 
