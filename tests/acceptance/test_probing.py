@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.waiting import wait_until
 from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.set_aside import chroma_files
 
 
 @pytest.fixture(scope="module")
@@ -73,5 +75,20 @@ def test_a_private_server_that_died_leaves_doubt(
         outcome = run.wait()
     assert outcome.code == 0, outcome.stderr
     assert doubts(workspace) == {SIMULATED: True}
+    assert workspace.run().code == 0
+    assert doubts(workspace) == {SIMULATED: False}
+
+
+def test_a_collection_that_is_written_anew_is_not_doubted(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """What the killed run had in its hands is gone: the next run has nothing to ask."""
+    with workspace.start() as run:
+        in_its_middle(simulator)
+        run.signal(signal.SIGKILL)
+        run.wait()
+        assert not run.orphans(60)
+    for path in chroma_files(workspace.store):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert workspace.run().code == 0
     assert doubts(workspace) == {SIMULATED: False}

@@ -136,6 +136,9 @@ class CollectionKeeper:
                     )
                 )
             self._entry = await self._create(name, root)
+            if known is not None and known.doubted:
+                # Its index is gone as well; this one nobody has been killed over.
+                await self._ledger.run(Ledger.trust_collection, self._entry.id)
             return self._entry
         self._check(name, state)
         if known is not None and known.doubted:

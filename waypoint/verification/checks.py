@@ -50,6 +50,11 @@ class CheckKind:
 
 
 _REPAIR = "run `verify --repair`"
+_ANEW = (
+    f"{_REPAIR}: the index is built anew, and nothing is paid for again. If it fails again, and "
+    "`contents` counts many chunks with the text of another, it is these: an HNSW index finds its "
+    "way badly among equal vectors, so leave the documents out that repeat themselves"
+)
 
 INTEGRITY = "integrity"
 SAMPLING = "sampling"
@@ -100,7 +105,7 @@ KINDS = {
             "index",
             INTEGRITY,
             "the index finds chunks by their own vectors",
-            f"{_REPAIR}: the index is built anew, and nothing is paid for again",
+            _ANEW,
         ),
         CheckKind(
             "stale",
@@ -121,7 +126,7 @@ KINDS = {
             "recall",
             SAMPLING,
             "Chroma's nearest neighbours are the exact ones",
-            f"{_REPAIR}: the index is built anew, and nothing is paid for again",
+            _ANEW,
         ),
         CheckKind(
             "retrieval",
