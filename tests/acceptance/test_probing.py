@@ -49,15 +49,20 @@ def in_its_middle(simulator: BackgroundSimulator) -> None:
     wait_until(lambda: simulator.stats().texts_answered >= goal)
 
 
-def test_neither_a_mistake_nor_another_collection_takes_the_doubt_away(
-    workspace: Workspace, simulator: BackgroundSimulator
-) -> None:
-    """The killed run's own collection is asked by the first run that opens it."""
+def kill_in_the_middle(workspace: Workspace, simulator: BackgroundSimulator) -> None:
+    """A run by SIGKILL; its private server ends by itself."""
     with workspace.start() as run:
         in_its_middle(simulator)
         run.signal(signal.SIGKILL)
         run.wait()
         assert not run.orphans(60)
+
+
+def test_neither_a_mistake_nor_another_collection_takes_the_doubt_away(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """The killed run's own collection is asked by the first run that opens it."""
+    kill_in_the_middle(workspace, simulator)
     assert workspace.run("--chunk-size=300").code == 2
     assert workspace.run("--collection=another").code == 0
     assert doubts(workspace) == {SIMULATED: True, "another": False}
@@ -83,11 +88,7 @@ def test_a_collection_that_is_written_anew_is_not_doubted(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
     """What the killed run had in its hands is gone: the next run has nothing to ask."""
-    with workspace.start() as run:
-        in_its_middle(simulator)
-        run.signal(signal.SIGKILL)
-        run.wait()
-        assert not run.orphans(60)
+    kill_in_the_middle(workspace, simulator)
     for path in chroma_files(workspace.store):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     assert workspace.run().code == 0
