@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 import waypoint.storage.chroma_server
-from tests.support.chroma_servers import free_port
 from tests.support.waiting import wait_until
 from waypoint.errors import StoreLockedError, StoreUnavailableError
 from waypoint.events import Event, EventBus, StoreRetried
@@ -111,14 +110,17 @@ async def test_what_was_written_is_there_the_next_time(tmp_path: Path) -> None:
 
 def test_it_ends_with_its_standard_input(tmp_path: Path) -> None:
     """By SIGTERM, which harms no store."""
-    port = free_port()
+    ready, told = os.pipe()
     script = waypoint.storage.chroma_server.__file__
     with subprocess.Popen(
-        [sys.executable, "-P", script, str(tmp_path), HOST, str(port)],
+        [sys.executable, "-P", script, str(tmp_path), HOST, "0", str(told)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        pass_fds=(told,),
     ) as process:
-        wait_until(lambda: listens(port), timeout=30)
+        os.close(told)
+        with os.fdopen(ready) as lines:
+            assert listens(int(lines.read()))
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) in (0, -signal.SIGTERM)
@@ -204,3 +206,22 @@ async def test_a_server_that_cannot_start_is_told(tmp_path: Path) -> None:
             pass
     assert LOG_NAME in caught.value.hint
     assert (tmp_path / LOG_NAME).read_text()
+
+
+async def test_another_program_on_its_port_is_never_taken_for_it(tmp_path: Path) -> None:
+    """Whoever gets the port of a server that died, the chunks would go to them."""
+
+    async def revive(child: ChromaChild) -> None:
+        with anyio.fail_after(30):
+            while not await child.revive():  # its end is yet to be noticed
+                pass
+
+    async with serving(tmp_path) as (child, _):
+        end(child, signal.SIGKILL)
+        with socket.create_server((HOST, child.port)) as other:
+            with pytest.raises(StoreUnavailableError, match="ended") as caught:
+                await revive(child)
+            other.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                other.accept()
+    assert LOG_NAME in caught.value.hint

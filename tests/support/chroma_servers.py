@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+import httpx2
+import psutil
 from anyio.from_thread import start_blocking_portal
 
 from waypoint.storage.chroma_child import HOST, run_chroma_child
@@ -92,10 +94,18 @@ class ChromaCommand:
 def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + _PATIENCE
     while process.poll() is None and time.monotonic() < deadline:
-        try:
-            socket.create_connection((HOST, port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)  # it tells nobody when it listens
-        else:
+        if _listens(process.pid, port):
             return
+        time.sleep(0.02)  # it tells nobody when it listens
     raise AssertionError(f"chroma run does not listen on {port}: status {process.poll()}")
+
+
+def _listens(pid: int, port: int) -> bool:
+    """Whether it is that process, and no other test's, that answers there."""
+    try:
+        opened = psutil.Process(pid).net_connections("tcp4")
+        if not any(it.status == psutil.CONN_LISTEN and it.laddr.port == port for it in opened):
+            return False
+        return httpx2.get(f"http://{HOST}:{port}/api/v2/heartbeat", timeout=1).is_success
+    except (psutil.NoSuchProcess, httpx2.TransportError):
+        return False

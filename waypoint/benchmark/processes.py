@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
+import select
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,30 +134,35 @@ def run_chroma_server(folder: Path) -> Iterator[ChromaServer]:
         StoreUnavailableError: it does not listen.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
     script = Path(chroma_child.__file__).with_name("chroma_server.py")
-    command = [sys.executable, "-P", str(script), str(folder), HOST, str(port)]
-    with _child(command, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + _PATIENCE
-        while not _listens(port):
-            if process.poll() is not None or time.monotonic() > deadline:
+    ready, told = os.pipe()
+    try:
+        command = [sys.executable, "-P", str(script), str(folder), HOST, "0", str(told)]
+        with _child(command, stdout=subprocess.DEVNULL, pass_fds=(told,)) as process:
+            os.close(told)
+            # Readable when it listens, and when it has ended.
+            readable, _, _ = select.select([ready], [], [], _PATIENCE)
+            port = os.read(ready, 16) if readable else b""
+            if not port:
                 raise StoreUnavailableError(
                     f"a Chroma server does not start over {folder}", hint="see its output above"
                 )
-            time.sleep(0.02)
-        yield ChromaServer(process.pid, port)
+            yield ChromaServer(process.pid, int(port))
+    finally:
+        os.close(ready)
 
 
 @contextmanager
-def _child(command: Sequence[str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
+def _child(
+    command: Sequence[str], *, stdout: int, pass_fds: Sequence[int] = ()
+) -> Iterator[subprocess.Popen[bytes]]:
     """A child that ends when its standard input does."""
     with subprocess.Popen(  # noqa: S603
         command,
         stdin=subprocess.PIPE,
         stdout=stdout,
         env=environment(),
+        pass_fds=pass_fds,
         # A terminal's Ctrl-C is for us: what we started must outlive what uses it.
         start_new_session=True,
     ) as process:
@@ -171,11 +175,3 @@ def _child(command: Sequence[str], *, stdout: int) -> Iterator[subprocess.Popen[
                 process.wait(chroma_child.STOP_TIMEOUT)
             except subprocess.TimeoutExpired:
                 process.kill()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection((HOST, port), timeout=1).close()
-    except OSError:
-        return False
-    return True

@@ -241,5 +241,5 @@ async def open_chroma(
         StoreUnavailableError: the server cannot be reached.
     """
     address = ChromaAddress(host, port, ssl)
-    async with connect(address) as client:
+    async with connect(address, ours=revive is not None) as client:
         yield ChromaStore(ChromaProbe(address, client), StoreCalls(events, revive, give_up_after))

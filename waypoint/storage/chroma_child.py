@@ -8,7 +8,7 @@ which it survives unharmed, when its standard input closes: our death closes it,
 
 from __future__ import annotations
 
-import socket
+import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -40,7 +40,8 @@ class ChromaChild:
         self._revived = False
         # Several operations may meet a dead server at once.
         self._reviving = anyio.Lock()
-        self.port = _free_port()
+        self.port = 0
+        """Where it listens: what was free at its first start; the same after every other."""
 
     @property
     def pid(self) -> int:
@@ -56,29 +57,35 @@ class ChromaChild:
         # By its path, with -P: neither the working folder nor ours is put on its module path.
         command = [sys.executable, "-P", str(Path(__file__).with_name("chroma_server.py"))]
         log = await anyio.to_thread.run_sync(lambda: self._log_path.open("ab"))
+        ready, told = os.pipe()
         try:
-            self._process = await anyio.open_process(
-                [*command, str(self._folder), HOST, str(self.port)],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                pass_fds=(self._lock_descriptor,),
-            )
-        finally:
-            log.close()
-        try:
+            try:
+                self._process = await anyio.open_process(
+                    [*command, str(self._folder), HOST, str(self.port), str(told)],
+                    stdin=subprocess.PIPE,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    pass_fds=(self._lock_descriptor, told),
+                )
+            finally:
+                log.close()
+                os.close(told)
             with anyio.fail_after(START_TIMEOUT):
-                while not await self._listens():
-                    if self._process.returncode is not None:
-                        raise self._died()
-                    await anyio.sleep(0.01)
+                await anyio.wait_readable(ready)
+                line = os.read(ready, 16)
+                if not line:
+                    await self._process.wait()
+                    raise self._died()
+                self.port = int(line)
         except TimeoutError:
             await self.stop()
             raise StoreUnavailableError(
                 f"the private Chroma server did not listen within {START_TIMEOUT:g} s",
                 hint=f"see {self._log_path}",
             ) from None
+        finally:
+            os.close(ready)
 
     async def restart(self) -> None:
         """End the server, if it still runs, and start it anew on the same port."""
@@ -117,14 +124,6 @@ class ChromaChild:
         if process.returncode is not None:
             await process.aclose()
 
-    async def _listens(self) -> bool:
-        try:
-            stream = await anyio.connect_tcp(HOST, self.port)
-        except OSError:
-            return False
-        await stream.aclose()
-        return True
-
     def _died(self) -> StoreUnavailableError:
         status = self._process.returncode if self._process else None
         return StoreUnavailableError(
@@ -157,10 +156,3 @@ async def run_chroma_child(
     finally:
         with anyio.CancelScope(shield=True):
             await child.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port

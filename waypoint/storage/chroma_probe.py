@@ -38,8 +38,13 @@ class ChromaAddress:
 
 
 @asynccontextmanager
-async def connect(address: ChromaAddress) -> AsyncIterator[httpx2.AsyncClient]:
+async def connect(
+    address: ChromaAddress, *, ours: bool = False
+) -> AsyncIterator[httpx2.AsyncClient]:
     """An HTTP client for a server that is there and speaks the v2 API.
+
+    Args:
+        ours: a private server, which told us itself where it listens, is not asked again.
 
     Raises:
         StoreUnavailableError: the server cannot be reached.
@@ -48,13 +53,18 @@ async def connect(address: ChromaAddress) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(
         base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl
     ) as client:
-        try:
-            strange = _strange(await client.get("/api/v2/heartbeat"))
-        except httpx2.HTTPError as error:
-            raise _not_there(address, type(error).__name__) from error
-        if strange:
-            raise _not_there(address, strange)
+        if not ours:
+            await _look(address, client)
         yield client
+
+
+async def _look(address: ChromaAddress, client: httpx2.AsyncClient) -> None:
+    try:
+        strange = _strange(await client.get("/api/v2/heartbeat"))
+    except httpx2.HTTPError as error:
+        raise _not_there(address, type(error).__name__) from error
+    if strange:
+        raise _not_there(address, strange)
 
 
 def _strange(heartbeat: httpx2.Response) -> str:

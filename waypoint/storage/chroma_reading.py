@@ -171,5 +171,5 @@ async def open_reader(
     Raises:
         StoreUnavailableError: the server cannot be reached.
     """
-    async with connect(ChromaAddress(host, port, ssl)) as client:
+    async with connect(ChromaAddress(host, port, ssl), ours=revive is not None) as client:
         yield CollectionReader(client, StoreCalls(events, revive, give_up_after))
