@@ -31,6 +31,14 @@ main(["ingest", *sys.argv[1:]])
 """
 
 
+@pytest.fixture(autouse=True)
+def hangup() -> Iterator[None]:
+    """Also where the tests themselves run under ``nohup``, which children inherit."""
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, inherited)
+
+
 @pytest.fixture
 def simulator() -> Iterator[BackgroundSimulator]:
     """Slow enough to be interrupted."""

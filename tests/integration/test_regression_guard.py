@@ -64,9 +64,7 @@ def test_a_first_run_and_one_with_nothing_to_do(
 
     again = count_ingestion(settings, monkeypatch)
     assert (again.calls, again.bytes_read, again.files_opened) == (0, 0, {})
-    assert again.requests == {
-        "GET heartbeat": 1, "GET waypoint_kb_simulated": 1, "GET count": 1,
-    }  # fmt: skip
+    assert again.requests == {"GET waypoint_kb_simulated": 1, "GET count": 1}
     # The files of a step of the walk are known by one statement, and marked by another.
     assert again.statements["INSERT seen"] == 1
     assert again.statements.total() <= 41
@@ -92,7 +90,6 @@ def assert_requests_are_few(counts: Counts) -> None:
     assert counts.requests == {
         "POST gemini-embedding-001:batchEmbedContents": counts.calls,
         "POST upsert": -(-CHUNKS // ROWS),
-        "GET heartbeat": 1,
         "GET waypoint_kb_simulated": 1,
         "POST collections": 1,
         "GET count": 1,
