@@ -185,6 +185,14 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
+class DayUse:
+    """What the service answered on one day of its calendar."""
+
+    texts: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LearnedLimit:
     """What a run found out about one limit of a minute; a value of 0 for nothing."""
 

@@ -76,6 +76,20 @@ def test_calls_may_be_what_counts(workspace: Workspace) -> None:
         assert report["calls"] == {"started": 1, "answered": 1, "retried": 0, "rate_limited": 0}
 
 
+def test_calls_of_the_day_count_over_runs(workspace: Workspace) -> None:
+    """Two in the first run, and the third of the day's three in the next."""
+    options = ("--quota-unit", "calls", "--rpd", "3", "--batch-size", "10")
+    with background_simulator(rpd=3, quota_unit="calls") as simulator:
+        workspace.use(simulator.environment)
+        first = workspace.report_of(*options, "--max-texts", "20", code=4)
+        assert (first["texts_paid"], first["calls"]["answered"]) == (20, 2)
+        planned = workspace.report_of(*options, "--dry-run", "--simulate")
+        assert (planned["calls_used_today"], planned["least_days"]) == (2, 2)
+        second = workspace.report_of(*options, code=4)
+        assert (second["texts_paid"], second["calls"]["answered"]) == (10, 1)
+        assert second["calls"]["rate_limited"] == 0
+
+
 def test_the_next_run_begins_with_what_this_one_learned(workspace: Workspace) -> None:
     """The limit that a 429 named, although nothing was said of it."""
     with background_simulator(rpm=40, fault_script=["rate_limited"]) as simulator:

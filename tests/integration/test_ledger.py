@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
-from waypoint.models import EmbeddingSpace, TextKey, Vectors
+from waypoint.models import DayUse, EmbeddingSpace, TextKey, Vectors
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.ledger.schema import SCHEMA_VERSION
 from waypoint.storage.ledger.thread import open_ledger
@@ -84,17 +84,17 @@ def test_what_is_paid_is_not_paid_over(ledger: Ledger) -> None:
     assert np.array_equal(ledger.paid_vectors([key("b")])[key("b")], vectors[0])
 
 
-def test_texts_are_counted_by_day_and_model(ledger: Ledger) -> None:
+def test_texts_and_calls_are_counted_by_day_and_model(ledger: Ledger) -> None:
     """What was answered twice was paid twice, and counts so."""
     vectors = vectors_of(3)
     pay(ledger, [key("a"), key("b")], vectors[:2])
     pay(ledger, [key("a")], vectors[:1])
     ledger.pay(OTHER, [key("c")], vectors[:1], tokens=5, cost_usd=1, day=DAY)
     ledger.pay(SPACE, [key("d")], vectors[:1], tokens=5, cost_usd=1, day="2026-11-24")
-    assert ledger.texts_used(DAY, SPACE) == 3
-    assert ledger.texts_used(DAY, OTHER) == 1
-    assert ledger.texts_used("2026-11-24", SPACE) == 1
-    assert ledger.texts_used("2026-11-25", SPACE) == 0
+    assert ledger.day_use(DAY, SPACE) == DayUse(texts=3, calls=2)
+    assert ledger.day_use(DAY, OTHER) == DayUse(texts=1, calls=1)
+    assert ledger.day_use("2026-11-24", SPACE) == DayUse(texts=1, calls=1)
+    assert ledger.day_use("2026-11-25", SPACE) == DayUse()
 
 
 def test_a_payment_is_whole_or_not_at_all(ledger: Ledger) -> None:
@@ -102,9 +102,9 @@ def test_a_payment_is_whole_or_not_at_all(ledger: Ledger) -> None:
     with pytest.raises(ValueError, match="zip"):
         pay(ledger, [key("a"), key("b")], vectors_of(1))
     assert ledger.paid_keys([key("a"), key("b")]) == set()
-    assert ledger.texts_used(DAY, SPACE) == 0
+    assert ledger.day_use(DAY, SPACE) == DayUse()
     pay(ledger, [key("a")], vectors_of(1))
-    assert ledger.texts_used(DAY, SPACE) == 1
+    assert ledger.day_use(DAY, SPACE) == DayUse(texts=1, calls=1)
 
 
 PAY_AND_HANG = """
@@ -135,7 +135,7 @@ def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
     assert process.returncode == -signal.SIGKILL
     ledger = Ledger(tmp_path)
     found = ledger.paid_vectors([key(number) for number in told])
-    used = ledger.texts_used(DAY, SPACE)
+    used = ledger.day_use(DAY, SPACE).texts
     ledger.close()
     assert [int(found[key(number)][0]) for number in told] == list(range(len(told)))
     assert used in (len(told), len(told) + 1)
@@ -163,7 +163,7 @@ except StoreWriteError as error:
 assert 0 < paid < 1_000, paid
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 ledger.pay(space, [b"x" * 32], np.ones((1, 3072), "f4"), tokens=1, cost_usd=0, day="d")
-assert ledger.texts_used("d", space) == paid + 1
+assert ledger.day_use("d", space).texts == paid + 1
 """
 
 

@@ -26,7 +26,7 @@ def reference_headings(text: str) -> Iterator[tuple[int, int]]:
     line_starts = [0]
     for line in text.split("\n"):
         line_starts.append(line_starts[-1] + len(line) + 1)
-    for token in MarkdownIt("commonmark").parse(text):
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
         if token.type == "heading_open" and token.level == 0:
             assert token.map is not None
             yield int(token.tag[1]), line_starts[token.map[0]]

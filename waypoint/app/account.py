@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waypoint.embedding.quota import Quota, limits_for
 from waypoint.events import EventBus
-from waypoint.models import EmbeddingSpace
+from waypoint.models import DayUse, EmbeddingSpace
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaSettings, QuotaUnit
 from waypoint.storage.ledger import Ledger
@@ -25,16 +25,16 @@ async def open_quota(
         ledger: None for one that a command must not read now: then nothing is known of the day.
         built_in: the service is a simulator of our own, which has no quota that could be found.
     """
-    used, learned = 0, None
+    used, learned = DayUse(), None
     if ledger is not None:
-        used = await ledger.run(Ledger.texts_used, service_day().isoformat(), space)
+        used = await ledger.run(Ledger.day_use, service_day().isoformat(), space)
         learned = await ledger.run(Ledger.learned_quota, space)
+    counts_calls = wanted.unit is QuotaUnit.CALLS
     return Quota(
         limits_for(wanted, simulated=built_in),
         events,
         to_find=frozenset() if built_in else wanted.to_find,
         learned=learned,
-        # The ledger counts texts: of calls it knows nothing.
-        used_today=used if wanted.unit is QuotaUnit.TEXTS else 0,
-        counts_calls=wanted.unit is QuotaUnit.CALLS,
+        used_today=used.calls if counts_calls else used.texts,
+        counts_calls=counts_calls,
     )

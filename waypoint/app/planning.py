@@ -68,6 +68,7 @@ class Plan:
     """They are not sent again: the chunks they are in are rejected."""
     texts_used_today: int = 0
     """Texts that earlier runs have paid for on the service's present day."""
+    calls_used_today: int = 0
     tokens_to_pay: int = 0
     characters_to_pay: int = 0
     calls: int = 0
@@ -136,7 +137,8 @@ def make_plan(
                     fresh[key] = (estimate_tokens(text), len(text))
             _count(plan, fresh, ledger, retry_rejects=retry_rejects)
         if ledger:
-            plan.texts_used_today = ledger.texts_used(service_day().isoformat(), space)
+            used = ledger.day_use(service_day().isoformat(), space)
+            plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
     if plan.chunks_split:
         plan.notices.append(split_notice(plan.chunks_split, model))
     plan.calls = -(-plan.texts_to_pay // settings.batch_size)
@@ -224,7 +226,7 @@ def _time(plan: Plan, settings: Settings, model: EmbeddingModel, *, simulate: bo
     )
     limits = limits_for(settings.quota, simulated=simulate)
     if settings.quota.unit is QuotaUnit.CALLS:
-        counted = replace(demand, texts=plan.calls, used_today=0)
+        counted = replace(demand, texts=plan.calls, used_today=plan.calls_used_today)
         least = least_time(counted, limits)
     else:
         least = least_time(demand, limits)

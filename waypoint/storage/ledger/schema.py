@@ -122,6 +122,10 @@ MIGRATIONS = (
     UPDATE collections SET unfinished = 1
     WHERE (SELECT complete FROM runs ORDER BY started DESC LIMIT 1) = 0;
     """,
+    """
+    -- Calls answered on a day: what some accounts' limit of a day counts.
+    ALTER TABLE usage ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,4 +1,4 @@
-"""What was paid for: vectors by text key, and texts by day."""
+"""What was paid for: vectors by text key, texts and calls by day."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
+from waypoint.models import DayUse, EmbeddingSpace, TextKey, Vector, Vectors
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
 
 
@@ -37,9 +37,10 @@ class PaidVectors(LedgerFile):
                 [(key, space_id, row.tobytes(), now) for key, row in zip(keys, rows, strict=True)],
             )
             db.execute(
-                """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?)
+                """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, 1)
                 ON CONFLICT DO UPDATE SET texts = texts + excluded.texts,
-                    tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd""",
+                    tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd,
+                    calls = calls + 1""",
                 (day, space.provider, space.model, len(keys), tokens, cost_usd),
             )
 
@@ -88,14 +89,14 @@ class PaidVectors(LedgerFile):
                 found.update(key for (key,) in self._db.execute(query, some))
         return found
 
-    def texts_used(self, day: str, space: EmbeddingSpace) -> int:
-        """Texts answered on that day for that provider and model."""
+    def day_use(self, day: str, space: EmbeddingSpace) -> DayUse:
+        """What was answered on that day for that provider and model."""
         with self._translated():
             row = self._db.execute(
-                "SELECT texts FROM usage WHERE day = ? AND provider = ? AND model = ?",
+                "SELECT texts, calls FROM usage WHERE day = ? AND provider = ? AND model = ?",
                 (day, space.provider, space.model),
             ).fetchone()
-        return int(row[0]) if row else 0
+        return DayUse(*row) if row else DayUse()
 
     def _space_id(self, space: EmbeddingSpace) -> int:
         values = (space.provider, space.model, space.dimensions, space.task_type)
