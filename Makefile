@@ -35,6 +35,7 @@ docker-test: $(VENV)/.dev ## Build and run the images (needs a Docker host)
 
 soak: $(VENV)/.dev ## The long tests: minutes, by hand
 	$(BIN)/python -m pytest -m slow $(ARGS)
+	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest tests/unit $(ARGS)
 
 requirements: $(VENV)/.dev ## Pin the requirements anew
 	$(BIN)/pip install --quiet uv

@@ -61,7 +61,7 @@ def test_tokens_are_used_as_texts_are(tier: QuotaTier, tokens: int) -> None:
     assert driven.tokens_between(0, 600) >= 0.98 * 10 * fitting
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     rpm=st.integers(1, 12_000),
     tokens=st.integers(1, 2_000),

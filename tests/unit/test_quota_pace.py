@@ -85,7 +85,7 @@ CALL = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     rpm=st.one_of(st.just(0), st.integers(1, 12_000)),
     tpm=st.one_of(st.just(0), st.integers(1, 200_000)),

@@ -47,7 +47,7 @@ def check(name: str, data: bytes) -> None:
         assert_sound(document)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     name=st.sampled_from(sorted(SAMPLES)),
     data=st.binary(max_size=400)
@@ -59,7 +59,7 @@ def test_reading_any_bytes_as_any_format_is_sound(name: str, data: bytes) -> Non
     check(name, data)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(name=st.sampled_from(sorted(SAMPLES)), other=st.sampled_from(sorted(SAMPLES)))
 def test_a_file_under_another_format_s_name_is_sound(name: str, other: str) -> None:
     """A Word file called a table."""

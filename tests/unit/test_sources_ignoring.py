@@ -180,7 +180,7 @@ def tracked_by_git(root: Path) -> list[str]:
 
 
 @pytest.mark.skipif(shutil.which("git") is None, reason="Git is the oracle")
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, suppress_health_check=list(HealthCheck))
 @given(
     paths=st.lists(PATHS, min_size=1, max_size=8, unique=True),
     ignore_files=st.tuples(IGNORE_FILES, IGNORE_FILES),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reading import assert_sound, read_all, read_one, reject_of, rejects_in
@@ -177,7 +177,6 @@ VALUES = st.recursive(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(VALUES, max_size=6))
 def test_any_json_gives_documents_of_different_names_or_a_reject(values: list[object]) -> None:
     """And JSON Lines of the same values give the same texts."""

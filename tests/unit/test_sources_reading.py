@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
@@ -265,7 +265,6 @@ def test_reading_one_document_refuses_a_file_of_several(tmp_path: Path) -> None:
 PIECES = (b"---\n", b"a: ", b"&a ", b"*a", b"\r\n", b"# ", b"```", b"\x00", b"\xff\xfe", b"\xe9")
 
 
-@settings(deadline=None)  # the first legacy text loads the detector
 @given(
     data=st.binary() | st.lists(st.sampled_from(PIECES) | st.binary(max_size=3)).map(b"".join),
     suffix=st.sampled_from([".md", ".txt"]),
