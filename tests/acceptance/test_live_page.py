@@ -34,6 +34,7 @@ pytestmark = needs_browser
 
 PACE = ("--concurrency", "2", "--batch-size", "5", "--json", "--monitor-port", "0")
 TEXTS = 150
+LATENCY_MS = 100
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 @pytest.fixture
 def simulator() -> Iterator[BackgroundSimulator]:
-    with background_simulator(latency_ms=100) as running:
+    with background_simulator(latency_ms=LATENCY_MS) as running:
         yield running
 
 
@@ -68,11 +69,14 @@ def test_a_run_watched_from_start_to_end(
 ) -> None:
     """Hung, it says why; going on, it shows what is done; ended, its figures are the report's."""
     workspace.use({"HEALTH_STALL_SECONDS": "2"})
+    # Not before the browser is there is the run let go.
+    simulator.configure(latency_ms=1_000)
     with workspace.start(*PACE, "--call-timeout", "6") as running:
         url = monitor_of(running)
         look_like(browser, DESKTOP, dark=False)
         browser.get(url)
         says(browser, "collection", "waypoint_kb_simulated")
+        simulator.configure(latency_ms=LATENCY_MS)
         wait_until(lambda: simulator.stats().texts_answered >= 40)
         simulator.configure(faults={"hang": 1.0})
         says(browser, "status", "hung")

@@ -114,7 +114,7 @@ def await_moment(run: RunningCommand, bench: Bench, draw: random.Random) -> None
 def test_a_run_outlives_its_server_and_a_server_its_run(bench: Bench) -> None:
     """What a server's death interrupts is written again; no more is paid than a kill costs."""
     # On a busy machine a run may get far before its blow is dealt: enough for all of them.
-    write_corpus(bench.workspace.knowledge_base, documents=160, sections=20)
+    write_corpus(bench.workspace.knowledge_base, documents=240, sections=20)
     draw = random.Random(20261123)
     worker_kills = 0
     for number, blows in enumerate(RUNS):

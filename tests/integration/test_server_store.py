@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import anyio
@@ -51,12 +52,15 @@ def test_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
     """3, with its address and what to do; nothing was paid for."""
     workspace = Workspace(tmp_path)
     write_corpus(workspace.knowledge_base, documents=1, sections=2)
-    server = ChromaCommand(tmp_path / "server")
-    with background_simulator() as simulator:
-        workspace.use(simulator.environment | server.environment)
+    with background_simulator() as simulator, socket.socket() as bound:
+        # Bound, so that nobody else gets the port; nobody listens.
+        bound.bind(("127.0.0.1", 0))
+        port = bound.getsockname()[1]
+        address = {"CHROMA_HOST": "127.0.0.1", "CHROMA_PORT": str(port)}
+        workspace.use(simulator.environment | address)
         outcome = workspace.run()
         assert outcome.code == 3
-        assert f"127.0.0.1:{server.port}" in outcome.stderr
+        assert f"127.0.0.1:{port}" in outcome.stderr
         assert "CHROMA_HOST" in outcome.stderr
         assert simulator.stats().calls == 0
 

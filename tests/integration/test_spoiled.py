@@ -71,6 +71,22 @@ async def test_it_is_rejected_and_those_beside_it_are_not(folder: Path) -> None:
     await assert_stored(folder)
 
 
+@pytest.mark.parametrize("fault", ["deadline", "reset_before_answer"])
+async def test_what_the_service_never_finishes_with_is_rejected_as_well(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    """An outage ends by itself; a text that makes one of its own does not."""
+    monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
+    poison(folder / "kb" / "category_0" / "document_000.md", 3)
+    with background_simulator(spoil=POISON, spoil_with=fault) as simulator:
+        report = await ingest(folder, simulator.base_url, batch_size=10)
+        assert (report.chunks["rejected"], report.chunks["added"]) == (1, TEXTS - 1)
+        again = await ingest(folder, simulator.base_url, batch_size=10)
+        assert again.calls["started"] == 0
+    await assert_stored(folder)
+
+
 async def test_a_service_that_fails_at_random_costs_no_text(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

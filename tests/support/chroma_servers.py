@@ -51,7 +51,12 @@ class ChromaCommand:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.port = free_port()
+        # Bound, although nobody listens there: no other test's server is given that port while
+        # this one is away, but whoever asks for it by number gets it.
+        self._reserved = socket.socket()
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._reserved.bind((HOST, 0))
+        self.port: int = self._reserved.getsockname()[1]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -75,6 +80,7 @@ class ChromaCommand:
     ) -> None:
         if self._process is not None:
             self.end(signal.SIGTERM)
+        self._reserved.close()
 
     def start(self) -> None:
         """Start it and return when it listens."""

@@ -162,7 +162,7 @@ class RunningCommand:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
 
-    def orphans(self, timeout: float = 10.0) -> list[psutil.Process]:
+    def orphans(self, timeout: float = 60.0) -> list[psutil.Process]:
         """Children noted before that are still alive after ``timeout`` seconds."""
         _, alive = psutil.wait_procs(list(self._family.values()), timeout=timeout)
         return alive

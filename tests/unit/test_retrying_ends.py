@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
-from waypoint.embedding.port import CallRefusedError, TransientCallError
+from waypoint.embedding.port import CallRefusedError, SpoiledBatchError, TransientCallError
 from waypoint.embedding.quota import QuotaLimits
-from waypoint.embedding.retrying import LONGEST_BACKOFF
+from waypoint.embedding.retrying import FRUITLESS_AFTER, LONGEST_BACKOFF, REFUSED_AFTER, Patience
 from waypoint.errors import (
     DailyQuotaError,
     KeyRefusedError,
@@ -30,7 +30,7 @@ def test_hope_is_given_up_after_a_time_without_an_answer(latency: float) -> None
         await anyio.sleep(3_000)
         begin = bench.began + 3_000
         with pytest.raises(ServiceUnavailableError, match="503 UNAVAILABLE") as caught:
-            await bench.embedder.embed(["secret text"], 1)
+            await bench.embedder.embed(["secret text"], 1, patience=Patience())
         assert isinstance(caught.value.__cause__, TransientCallError)
         assert caught.value.hint
         assert "secret" not in str(caught.value)
@@ -54,7 +54,7 @@ def test_hope_lives_while_another_worker_gets_answers() -> None:
 
         async with anyio.create_task_group() as group:
             group.start_soon(lucky)
-            await bench.embedder.embed(["unlucky"], 1)
+            await bench.embedder.embed(["unlucky"], 1, patience=Patience())
             group.cancel_scope.cancel()
         return bench.times[-1]
 
@@ -162,3 +162,31 @@ def test_what_no_retry_can_mend_passes_at_once(error: Exception) -> None:
         return len(bench.scripted.calls)
 
     assert on_bench(run, [error]) == 1
+
+
+def test_failures_without_end_are_for_the_sender_to_look_into() -> None:
+    """Whatever they are, but for a 429: that one says that it is not the text."""
+
+    async def run(bench: Bench) -> int:
+        with pytest.raises(SpoiledBatchError, match="503"):
+            await bench.embedder.embed(["a"], 1)
+        return len(bench.scripted.calls)
+
+    outcomes = [too_many(1.0)] * 20 + [overloaded()] * FRUITLESS_AFTER
+    assert on_bench(run, outcomes) == 20 + FRUITLESS_AFTER
+
+
+@pytest.mark.parametrize("refusals", [REFUSED_AFTER - 1, REFUSED_AFTER])
+def test_a_doubtful_refusal_is_believed_once_it_is_repeated(refusals: int) -> None:
+    """A call that was aborted is no text that is refused."""
+    aborted = CallRefusedError("409 ABORTED", 409, doubtful=True)
+
+    async def run(bench: Bench) -> bool:
+        try:
+            await bench.embedder.embed(["a"], 1)
+        except CallRefusedError:
+            return False
+        return True
+
+    outcomes: list[Outcome] = [aborted] * refusals
+    assert on_bench(run, outcomes) is (refusals < REFUSED_AFTER)

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from waypoint.embedding.budget import Budget
+from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, limits_for
 from waypoint.events import EventBus
 from waypoint.models import DayUse, EmbeddingSpace
 from waypoint.service_day import service_day
-from waypoint.settings import QuotaSettings, QuotaUnit
+from waypoint.settings import QuotaSettings, QuotaUnit, Settings
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+
+
+def budget_of(settings: Settings) -> Budget | None:
+    """What a run may spend; None for no bound."""
+    if settings.max_texts is None and settings.max_cost is None:
+        return None
+    model = known_model(settings.embedding_model)
+    return Budget(
+        max_texts=settings.max_texts,
+        max_usd=settings.max_cost,
+        usd_per_million_tokens=model.usd_per_million_tokens,
+    )
 
 
 async def open_quota(

@@ -8,7 +8,7 @@ from waypoint.chunking import Chunker
 from waypoint.embedding.batching import BatchBuilder
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.concurrency import CallSlots
-from waypoint.embedding.known_models import EmbeddingModel, known_model
+from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota
 from waypoint.embedding.quota.night import Night
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -47,6 +47,7 @@ class Flow:
         embedder: LazyEmbedder,
         chunker: Chunker,
         quota: Quota,
+        budget: Budget | None,
         events: EventBus,
         gauges: Gauges,
     ) -> None:
@@ -58,6 +59,7 @@ class Flow:
         self._embedder = embedder
         self._chunker = chunker
         self._quota = quota
+        self._budget = budget
         self._events = events
         self._gauges = gauges
 
@@ -122,7 +124,7 @@ class Flow:
             events,
             give_up_after=settings.give_up_after,
             prepare=self._embedder.connect,
-            budget=self._budget(model),
+            budget=self._budget,
             slots=slots,
             keep=self._keep_learned,
         )
@@ -143,16 +145,6 @@ class Flow:
         )
         lookup = Lookup(self._store, ledger, in_flight, events)
         return Stages(intake, reading, lookup, builder, payer, writer)
-
-    def _budget(self, model: EmbeddingModel) -> Budget | None:
-        settings = self._settings
-        if settings.max_texts is None and settings.max_cost is None:
-            return None
-        return Budget(
-            max_texts=settings.max_texts,
-            max_usd=settings.max_cost,
-            usd_per_million_tokens=model.usd_per_million_tokens,
-        )
 
     async def _keep_learned(self, learned: LearnedQuota) -> None:
         await self._ledger.run(Ledger.keep_quota, self._embedder.space, learned)

@@ -11,7 +11,7 @@ import anyio
 from anyio import to_thread
 from anyio.abc import TaskGroup
 
-from waypoint.app.account import open_quota
+from waypoint.app.account import budget_of, open_quota
 from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
@@ -82,6 +82,8 @@ class Ingestion:
         self._options = options
         self._events = events
         self._quota: Quota | None = None
+        # Of the run, however many attempts it takes.
+        self._budget = budget_of(settings)
         self._interruption = Interruption()
         # Done once, not again by an attempt after a repair.
         self._to_clear = options.clear
@@ -233,7 +235,17 @@ class Ingestion:
             built_in=self._options.simulate,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._events)
+        parts = (
+            reader,
+            store,
+            ledger,
+            keeper,
+            embedder,
+            chunker,
+            quota,
+            self._budget,
+            self._events,
+        )
         flow = Flow(self._settings, *parts, self.gauges)
         try:
             await flow.run(stop, prune=self._options.prune)

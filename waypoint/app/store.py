@@ -24,8 +24,12 @@ class EmbeddedStore:
         self._folder = folder
         self._child = child
         self._events = events
-        self.has_died = False
+        self._has_died = False
+
+    @property
+    def has_died(self) -> bool:
         """Whether the server ended by itself while it was in use."""
+        return self._has_died or self._child.ended
 
     async def start(self) -> None:
         """Start the server; over files it cannot open, start it over none."""
@@ -50,11 +54,12 @@ class EmbeddedStore:
         Raises:
             StoreDamagedError: it died again.
         """
+        # Noted first: a second signal may cancel its revival.
+        self._has_died |= self._child.ended
         try:
             revived = await self._child.revive()
         except StoreUnavailableError as error:
             raise StoreDamagedError(error.message, hint=error.hint) from error
-        self.has_died |= revived
         return revived
 
     async def set_aside(self) -> None:

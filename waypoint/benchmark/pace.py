@@ -200,7 +200,8 @@ def _watch(
     started: float | None = None
     factor = 1.0
     while process.poll() is None:
-        stats, now = simulator.stats(), time.monotonic()
+        # An answer may be late: what it counts had come when it was asked for, or since.
+        now, stats = time.monotonic(), simulator.stats()
         if started is None:
             if stats["first_arrival_s"] is None:
                 # The simulator tells nobody of the first call: it has to be asked.

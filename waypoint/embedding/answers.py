@@ -94,7 +94,7 @@ def _parse_by_orjson(json: bytes) -> ParsedAnswer:
 
 
 def _tokens(answer: Any) -> int | None:
-    tokens = answer.get("usageMetadata", {}).get("promptTokenCount")
+    tokens = (answer.get("usageMetadata") or {}).get("promptTokenCount")
     return tokens if isinstance(tokens, int) else None
 
 

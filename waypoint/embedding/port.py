@@ -94,4 +94,8 @@ class SpoiledBatchError(CallError):
 
 
 class CallRefusedError(CallError):
-    """400: the service refuses at least one of the texts."""
+    """The service refuses at least one of the texts; ``doubtful``: or it may take them later."""
+
+    def __init__(self, reason: str, status: int | None = None, *, doubtful: bool = False) -> None:
+        super().__init__(reason, status)
+        self.doubtful = doubtful

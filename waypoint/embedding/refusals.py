@@ -20,6 +20,10 @@ from waypoint.errors import KeyRefusedError, RequestRefusedError
 _REASON_LENGTH = 200
 _KEY = re.compile(r"AIza[\w-]+|(?<=api_key:)[^'\"\s]+")
 """An API key: Google quotes it where it says that a consumer is suspended."""
+_TEXT_REFUSED = frozenset({400, 413, 422})
+_INVALID = "INVALID_ARGUMENT"
+"""These refuse what was sent. All else that refuses may pass: an aborted call, a proxy's page,
+a condition that is not met."""
 _RETRIED_STATUS = frozenset({408, 425, 499, 500, 502, 503, 504})
 
 
@@ -43,7 +47,7 @@ def _translate_status(error: errors.APIError, model: str) -> Exception:
         return _translate_quota(error, reason)
     if code in _RETRIED_STATUS or code >= 500:
         return TransientCallError(reason, code, _retry_delay(error))
-    reasons = {detail.get("reason") for detail in _details(error)}
+    reasons = {str(detail.get("reason")) for detail in _details(error)}
     if code in (401, 403) or "API_KEY_INVALID" in reasons or "API key not valid" in said:
         return KeyRefusedError(
             f"the service refuses the API key ({reason}: {said})",
@@ -55,7 +59,8 @@ def _translate_status(error: errors.APIError, model: str) -> Exception:
             f"the service does not know the model {model!r} ({reason}: {said})",
             hint="set EMBEDDING_MODEL to a model the key may use",
         )
-    return CallRefusedError(f"{reason}: {said}" if said else reason, code)
+    doubtful = code not in _TEXT_REFUSED or (error.status or _INVALID) != _INVALID
+    return CallRefusedError(f"{reason}: {said}" if said else reason, code, doubtful=doubtful)
 
 
 def _translate_quota(error: errors.APIError, reason: str) -> Exception:

@@ -16,6 +16,7 @@ from waypoint.embedding.port import (
     Answer,
     BatchTooLargeError,
     CallError,
+    CallRefusedError,
     Embedder,
     QuotaExceededError,
     SpoiledBatchError,
@@ -40,6 +41,11 @@ SPOILED_AFTER = 5
 out whose they are."""
 _ITS_OWN = (_GOOD, 500)
 """An answer of no use, or an error within the service: a text may make either, again and again."""
+FRUITLESS_AFTER = 8
+"""Failures of any kind but a 429 after which the same is asked: a text may also be what a service
+never finishes with. More than of its own, since an outage ends by itself."""
+REFUSED_AFTER = 4
+"""Doubtful refusals of a batch that are believed: what passes has passed by then."""
 _MAYBE_BILLED = (None, _GOOD)
 """No status: the line broke, or no answer came in time. 200: the answer was of no use."""
 
@@ -104,7 +110,8 @@ class RetryingEmbedder:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
-            SpoiledBatchError: without patience, after ``SPOILED_AFTER`` failures of their own.
+            SpoiledBatchError: without patience, after ``SPOILED_AFTER`` failures of their own,
+                or ``FRUITLESS_AFTER`` of any kind.
             DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
@@ -118,7 +125,7 @@ class RetryingEmbedder:
             before_sleep=self._report,
             reraise=True,
         )
-        attempt = its_own = 0
+        attempt = its_own = fruitless = refused = 0
         try:
             async for attempting in policy:
                 with attempting:
@@ -127,11 +134,17 @@ class RetryingEmbedder:
                         return await self._attempt(texts, tokens, attempt)
                     except TransientCallError as error:
                         its_own += error.status in _ITS_OWN
+                        fruitless += not isinstance(error, QuotaExceededError)
                         if patience is not None:
                             patience.failures += 1
-                        elif its_own >= SPOILED_AFTER:
+                        elif its_own >= SPOILED_AFTER or fruitless >= FRUITLESS_AFTER:
                             raise self._spoiled(error, attempt) from error
                         raise
+                    except CallRefusedError as error:
+                        refused += 1
+                        if not error.doubtful or refused >= REFUSED_AFTER:
+                            raise
+                        raise TransientCallError(error.reason, error.status) from error
         except TransientCallError as error:
             raise ServiceUnavailableError(
                 f"no good answer from the embedding service for {self._give_up_after:.0f} s; "
@@ -203,6 +216,7 @@ class RetryingEmbedder:
                 await self._learn(error, admission)
                 if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
                     reason = "more than the quota allows in a minute"
+                    self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
                     raise BatchTooLargeError(reason, error.status) from error
                 if error.retry_after is not None:
                     self._quota.pause(error.retry_after)

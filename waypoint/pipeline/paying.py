@@ -225,7 +225,7 @@ class Payer:
             await self._buy(batch, orders, rounds)
         else:
             times = SPOILED_ROUNDS * SPOILED_AFTER
-            reason = f"no good answer to it in {times} calls ({error.reason})"
+            reason = f"no good answer to it in {times} calls or more ({error.reason})"
             await self._reject(batch.items[0], SpoiledBatchError(reason), orders)
 
     async def _reject(

@@ -133,7 +133,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     faults.add_argument("--poison", default="", help="refuse calls with a text that contains it")
     faults.add_argument(
-        "--spoil", default="", help="a vector too few for calls with a text that contains it"
+        "--spoil", default="", help="calls with a text that contains it meet --spoil-with"
+    )
+    faults.add_argument(
+        "--spoil-with",
+        type=Fault,
+        choices=list(Fault),
+        default=defaults.spoil_with,
+        metavar="NAME",
+        help="their fault (default: %(default)s)",
     )
     faults.add_argument("--seed", type=int, default=0, help="of faults and jitter")
 

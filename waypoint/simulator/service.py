@@ -84,7 +84,7 @@ class EmbeddingService:
             raise errors.quota_exceeded(call.model, settings.tier, exceeded)
         fault = self._faults.pick()
         if settings.spoil and any(settings.spoil in text for text in call.texts):
-            fault = Fault.TOO_FEW_VECTORS
+            fault = settings.spoil_with
         if fault is not None:
             self.stats.met(fault)
         if fault in (Fault.RATE_LIMITED, Fault.EXHAUSTED):

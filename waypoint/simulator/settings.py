@@ -63,7 +63,8 @@ class SimulatorSettings:
     poison: str = ""
     """A call with a text that contains this is refused with 400; empty for none."""
     spoil: str = ""
-    """A call with a text that contains this is answered with a vector too few."""
+    """A call with a text that contains this always meets ``spoil_with``; empty for none."""
+    spoil_with: Fault = Fault.TOO_FEW_VECTORS
     seed: int = 0
     """Of the draws of faults and jitter."""
 
@@ -142,6 +143,7 @@ class SimulatorSettings:
         object.__setattr__(self, "fault_script", script)
         rates = {Fault(name): rate for name, rate in self.faults.items()}
         object.__setattr__(self, "faults", rates)
+        object.__setattr__(self, "spoil_with", Fault(self.spoil_with))
         for name in ("refused_keys", "leaked_keys"):
             keys = getattr(self, name)
             if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):

@@ -91,6 +91,9 @@ class StoreCalls:
         raise AssertionError("tenacity neither returned nor raised")
 
     async def _attempt(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        if self._revive is not None and await self._revive():
+            # Not what may answer in its place: any other program may have been given its port.
+            raise TransientStoreError("the private server had ended")
         try:
             with anyio.fail_after(CALL_TIMEOUT):
                 return await call()

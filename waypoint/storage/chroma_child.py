@@ -48,6 +48,11 @@ class ChromaChild:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def ended(self) -> bool:
+        """Whether it was started and runs no more."""
+        return self._process is not None and self._process.returncode is not None
+
     async def start(self) -> None:
         """Start the server and return when it listens.
 

@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 
 import chromadb_rust_bindings
 
@@ -29,6 +30,15 @@ def _end_with_stdin() -> None:
 
 
 def _tell_port(host: str, ready: int) -> None:
+    try:
+        _tell_port_when_it_listens(host, ready)
+    except BaseException:
+        # A server that nobody finds is of no use; its parent is told by the end of the pipe.
+        traceback.print_exc()
+        os._exit(1)
+
+
+def _tell_port_when_it_listens(host: str, ready: int) -> None:
     # Chroma tells nobody when it listens, but its socket is one of our own descriptors. Before
     # that it tries whether it could listen, with another socket: that one answers nothing.
     port = _listening_port()

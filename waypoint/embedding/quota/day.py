@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from waypoint.errors import DailyQuotaError
-from waypoint.service_day import next_service_day, service_day
+from waypoint.service_day import PACIFIC, next_service_day, service_day
 
 LATE = timedelta(minutes=15)
 """So long after midnight the service may still count the day before."""
@@ -61,7 +61,8 @@ def come_back_at(now: datetime) -> datetime:
 
     Refused shortly after midnight, the service's clock is behind ours: then it is soon.
     """
-    begun = next_service_day(now) - timedelta(days=1)
+    # By the calendar: two days of a year do not have 24 hours.
+    begun = datetime.combine(service_day(now), time(), PACIFIC).astimezone(UTC)
     return now + LATE if now - begun < LATE else next_service_day(now) + timedelta(seconds=5)
 
 

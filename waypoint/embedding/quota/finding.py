@@ -40,6 +40,11 @@ BACK_OFF_AGAIN = 0.8
 """The same where the last refusal is less than a minute ago: the estimate was no good."""
 DEAF = 10.0
 """Seconds after a lesson in which no other is taken: its pace has to show first."""
+FEW = 0.1
+"""Share of a minute's calls: as few refusals as that may have nothing to do with our pace."""
+IN_VAIN = 3
+"""Times that the pace was lowered after few refusals, and as few came at the lower pace: whatever
+they are of, it is not the pace. From then on few refusals are borne."""
 WORST = 0.5
 """One refusal never costs more than this share of the pace."""
 
@@ -66,6 +71,7 @@ class LimitFinder:
         self._due = now + (DOUBLE_EVERY if self._searching else HOLD)
         self._step = FIRST_STEP
         self._probed_from = 0.0
+        self._in_vain = 0
         self._passed = passed
 
     def learned(self, *, used: float) -> LearnedLimit:
@@ -111,13 +117,16 @@ class LimitFinder:
         """Due, but the pace is not what holds us back."""
         self._due = now + STEP_EVERY
 
-    def refuse(self, now: float, *, sent_at: float, used: float, told: float) -> bool:
+    def refuse(
+        self, now: float, *, sent_at: float, used: float, told: float, share: float = 1.0
+    ) -> bool:
         """Take in that the service refused a call.
 
         Args:
             sent_at: when the call was sent.
             used: what the service had counted of us in the minute before.
             told: the limit the service named; 0 for none.
+            share: of the calls of that minute, those it refused, this one among them.
 
         Returns:
             Whether we exceeded a limit that we knew, although we kept to it.
@@ -130,10 +139,19 @@ class LimitFinder:
             # Sent before the last lesson could show, it teaches nothing beyond it.
             return False
         if told and used >= ALONE * told:
+            self._in_vain = 0
             known = abs(told - self.value) <= 0.01 * told and not self._searching
             self._settle(told, now)
             return known
-        keep = BACK_OFF if now - self._refused_at > HOLD else BACK_OFF_AGAIN
+        few = share <= FEW and not self._searching and not (told and told < self.value)
+        if not few:
+            self._in_vain = 0
+        elif self._in_vain >= IN_VAIN:
+            return False
+        elif not self._probed_from:
+            # Not gone up since the last lesson: had that been the limit, nothing was refused.
+            self._in_vain += 1
+        keep = BACK_OFF if few or now - self._refused_at > HOLD else BACK_OFF_AGAIN
         value = keep * min(self.value, used)
         # What was used tells the limit only once we have been at it for a whole minute.
         if not self._searching or now - self._began < WINDOW:

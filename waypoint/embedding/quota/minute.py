@@ -89,7 +89,8 @@ class MinuteLimits:
     def refuse(self, name: Name, now: float, *, sent_at: float, used: float, told: float) -> bool:
         """Take in a refusal, as ``LimitFinder.refuse`` says, and go on at what it teaches."""
         finder = self.finders[name]
-        exceeded = finder.refuse(now, sent_at=sent_at, used=used, told=told)
+        share = self.paces[name].refused_share(now)
+        exceeded = finder.refuse(now, sent_at=sent_at, used=used, told=told, share=share)
         self.paces[name].change(finder.value, now)
         return exceeded
 

@@ -97,6 +97,12 @@ class Pace:
         window = sum(amount for at, amount in self._sent if at > now - WINDOW)
         return max(0.0, window - sum(amount for _, amount in self._refused))
 
+    def refused_share(self, now: float) -> float:
+        """Of what was sent in the last minute, the share that the service refused."""
+        self._forget(now)
+        window = sum(amount for at, amount in self._sent if at > now - WINDOW)
+        return min(1.0, sum(amount for _, amount in self._refused) / window) if window else 1.0
+
     def sent_since(self, since: float) -> float:
         """What was sent after that time, at most a minute ago."""
         total = 0.0
