@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
+
 import pytest
 
 from tests.support.quota_bench import CountingService, drive
 from tests.support.virtual_time import run_virtual
+from waypoint.embedding.port import Answer, QuotaExceededError
 from waypoint.embedding.quota import AUTO_START, TIERS, Quota, QuotaLimits
 from waypoint.events import EventBus, QuotaChanged
 from waypoint.models import LearnedLimit, LearnedQuota
@@ -59,6 +63,28 @@ def test_what_others_leave_of_a_quota_is_found(known: bool, tells: bool) -> None
     )
     assert driven.texts_between(180, 360) >= 0.9 * 3 * 1_800
     assert driven.refused_between(180, 360) <= 3
+
+
+class Crowded(CountingService):
+    """Refuses a share of the calls for want of capacity, at whatever pace they come."""
+
+    share: float
+    draw: random.Random
+
+    async def embed(self, texts: Sequence[str]) -> Answer:
+        if self.draw.random() < self.share:
+            raise QuotaExceededError("429 RESOURCE_EXHAUSTED", retry_after=None)
+        return await super().embed(texts)
+
+
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_refusals_that_no_pace_mends_do_not_bring_it_down(share: float) -> None:
+    """Nearly all of a given quota is used, after minutes of them."""
+    service = Crowded(SimulatorSettings(rpm=3_000), tokens_a_text=120)
+    service.share, service.draw = share, random.Random(5)
+    driven = drive(service, TIERS[QuotaTier.ONE], minutes=15)
+    for begin in (240, 540, 840):
+        assert driven.texts_between(begin, begin + 60) >= 0.9 * 3_000
 
 
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])

@@ -40,7 +40,7 @@ BACK_OFF_AGAIN = 0.8
 """The same where the last refusal is less than a minute ago: the estimate was no good."""
 DEAF = 10.0
 """Seconds after a lesson in which no other is taken: its pace has to show first."""
-FEW = 0.1
+FEW = 0.15
 """Share of a minute's calls: as few refusals as that may have nothing to do with our pace."""
 IN_VAIN = 3
 """Times that the pace was lowered after few refusals, and as few came at the lower pace: whatever
@@ -143,7 +143,8 @@ class LimitFinder:
             known = abs(told - self.value) <= 0.01 * told and not self._searching
             self._settle(told, now)
             return known
-        few = share <= FEW and not self._searching and not (told and told < self.value)
+        # A refusal that names a limit is about one, however few there are.
+        few = share <= FEW and not self._searching and not told
         if not few:
             self._in_vain = 0
         elif self._in_vain >= IN_VAIN:
@@ -155,7 +156,8 @@ class LimitFinder:
         value = keep * min(self.value, used)
         # What was used tells the limit only once we have been at it for a whole minute.
         if not self._searching or now - self._began < WINDOW:
-            value = max(value, WORST * self.value)
+            worst = keep if few and now - self._began < WINDOW else WORST
+            value = max(value, worst * self.value)
         self._settle(min(value, told) if told else value, now)
         return False
 

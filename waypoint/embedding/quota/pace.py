@@ -20,6 +20,9 @@ from collections import deque
 WINDOW = 60.0
 """Seconds over which the service counts."""
 
+SINGLE = 2
+"""Refusals in a minute that say nothing about their share."""
+
 CATCH_UP = 0.5
 """Seconds by which the beat may be late and still be made up for: the loop's and the system's
 delays cost nothing, and idle time is not saved up for a burst."""
@@ -98,8 +101,13 @@ class Pace:
         return max(0.0, window - sum(amount for _, amount in self._refused))
 
     def refused_share(self, now: float) -> float:
-        """Of what was sent in the last minute, the share that the service refused."""
+        """Of what was sent in the last minute, the share that the service refused.
+
+        0 for one call or two: of the first few calls, each is a large share.
+        """
         self._forget(now)
+        if len(self._refused) <= SINGLE:
+            return 0.0
         window = sum(amount for at, amount in self._sent if at > now - WINDOW)
         return min(1.0, sum(amount for _, amount in self._refused) / window) if window else 1.0
 
