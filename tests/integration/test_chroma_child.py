@@ -17,9 +17,11 @@ import pytest
 
 import waypoint.storage.chroma_server
 from tests.support.waiting import wait_until
+from waypoint.app.store import EmbeddedStore
 from waypoint.errors import StoreLockedError, StoreUnavailableError
 from waypoint.events import Event, EventBus, StoreRetried
 from waypoint.models import Chunk, EmbeddingSpace
+from waypoint.storage import chroma_child
 from waypoint.storage.chroma import ChromaStore, open_chroma
 from waypoint.storage.chroma_child import HOST, LOG_NAME, ChromaChild, run_chroma_child
 from waypoint.storage.lock import StoreLock
@@ -225,3 +227,22 @@ async def test_another_program_on_its_port_is_never_taken_for_it(tmp_path: Path)
             with pytest.raises(BlockingIOError):
                 other.accept()
     assert LOG_NAME in caught.value.hint
+
+
+async def test_a_server_that_does_not_end_gets_none_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two over the same files would wreck them, and its files are not moved from under it."""
+    async with serving(tmp_path) as (child, store):
+        await write(store, *range(10))
+        first = child.pid
+        os.kill(first, signal.SIGSTOP)
+        monkeypatch.setattr(chroma_child, "STOP_TIMEOUT", 0.1)
+        for again in (child.restart, child.start, EmbeddedStore(tmp_path, child, EventBus()).start):
+            with pytest.raises(StoreUnavailableError, match=f"process {first}") as caught:
+                await again()
+            assert LOG_NAME in caught.value.hint
+        assert (tmp_path / "chroma.sqlite3").exists()
+        assert child.pid == first
+        monkeypatch.undo()
+        os.kill(first, signal.SIGCONT)

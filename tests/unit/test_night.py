@@ -9,8 +9,9 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.quota.day import come_back_at, daily_quota_error
+from waypoint.embedding.quota.day import DayCount, come_back_at, daily_quota_error
 from waypoint.embedding.quota.night import Night
+from waypoint.errors import DailyQuotaError
 from waypoint.events import Event, EventBus, WaitingForDay
 from waypoint.service_day import next_service_day, service_day
 from waypoint.stopping import Stop, StopRequested
@@ -72,6 +73,17 @@ def test_just_after_midnight_the_service_may_be_behind() -> None:
     after = MIDNIGHT + timedelta(minutes=1)
     assert come_back_at(after) == after + timedelta(minutes=15)
     assert come_back_at(MIDNIGHT + timedelta(hours=1)) > MIDNIGHT + timedelta(hours=23)
+    # On the day of 23 hours as well.
+    spring = datetime(2026, 3, 8, 8, 5, tzinfo=UTC)
+    assert come_back_at(spring) == spring + timedelta(minutes=15)
+
+
+def test_our_own_count_begins_anew_with_our_own_day() -> None:
+    """Used up in the first minutes of a day, there is more at the next midnight, not before."""
+    after = MIDNIGHT + timedelta(minutes=10)
+    with pytest.raises(DailyQuotaError) as caught:
+        DayCount(1_000, 1_000, lambda: after).check(1)
+    assert caught.value.come_back_at == MIDNIGHT + timedelta(days=1, seconds=5)
 
 
 def test_the_service_day_keeps_summer_time() -> None:

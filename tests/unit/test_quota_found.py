@@ -139,6 +139,13 @@ def test_a_run_that_asks_for_little_forgets_nothing(texts: int) -> None:
     assert quota.learned == before
 
 
+def test_what_was_found_before_outlives_a_run_with_a_given_limit() -> None:
+    """Who gives --rpm once has not told what the account bears."""
+    before = LearnedQuota(LearnedLimit(3_000, met=True), LearnedLimit(900_000, met=False), 1.5)
+    given = Quota(QuotaLimits(500, 100_000, 0), EventBus(), learned=before)
+    assert given.learned == before
+
+
 def test_what_was_given_is_not_learned() -> None:
     """The user's word is not to be outlived by what a run met."""
     driven = drive(service_of(1_000), QuotaLimits(3_000, AMPLE, 0), minutes=4)

@@ -235,18 +235,8 @@ class Ingestion:
             built_in=self._options.simulate,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        parts = (
-            reader,
-            store,
-            ledger,
-            keeper,
-            embedder,
-            chunker,
-            quota,
-            self._budget,
-            self._events,
-        )
-        flow = Flow(self._settings, *parts, self.gauges)
+        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._budget)
+        flow = Flow(self._settings, *parts, self._events, self.gauges)
         try:
             await flow.run(stop, prune=self._options.prune)
         finally:

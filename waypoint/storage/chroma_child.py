@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -57,8 +57,11 @@ class ChromaChild:
         """Start the server and return when it listens.
 
         Raises:
-            StoreUnavailableError: it ended, or does not listen in time.
+            StoreUnavailableError: it ended, or does not listen in time; or the one before it
+                still runs: two over the same files would wreck them.
         """
+        if self._process is not None and not self.ended:
+            raise self._still_runs()
         # By its path, with -P: neither the working folder nor ours is put on its module path.
         command = [sys.executable, "-P", str(Path(__file__).with_name("chroma_server.py"))]
         log = await anyio.to_thread.run_sync(lambda: self._log_path.open("ab"))
@@ -93,7 +96,11 @@ class ChromaChild:
             os.close(ready)
 
     async def restart(self) -> None:
-        """End the server, if it still runs, and start it anew on the same port."""
+        """End the server, if it still runs, and start it anew on the same port.
+
+        Raises:
+            StoreUnavailableError: as :meth:`start` and :meth:`stop`.
+        """
         await self.stop()
         self._revived = False
         await self.start()
@@ -118,6 +125,9 @@ class ChromaChild:
 
         It sends itself SIGTERM then. Not from here: asking a child that has just ended takes
         its exit status from under asyncio's nose. Nor is it ever killed: that can wreck a store.
+
+        Raises:
+            StoreUnavailableError: it has not ended within ``STOP_TIMEOUT``.
         """
         process = self._process
         if process is None:
@@ -126,8 +136,15 @@ class ChromaChild:
             await process.stdin.aclose()
         with anyio.move_on_after(STOP_TIMEOUT):
             await process.wait()
-        if process.returncode is not None:
-            await process.aclose()
+        if process.returncode is None:
+            raise self._still_runs()
+        await process.aclose()
+
+    def _still_runs(self) -> StoreUnavailableError:
+        return StoreUnavailableError(
+            f"the private Chroma server over {self._folder} (process {self.pid}) does not end",
+            hint=f"see {self._log_path}; once it has ended, run the same command again",
+        )
 
     def _died(self) -> StoreUnavailableError:
         status = self._process.returncode if self._process else None
@@ -159,5 +176,6 @@ async def run_chroma_child(
             await child.start()
         yield child
     finally:
-        with anyio.CancelScope(shield=True):
+        # One that does not end keeps the folder locked, which the next run is told.
+        with anyio.CancelScope(shield=True), suppress(StoreUnavailableError):
             await child.stop()

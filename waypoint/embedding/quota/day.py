@@ -12,6 +12,9 @@ LATE = timedelta(minutes=15)
 """So long after midnight the service may still count the day before."""
 
 
+AFTER_MIDNIGHT = timedelta(seconds=5)
+
+
 class DayCount:
     """Texts of the day, against the day's limit; 0 means no limit.
 
@@ -38,9 +41,11 @@ class DayCount:
         """
         self._roll()
         if self.limit and self._used + texts > self.limit:
-            raise daily_quota_error(
-                self.limit, remaining=max(0, self.limit - self._used), now=self._now()
-            )
+            now = self._now()
+            # By our own count, which begins anew with our own clock's day.
+            at = next_service_day(now) + AFTER_MIDNIGHT
+            left = max(0, self.limit - self._used)
+            raise daily_quota_error(self.limit, remaining=left, now=now, at=at)
 
     def take(self, texts: int) -> None:
         self._used += texts
@@ -63,18 +68,23 @@ def come_back_at(now: datetime) -> datetime:
     """
     # By the calendar: two days of a year do not have 24 hours.
     begun = datetime.combine(service_day(now), time(), PACIFIC).astimezone(UTC)
-    return now + LATE if now - begun < LATE else next_service_day(now) + timedelta(seconds=5)
+    return now + LATE if now - begun < LATE else next_service_day(now) + AFTER_MIDNIGHT
 
 
 def daily_quota_error(
-    limit: int | None, *, remaining: int = 0, now: datetime | None = None
+    limit: int | None,
+    *,
+    remaining: int = 0,
+    now: datetime | None = None,
+    at: datetime | None = None,
 ) -> DailyQuotaError:
     """The error for a day's texts used up; ``limit`` where it is known.
 
-    ``remaining``: texts that are left, too few for the call that was to be made.
+    ``remaining``: texts that are left, too few for the call that was to be made. ``at``: when
+    there will be more, in UTC; by default what a refusal by the service means.
     """
     now = now or datetime.now(UTC)
-    at = come_back_at(now)
+    at = at or come_back_at(now)
     minutes = -(-int((at - now).total_seconds()) // 60)
     allowed = f" ({limit:,} texts)" if limit else ""
     return DailyQuotaError(

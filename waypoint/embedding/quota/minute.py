@@ -44,6 +44,7 @@ class MinuteLimits:
         known: Mapping[Name, LearnedLimit] = (
             {"rpm": learned.rpm, "tpm": learned.tpm} if learned else {}
         )
+        self._known = known
         self.paces: dict[Name, Pace] = {}
         self.finders: dict[Name, LimitFinder] = {}
         for name in NAMES:
@@ -64,11 +65,11 @@ class MinuteLimits:
         return int(limit) if math.isfinite(limit) else 0
 
     def learned(self, now: float) -> dict[Name, LearnedLimit]:
-        """What is worth keeping for the next run; nothing of what was given."""
+        """What is worth keeping for the next run; of what was given, what was known before."""
         return {
             name: self.finders[name].learned(used=self.paces[name].used(now))
             if name in self._to_find
-            else LearnedLimit()
+            else self._known.get(name, LearnedLimit())
             for name in NAMES
         }
 
