@@ -13,6 +13,7 @@ from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.port import TransientCallError
 from waypoint.embedding.quota import QuotaLimits
+from waypoint.embedding.quota.pace import CATCH_UP
 from waypoint.embedding.retrying import FIRST_BACKOFF, LONGEST_BACKOFF, Patience
 from waypoint.errors import DailyQuotaError
 from waypoint.events import (
@@ -124,7 +125,9 @@ def test_a_429_also_holds_who_waits_for_quota() -> None:
     times = on_bench(run, [too_many(30.0)], latency=0.1, limits=QuotaLimits(100, 0, 0))
     assert times[0] < 0.1
     assert min(times[1:]) >= 30
-    gaps = [later - earlier for earlier, later in pairwise(times[1:])]
+    first, *gaps = (later - earlier for earlier, later in pairwise(times[1:]))
+    # The beat after the pause may make up for what it is late by.
+    assert first > 0.55 - CATCH_UP
     assert min(gaps) > 0.55
 
 
