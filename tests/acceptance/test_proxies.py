@@ -11,8 +11,9 @@ import pytest
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from waypoint.app.proxies import spare_loopback
+from waypoint.bounded_http import proxies_of_environment
 from waypoint.embedding.gemini import open_client
-from waypoint.embedding.proxies import proxies_of_environment
+from waypoint.errors import ConfigurationError
 
 DEAD = "http://127.0.0.1:9"
 
@@ -59,6 +60,25 @@ def test_a_proxy_of_another_kind_is_told(tmp_path: Path) -> None:
     assert refused.code == 2
     assert "not supported: socks5" in refused.stderr
     assert "secret" not in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "https_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("http://me:secret@host:99999", "http://me:secret@host:x", "http://:80", "http://", "//h"),
+        *("http://secret host", "http://[", "secret://host", "http://\x01", "::1", "h:80:90"),
+        *("http://" + "ü" * 70, "http://h:0", "http://h:-1", "ht tp://secret", " ", "\udcff:3"),
+    ],
+)
+def test_a_proxy_that_is_no_address_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """By the variable's name, not by its value."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigurationError, match=name.upper()) as told:
+        spare_loopback()
+    assert "secret" not in told.value.message.replace("supported: secret", "")
 
 
 async def test_the_service_is_called_through_the_proxy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from tests.support.page_server import page_server
+from waypoint.bounded_http import AnswerBody
 from waypoint.embedding import gemini as gemini_module
-from waypoint.embedding.answers import AnswerBody, read_answer
+from waypoint.embedding.answers import read_answer
 from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
 from waypoint.embedding.model_card import model_card, names_simulator
@@ -125,11 +126,11 @@ async def test_answers_are_read_one_at_a_time_and_once_there_to_the_end(
     begun, release = threading.Event(), threading.Event()
     together = [0, 0]
 
-    def held(body: AnswerBody, *, texts: int, dimensions: int) -> Answer:
+    def held(body: AnswerBody, texts: Sequence[str], *, dimensions: int) -> Answer:
         together[:] = [together[0] + 1, max(together[1], together[0] + 1)]
         begun.set()
         assert release.wait(30)
-        answer = read_answer(body, texts=texts, dimensions=dimensions)
+        answer = read_answer(body, texts, dimensions=dimensions)
         together[0] -= 1
         return answer
 

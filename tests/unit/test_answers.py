@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.embedding.answers import HAS_SIMDJSON, AnswerBody, read_answer
+from waypoint.bounded_http import AnswerBody
+from waypoint.embedding.answers import HAS_SIMDJSON, read_answer
 from waypoint.embedding.port import TransientCallError
 
 PARSERS = [False, True] if HAS_SIMDJSON else [False]
@@ -36,7 +37,7 @@ def answer_to(vectors: list[list[float]], **more: object) -> bytes:
 
 @pytest.mark.parametrize("simdjson", PARSERS)
 @pytest.mark.parametrize("encoding", ["", "identity", "gzip"])
-@given(vectors=rows, tokens=st.none() | st.integers(0, 10**6))
+@given(vectors=rows, tokens=st.none() | st.integers(5, 10**6))
 def test_vectors_come_out_at_unit_length(
     simdjson: bool, encoding: str, vectors: list[list[float]], tokens: int | None
 ) -> None:
@@ -44,7 +45,9 @@ def test_vectors_come_out_at_unit_length(
     more = {} if tokens is None else {"usageMetadata": {"promptTokenCount": tokens}}
     data = answer_to(vectors, **more)
     body = AnswerBody(gzip.compress(data) if encoding == "gzip" else data, encoding)
-    answer = read_answer(body, texts=len(vectors), dimensions=len(vectors[0]), simdjson=simdjson)
+    answer = read_answer(
+        body, ["a" * 10**6] * len(vectors), dimensions=len(vectors[0]), simdjson=simdjson
+    )
     exact = np.array(vectors)
     exact /= np.linalg.norm(exact, axis=1, keepdims=True)
     assert answer.vectors.dtype == np.float32
@@ -76,13 +79,12 @@ def test_vectors_come_out_at_unit_length(
         (b'{"embeddings": [{"values": [1, null]}]}', "values that are not "),
         (b'{"embeddings": [{"values": 7}]}', ""),
         (b'{"embeddings": [{"values": [1e999, 1]}]}', ""),
-        (b'{"embeddings": [{"values": [1, 2]}], "usageMetadata": 3}', "not an answer's form"),
     ],
 )
 def test_what_is_not_an_answer_is_tried_again(simdjson: bool, data: bytes, reason: str) -> None:
     """Each with status 200, so that nothing but its content tells."""
     with pytest.raises(TransientCallError) as caught:
-        read_answer(AnswerBody(data, ""), texts=1, dimensions=2, simdjson=simdjson)
+        read_answer(AnswerBody(data, ""), ["aa"], dimensions=2, simdjson=simdjson)
     assert reason in caught.value.reason
     assert caught.value.status == 200
 
@@ -94,12 +96,12 @@ BEYOND_64_BITS = b'{"embeddings": [{"values": [123456789012345678901234567890, 0
 def test_a_number_beyond_64_bits_is_no_json_to_simdjson() -> None:
     """It is tried again, and ends nothing."""
     with pytest.raises(TransientCallError, match="not JSON"):
-        read_answer(AnswerBody(BEYOND_64_BITS, ""), texts=1, dimensions=2, simdjson=True)
+        read_answer(AnswerBody(BEYOND_64_BITS, ""), ["aa"], dimensions=2, simdjson=True)
 
 
 def test_a_number_beyond_64_bits_is_one_to_orjson() -> None:
     """As good as any other."""
-    answer = read_answer(AnswerBody(BEYOND_64_BITS, ""), texts=1, dimensions=2, simdjson=False)
+    answer = read_answer(AnswerBody(BEYOND_64_BITS, ""), ["aa"], dimensions=2, simdjson=False)
     assert answer.vectors.tolist() == [[1.0, 0.0]]
 
 
@@ -108,7 +110,7 @@ def test_vectors_of_unequal_length_are_no_answer() -> None:
     data = answer_to([[1.0, 2.0], [1.0]])
     for simdjson in PARSERS:
         with pytest.raises(TransientCallError, match="unequal length"):
-            read_answer(AnswerBody(data, ""), texts=2, dimensions=2, simdjson=simdjson)
+            read_answer(AnswerBody(data, ""), ["aa"] * 2, dimensions=2, simdjson=simdjson)
 
 
 @given(cut=st.integers(0, 60), seed=st.integers(0, 255))
@@ -117,16 +119,40 @@ def test_a_damaged_package_is_tried_again(cut: int, seed: int) -> None:
     packed = gzip.compress(answer_to([[0.25, -0.5], [0.125, 1.0]]))
     cut = min(cut, len(packed) - 1)
     with pytest.raises(TransientCallError):
-        read_answer(AnswerBody(packed[:cut], "gzip"), texts=2, dimensions=2)
+        read_answer(AnswerBody(packed[:cut], "gzip"), ["aa"] * 2, dimensions=2)
     damaged = bytearray(packed)
     # Behind the header, of which some bytes say nothing of the content.
     place = 10 + seed % (len(packed) - 10)
     damaged[place] ^= 1 + seed % 255
     with pytest.raises(TransientCallError):
-        read_answer(AnswerBody(bytes(damaged), "gzip"), texts=2, dimensions=2)
+        read_answer(AnswerBody(bytes(damaged), "gzip"), ["aa"] * 2, dimensions=2)
 
 
 def test_another_packing_is_named() -> None:
     """It was not asked for."""
     with pytest.raises(TransientCallError, match="'br'"):
-        read_answer(AnswerBody(b"x", "br"), texts=1, dimensions=2)
+        read_answer(AnswerBody(b"x", "br"), ["aa"], dimensions=2)
+
+
+@pytest.mark.parametrize("simdjson", PARSERS)
+@pytest.mark.parametrize(
+    "usage",
+    [
+        *("3", "null", "[]", '"x"', '{"promptTokenCount": -1}', '{"promptTokenCount": 0}'),
+        *('{"promptTokenCount": 1e18}', '{"promptTokenCount": 1000000000000000000}'),
+        *('{"promptTokenCount": true}', '{"promptTokenCount": "7"}', '{"promptTokenCount": 20}'),
+    ],
+)
+def test_a_count_of_tokens_that_cannot_be_one_is_none(simdjson: bool, usage: str) -> None:
+    """The vectors beside it are good; no text has more tokens than bytes, and each has one."""
+    data = f'{{"embeddings": [{{"values": [1, 2]}}], "usageMetadata": {usage}}}'.encode()
+    answer = read_answer(AnswerBody(data, ""), ["ab"], dimensions=2, simdjson=simdjson)
+    assert answer.vectors.shape == (1, 2)
+    assert answer.tokens is None
+
+
+def test_an_answer_that_is_too_large_is_not_unpacked() -> None:
+    """No more than the texts' vectors can have."""
+    body = AnswerBody(gzip.compress(b" " * 2**22), "gzip")
+    with pytest.raises(TransientCallError, match="more than"):
+        read_answer(body, ["aa"], dimensions=2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from waypoint.embedding.proxies import proxies_of_environment
+from waypoint.bounded_http import proxies_of_environment
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 

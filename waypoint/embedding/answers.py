@@ -8,32 +8,26 @@ that orjson and numpy take, most of that for 76,800 Python numbers.
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
-from isal import igzip, igzip_lib
 
+from waypoint.bounded_http import AnswerBody, UnusableAnswerError
 from waypoint.embedding.port import Answer, TransientCallError
 from waypoint.models import Vectors
 
-ACCEPTED_ENCODING = "gzip"
-"""The request's Accept-Encoding: what is unpacked here."""
+VALUE_BYTES = 64
+"""Most bytes that a value of a vector takes, with the line end and blanks the service adds: 30."""
+FRAME_BYTES = 64 * 1024
+"""Most bytes of an answer beside its values."""
+TOKENS_A_TEXT = 16
+"""Tokens of a text that stand for none of its bytes, such as its beginning and its end."""
 
 HAS_SIMDJSON = importlib.util.find_spec("simdjson") is not None
 """It has no wheels for Python 3.14 and later: there, orjson parses."""
-
-_UNPACKING_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerBody:
-    """What came over the wire with status 200."""
-
-    data: bytes
-    encoding: str
-    """Its Content-Encoding; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,37 +36,46 @@ class ParsedAnswer:
 
     vectors: list[Any]
     """For each text, its values: an array or a list, of whatever the JSON held."""
-    tokens: int | None
+    tokens: object
+    """The count beside them, if there is one."""
+
+
+def most_bytes(texts: int, dimensions: int) -> int:
+    """Of the answer to so many texts."""
+    return texts * dimensions * VALUE_BYTES + FRAME_BYTES
 
 
 def read_answer(
-    body: AnswerBody, *, texts: int, dimensions: int, simdjson: bool = HAS_SIMDJSON
+    body: AnswerBody, texts: Sequence[str], *, dimensions: int, simdjson: bool = HAS_SIMDJSON
 ) -> Answer:
     """Unpack, parse and check the answer to a call.
 
     Raises:
         TransientCallError: it is not what an answer is like, or has not one good vector of
-            ``dimensions`` values for each of ``texts`` texts.
+            ``dimensions`` values for each of ``texts``.
     """
     parse = _parse_by_simdjson if simdjson else _parse_by_orjson
     try:
         # NaN and infinity are not JSON, to either of them.
-        parsed = parse(_unpacked(body))
+        parsed = parse(body.unpacked(most_bytes(len(texts), dimensions)))
+    except UnusableAnswerError as error:
+        raise TransientCallError(str(error), 200) from None
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise TransientCallError(f"malformed answer ({_kind(error)})", 200) from None
-    return Answer(normalised(parsed.vectors, texts=texts, dimensions=dimensions), parsed.tokens)
+    vectors = normalised(parsed.vectors, texts=len(texts), dimensions=dimensions)
+    return Answer(vectors, credible_tokens(parsed.tokens, texts))
 
 
-def _unpacked(body: AnswerBody) -> bytes:
-    if body.encoding in ("", "identity"):
-        return body.data
-    if body.encoding != ACCEPTED_ENCODING:
-        raise TransientCallError(f"answer packed by {body.encoding[:20]!r}, not by gzip", 200)
-    try:
-        unpacked: bytes = igzip.decompress(body.data)  # type: ignore[no-untyped-call]
-    except (OSError, EOFError, _UNPACKING_ERROR):
-        raise TransientCallError("answer that cannot be unpacked", 200) from None
-    return unpacked
+def credible_tokens(count: object, texts: Sequence[str]) -> int | None:
+    """The service's count of the texts' tokens; None for what cannot be one.
+
+    No token is less than a byte of a text, and each text has one. A count beyond that would
+    empty a budget, or let it be exceeded.
+    """
+    if not isinstance(count, int) or isinstance(count, bool):
+        return None
+    most = sum(len(text.encode()) + TOKENS_A_TEXT for text in texts)
+    return count if len(texts) <= count <= most else None
 
 
 def _parse_by_simdjson(json: bytes) -> ParsedAnswer:
@@ -93,9 +96,12 @@ def _parse_by_orjson(json: bytes) -> ParsedAnswer:
     return ParsedAnswer([each["values"] for each in answer["embeddings"]], _tokens(answer))
 
 
-def _tokens(answer: Any) -> int | None:
-    tokens = (answer.get("usageMetadata") or {}).get("promptTokenCount")
-    return tokens if isinstance(tokens, int) else None
+def _tokens(answer: Any) -> object:
+    try:
+        return answer["usageMetadata"]["promptTokenCount"]
+    except (LookupError, TypeError, ValueError):
+        # The vectors are paid for, whatever is beside them.
+        return None
 
 
 def _kind(error: Exception) -> str:

@@ -7,64 +7,63 @@ below it and read in a thread: the SDK would make an object of each number, on t
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypedDict
+from typing import Any
 
 import anyio
 import httpx2
 from anyio import to_thread
 from google import genai
-from google.genai import errors, types
+from google.genai import types
 
-from waypoint.embedding.answers import ACCEPTED_ENCODING, AnswerBody, read_answer
+from waypoint.bounded_http import (
+    AnswerBody,
+    BoundedTransport,
+    UnusableAnswerError,
+    answer_of,
+    certificates,
+    open_http_client,
+    receive,
+)
+from waypoint.embedding.answers import most_bytes, read_answer
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.model_card import API_VERSION, is_encrypted, names_simulator
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
-from waypoint.embedding.proxies import proxies_of_environment
-from waypoint.embedding.refusals import translate
+from waypoint.embedding.refusals import CALL_FAILURES, is_object, legible_error, translate
 from waypoint.errors import RequestRefusedError
 from waypoint.models import EmbeddingSpace
 
-_answer_slot: ContextVar[list[AnswerBody]] = ContextVar("answer_slot")
+
+@dataclass(slots=True)
+class _Slot:
+    """Where the answer to a call goes, past the SDK."""
+
+    most_bytes: int
+    body: AnswerBody | None = None
 
 
-class _AnswerTransport(httpx2.AsyncHTTPTransport):
+_answer_slot: ContextVar[_Slot] = ContextVar("answer_slot")
+
+
+class _AnswerTransport(BoundedTransport):
     """Keeps good embedding answers for us and hands the SDK an empty object in their place."""
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        response = await super().handle_async_request(request)
+    async def _taken(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
         slot = _answer_slot.get(None)
         if response.status_code != httpx2.codes.OK:
-            return await _legible(response, request)
+            told = await super()._taken(request, response)
+            return answer_of(request, told, legible_error(told.content, told.reason_phrase))
         if slot is None:
-            return response
-        response.request = request
-        data = b"".join([part async for part in response.aiter_raw()])
-        await response.aclose()
-        encoding = response.headers.get("content-encoding", "").strip().lower()
-        slot.append(AnswerBody(data, encoding))
-        return httpx2.Response(
-            200, headers={"content-type": "application/json"}, content=b"{}", request=request
-        )
-
-
-async def _legible(response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
-    """A failure whose body the SDK can decode: a proxy's page may be in any encoding."""
-    response.request = request
-    body = await response.aread()
-    await response.aclose()
-    kept = ("retry-after", "content-type")
-    headers = {name: response.headers[name] for name in kept if name in response.headers}
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        body = body.decode("latin-1").encode()
-        headers["content-type"] = "text/plain; charset=utf-8"
-    return httpx2.Response(response.status_code, headers=headers, content=body, request=request)
+            told = await super()._taken(request, response)
+            if not is_object(told.content):
+                raise UnusableAnswerError("malformed answer (no JSON object)")
+            return told
+        slot.body = await receive(response, slot.most_bytes)
+        return answer_of(request, response, b"{}")
 
 
 class GeminiEmbedder:
@@ -85,7 +84,8 @@ class GeminiEmbedder:
     async def embed(self, texts: Sequence[str]) -> Answer:
         """One call, as ``Embedder.embed`` says. ``texts``: 1 to 100, none of them empty."""
         requests = [self._request(text) for text in texts]
-        slot: list[AnswerBody] = []
+        dimensions = self._space.dimensions
+        slot = _Slot(most_bytes(len(texts), dimensions))
         token = _answer_slot.set(slot)
         try:
             with anyio.fail_after(self._timeout):
@@ -100,16 +100,16 @@ class GeminiEmbedder:
                 )
         except TimeoutError:
             raise LateAnswerError(f"no answer within {self._timeout:g} s") from None
-        except (errors.APIError, httpx2.HTTPError, ValueError) as error:
+        except CALL_FAILURES as error:
             raise translate(error, self._space.model) from error
         finally:
             _answer_slot.reset(token)
-        if not slot:
+        if slot.body is None:
             raise TransientCallError("empty answer", 200)
         # It is paid for: a cancellation waits until it is read, as it does until it is noted.
         with anyio.CancelScope(shield=True):
             answer = await to_thread.run_sync(
-                partial(read_answer, slot[0], texts=len(texts), dimensions=self._space.dimensions),
+                partial(read_answer, slot.body, texts, dimensions=dimensions),
                 limiter=self._reading,
             )
         return answer  # noqa: RET504 (to mypy, a scope might swallow an inner return)
@@ -134,19 +134,9 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
     """
     encrypted = base_url is None or is_encrypted(base_url)
     # The SDK loads certificates for each of three clients, two of them never used, in 50 ms each.
-    # One that trusts nobody is enough where nothing is encrypted.
-    tls = httpx2.create_ssl_context() if encrypted else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    options: _TransportOptions = {
-        "limits": httpx2.Limits(max_connections=None, max_keepalive_connections=None),
-        "verify": tls,
-    }
-    async with httpx2.AsyncClient(
-        transport=_AnswerTransport(**options),
-        mounts=_proxies(options),
-        headers={"accept-encoding": ACCEPTED_ENCODING},
-        timeout=None,
-    ) as http_client:
-        with httpx2.Client(verify=tls) as unused:
+    tls = certificates(encrypted=False)
+    async with open_http_client(_AnswerTransport, encrypted=encrypted) as http_client:
+        with httpx2.Client(verify=tls, trust_env=False) as unused:
             yield genai.Client(
                 api_key=api_key,
                 vertexai=False,
@@ -161,19 +151,6 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
             )
 
 
-class _TransportOptions(TypedDict):
-    limits: httpx2.Limits
-    verify: ssl.SSLContext
-
-
-def _proxies(options: _TransportOptions) -> dict[str, httpx2.AsyncBaseTransport | None]:
-    """Transports for the proxies of the environment: httpx2 heeds them only on its own one."""
-    return {
-        pattern: None if url is None else _AnswerTransport(**options, proxy=url)
-        for pattern, url in proxies_of_environment().items()
-    }
-
-
 async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> bool:
     """Whether the server says of itself that it is Waypoint's simulator.
 
@@ -186,7 +163,7 @@ async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> 
             answer = await client.aio.models.get(model=model)
     except TimeoutError:
         raise TransientCallError(f"no answer within {deadline:g} s") from None
-    except (errors.APIError, httpx2.HTTPError, ValueError) as error:
+    except CALL_FAILURES as error:
         failure = translate(error, model)
         if isinstance(failure, CallError) and not isinstance(failure, TransientCallError):
             raise RequestRefusedError(f"GET models/{model}: {failure.reason}") from error

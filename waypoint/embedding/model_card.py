@@ -10,7 +10,9 @@ from typing import Any
 
 import anyio
 import httpx2
+import orjson
 
+from waypoint.bounded_http import BoundedTransport, open_http_client
 from waypoint.embedding.port import TransientCallError
 
 API_VERSION = "v1beta"
@@ -28,16 +30,17 @@ async def model_card(base_url: str, api_key: str, model: str, *, deadline: float
     Only the SDK's own call tells why there is none: its errors are translated.
 
     Raises:
+        ConfigurationError: a proxy, or the certificates, that the environment names are of no use.
         TransientCallError: nothing came within that time.
     """
     url = f"{base_url.rstrip('/')}/{API_VERSION}/models/{model}"
     try:
         with anyio.fail_after(deadline):
-            async with httpx2.AsyncClient(
-                verify=is_encrypted(base_url), timeout=deadline
+            async with open_http_client(
+                BoundedTransport, encrypted=is_encrypted(base_url)
             ) as client:
                 answer = await client.get(url, headers={"x-goog-api-key": api_key})
-                card = answer.json() if answer.status_code == httpx2.codes.OK else {}
+                card = orjson.loads(answer.content) if answer.is_success else {}
     except TimeoutError:
         raise TransientCallError(f"no answer within {deadline:g} s") from None
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):

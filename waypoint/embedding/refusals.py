@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
 import httpx2
+import orjson
 from google.genai import errors
 
+from waypoint.bounded_http import UnusableAnswerError
 from waypoint.embedding.port import CallRefusedError, QuotaExceededError, TransientCallError
 from waypoint.embedding.quota.day import daily_quota_error
 from waypoint.errors import KeyRefusedError, RequestRefusedError
@@ -26,14 +28,60 @@ _INVALID = "INVALID_ARGUMENT"
 a condition that is not met."""
 _RETRIED_STATUS = frozenset({408, 425, 499, 500, 502, 503, 504})
 
+_MOST_SHOWN = 4096
+"""Characters of a page that is none of Google's errors."""
+_DELAY = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
+"""A duration as protobuf writes it in JSON; one below zero is no delay."""
+LONGEST_DELAY = 7 * 86_400.0
+"""Seconds; a longer delay is taken for one of so long: nothing of ours waits for it."""
+_FIGURE = re.compile(r"[1-9][0-9]{0,11}")
+"""A quota's value: of a text or more, and less than a billion times a thousand."""
 
-def translate(error: errors.APIError | httpx2.HTTPError | ValueError, model: str) -> Exception:
-    """The error to raise in its place.
+CallFailure: TypeAlias = (
+    errors.APIError | httpx2.HTTPError | httpx2.InvalidURL | ValueError | RecursionError
+)
+CALL_FAILURES = (
+    errors.APIError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError,
+)  # fmt: skip
+"""What the SDK raises; the last two are an answer that it can make nothing of."""
 
-    A ``ValueError`` out of the SDK is an answer that was not JSON.
+
+def legible_error(body: bytes, phrase: str) -> bytes:
+    """An error's body in the form in which the SDK takes it, whatever it is.
+
+    A proxy's page may be in any encoding, JSON of any shape, or nested so deeply that the SDK's
+    parser breaks at it. ``phrase``: what is said where the body says nothing.
     """
+    try:
+        told = orjson.loads(body)
+        error = (told[0] if isinstance(told, list) else told)["error"]
+        return orjson.dumps(
+            {"error": {name: error.get(name) for name in ("message", "status", "details")}}
+        )
+    except (ValueError, LookupError, TypeError, AttributeError):
+        # orjson's errors are of these kinds: what is deeper than it reads or writes is one, too.
+        pass
+    try:
+        page = body.decode()
+    except UnicodeDecodeError:
+        page = body.decode("latin-1")
+    return orjson.dumps({"message": page[:_MOST_SHOWN], "status": phrase})
+
+
+def is_object(body: bytes) -> bool:
+    """Whether it is a JSON object, of a depth that can be read."""
+    try:
+        return isinstance(orjson.loads(body), dict)
+    except ValueError:
+        return False
+
+
+def translate(error: CallFailure, model: str) -> Exception:
+    """The error to raise in its place."""
     if isinstance(error, errors.APIError):
         return _translate_status(error, model)
+    if isinstance(error, UnusableAnswerError):
+        return TransientCallError(str(error), 200)
     if isinstance(error, httpx2.HTTPError):
         return TransientCallError(f"connection failed ({type(error).__name__})")
     return TransientCallError(f"malformed answer ({type(error).__name__})", 200)
@@ -68,7 +116,7 @@ def _translate_quota(error: errors.APIError, reason: str) -> Exception:
     rpm = tpm = None
     for violation in _violations(error):
         quota_id = str(violation.get("quotaId", ""))
-        value = _whole(violation.get("quotaValue"))
+        value = _figure(violation.get("quotaValue"))
         if "PerDay" in quota_id:
             return daily_quota_error(value)
         if "Token" in quota_id:
@@ -98,21 +146,16 @@ def _violations(error: errors.APIError) -> Iterator[dict[str, Any]]:
 
 
 def _retry_delay(error: errors.APIError) -> float | None:
-    """Seconds of RetryInfo's ``retryDelay`` ("33s"); None without one."""
+    """Seconds of RetryInfo's ``retryDelay`` ("33s"); None without one that can be meant."""
     for detail in _details(error):
         if str(detail.get("@type", "")).endswith("RetryInfo"):
-            try:
-                return max(0.0, float(str(detail.get("retryDelay", "")).removesuffix("s")))
-            except ValueError:
-                return None
+            delay = _DELAY.fullmatch(str(detail.get("retryDelay", "")))
+            return min(float(delay[1]), LONGEST_DELAY) if delay else None
     return None
 
 
-def _whole(value: object) -> int | None:
-    try:
-        return int(str(value)) or None
-    except ValueError:
-        return None
+def _figure(value: object) -> int | None:
+    return int(str(value)) if _FIGURE.fullmatch(str(value)) else None
 
 
 def _first_line(message: object) -> str:

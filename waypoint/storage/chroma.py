@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, cast
 
-import numpy as np
 from anyio import to_thread
 
 from waypoint.events import EventBus
@@ -151,8 +149,7 @@ class ChromaStore:
         found = await self._calls.run(
             "read metadata", lambda: here.get(ids=list(ids), include=["metadatas"])
         )
-        metadatas = found["metadatas"] or []
-        return dict(zip(found["ids"], cast(Any, metadatas), strict=True))
+        return dict(zip(found.ids, found.fields(), strict=True))
 
     async def ids_of(self, source: str) -> list[str]:
         """The ids of all chunks of a document."""
@@ -163,8 +160,8 @@ class ChromaStore:
                 "read ids",
                 lambda: here.get(where={"source": source}, include=[], limit=PAGE, offset=len(ids)),
             )
-            ids.extend(page["ids"])
-            if len(page["ids"]) < PAGE:
+            ids.extend(page.ids)
+            if len(page.ids) < PAGE:
                 return ids
 
     async def stored_chunks(self) -> AsyncIterator[list[StoredChunk]]:
@@ -181,11 +178,10 @@ class ChromaStore:
                     offset=offset,
                 ),
             )
-            vectors = np.asarray(page["embeddings"], dtype=np.float32)
-            columns = (page["ids"], page["metadatas"] or [], page["documents"] or [], vectors)
+            columns = (page.ids, page.fields(), page.texts(), page.matrix())
             yield [StoredChunk.of(*row) for row in zip(*columns, strict=True)]
-            offset += len(page["ids"])
-            if len(page["ids"]) < VECTOR_PAGE:
+            offset += len(page.ids)
+            if len(page.ids) < VECTOR_PAGE:
                 return
 
     async def nearest(self, vector: Vector, top: int) -> list[Neighbour]:
@@ -194,9 +190,7 @@ class ChromaStore:
         found = await self._calls.run(
             "search", lambda: here.query(query_embeddings=[vector], n_results=top)
         )
-        columns = (found["ids"], found["documents"], found["metadatas"], found["distances"])
-        rows = zip(*(cast(Any, column)[0] for column in columns), strict=True)
-        return [Neighbour(*row) for row in rows]
+        return found[0]
 
     async def examine(self, samples: Mapping[str, Vector]) -> None:
         """See whether the index works: each sample must be found by its own vector.

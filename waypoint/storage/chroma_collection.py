@@ -8,7 +8,7 @@ paths and bodies are those that chromadb 1.5.9 sends. All methods raise ``httpx2
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 import numpy as np
@@ -16,12 +16,15 @@ import orjson
 import pybase64
 from anyio import to_thread
 
+from waypoint.bounded_http import ANSWER_BYTES, MOST_SAID, UnusableAnswerError
 from waypoint.models import MetadataValue, PackedChunks, Vector, Vectors
+from waypoint.storage.chroma_answers import ID_BYTES, ROW_BYTES, Count, Found, Page, read_answer
+from waypoint.storage.chroma_answers import MOST_BYTES as MOST_ANSWER_BYTES
+from waypoint.storage.chroma_records import Neighbour
+
+T = TypeVar("T")
 
 COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-
-Columns = dict[str, Any]
-"""``ids`` and what was asked for besides, each a list as long as the others."""
 
 MOST_ROWS = 5_000
 """Records in one call: more than 5,461 are refused."""
@@ -54,7 +57,7 @@ class RemoteCollection:
         await self._post("update", body)
 
     async def delete(self, ids: Sequence[str]) -> None:
-        await self._ask("delete", {"ids": ids})
+        await self._post("delete", await to_thread.run_sync(orjson.dumps, {"ids": ids}))
 
     async def get(
         self,
@@ -64,10 +67,15 @@ class RemoteCollection:
         limit: int | None = None,
         offset: int | None = None,
         include: Sequence[str] = ("metadatas", "documents"),
-    ) -> Columns:
+    ) -> Page:
         """Records by id or by metadata."""
         question = {"ids": ids, "where": where, "limit": limit, "offset": offset}
-        return await self._ask("get", {**question, "include": include})
+        rows = limit or len(ids or ())
+        most = rows * (ROW_BYTES if include else ID_BYTES)
+        page = await self._ask("get", {**question, "include": include}, Page, most)
+        if len(page.ids) > rows:
+            raise UnusableAnswerError("more records than were asked for")
+        return page
 
     async def query(
         self,
@@ -75,35 +83,42 @@ class RemoteCollection:
         *,
         n_results: int,
         where: Mapping[str, Any] | None = None,
-        include: Sequence[str] = ("metadatas", "documents", "distances"),
-    ) -> Columns:
-        """The records nearest to each of the vectors: a list of lists in each column."""
+    ) -> list[list[Neighbour]]:
+        """For each of the vectors the records nearest to it, nearest first."""
         vectors = [np.asarray(vector, dtype=np.float32).tolist() for vector in query_embeddings]
         question = {"query_embeddings": vectors, "n_results": n_results, "where": where}
-        return await self._ask("query", {**question, "include": include})
+        include = ("metadatas", "documents", "distances")
+        most = len(vectors) * n_results * ROW_BYTES
+        found = await self._ask("query", {**question, "include": include}, Found, most)
+        if len(found.ids) != len(vectors):
+            raise UnusableAnswerError("an answer to other questions")
+        return found.neighbours()
 
     async def count(self) -> int:
         response = await self._client.get(f"{self._path}/count")
         response.raise_for_status()
-        return int(response.json())
+        return read_answer(response.content, Count)
 
     async def modify(self, *, metadata: Mapping[str, MetadataValue]) -> None:
         """Replace the collection's own metadata."""
         response = await self._client.put(self._path, json={"new_metadata": dict(metadata)})
         response.raise_for_status()
 
-    async def _ask(self, method: str, question: Columns) -> Columns:
+    async def _ask(
+        self, method: str, question: Mapping[str, Any], form: type[T], most_bytes: int
+    ) -> T:
         body = await to_thread.run_sync(orjson.dumps, question)
-        content = await self._post(method, body)
+        content = await self._post(method, body, min(most_bytes + MOST_SAID, MOST_ANSWER_BYTES))
         if len(content) < _LARGE:
-            answer: Columns = orjson.loads(content)
-        else:
-            answer = await to_thread.run_sync(orjson.loads, content)
-        return answer
+            return read_answer(content, form)
+        return await to_thread.run_sync(read_answer, content, form)
 
-    async def _post(self, method: str, body: bytes) -> bytes:
+    async def _post(self, method: str, body: bytes, most_bytes: int = MOST_SAID) -> bytes:
         response = await self._client.post(
-            f"{self._path}/{method}", content=body, headers={"content-type": "application/json"}
+            f"{self._path}/{method}",
+            content=body,
+            headers={"content-type": "application/json"},
+            extensions={ANSWER_BYTES: most_bytes},
         )
         response.raise_for_status()
         return response.content

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import json
-
 import httpx2
 import orjson
 
-from waypoint.errors import StoreDamagedError, StoreUnavailableError, StoreWriteError
+from waypoint.bounded_http import TooLargeAnswerError, UnusableAnswerError
+from waypoint.errors import (
+    CannotContinueError,
+    StoreDamagedError,
+    StoreUnavailableError,
+    StoreWriteError,
+)
 
 
 class TransientStoreError(Exception):
@@ -23,8 +27,9 @@ class TransientStoreError(Exception):
         self.foreign = foreign
 
 
-class ChromaRefusalError(Exception):
-    """Chroma refuses what was asked: a defect of ours, which no repetition mends."""
+class ChromaRefusalError(CannotContinueError):
+    """Chroma refuses what was asked, which no repetition mends: a bug, or a server of another
+    kind."""
 
 
 _REFUSALS = frozenset(
@@ -35,6 +40,9 @@ _REFUSALS = frozenset(
     }
 )  # fmt: skip
 """Names of chromadb 1.5.9's errors, less those that are looked at above."""
+
+_MOST_TOLD = 2_000
+"""Characters of an error: what is beyond was never seen, and nobody would read it."""
 
 NO_ACCESS = (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN)
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
@@ -64,9 +72,18 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     if name == "InternalError" or any(words in said for words in _WITHIN):
         return TransientStoreError(message, suspicious=True)
     if name in _REFUSALS:
-        return ChromaRefusalError(f"Chroma cannot {operation}: {name}: {message}")
-    # A proxy's 502, say, or a server that is just coming up. orjson's errors are json's as well.
-    if isinstance(error, httpx2.HTTPStatusError | json.JSONDecodeError):
+        return ChromaRefusalError(
+            f"Chroma cannot {operation}: {name}: {message}",
+            hint="see that the server's version is the one that requirements.txt names; if it is, "
+            "report this: it is a bug in Waypoint",
+        )
+    if isinstance(error, TooLargeAnswerError):
+        return StoreUnavailableError(
+            f"Chroma answers more than can be: {error} ({operation})",
+            hint="see what answers at CHROMA_HOST and CHROMA_PORT",
+        )
+    # A proxy's 502, say, or a server that is just coming up.
+    if isinstance(error, httpx2.HTTPStatusError | UnusableAnswerError):
         return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
 
@@ -92,6 +109,6 @@ def _told_by(response: httpx2.Response) -> tuple[str, str]:
     """The name and message of Chroma's error body; empty where it is not Chroma's."""
     try:
         body = orjson.loads(response.content)
-        return str(body["error"]), str(body["message"])
+        return str(body["error"])[:_MOST_TOLD], str(body["message"])[:_MOST_TOLD]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return "", ""

@@ -8,17 +8,23 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 from urllib.parse import quote
 
+import anyio
 import httpx2
 
+from waypoint.bounded_http import ANSWER_BYTES, BoundedTransport, open_http_client
 from waypoint.errors import StoreUnavailableError
-from waypoint.models import MetadataValue
+from waypoint.models import Metadata, MetadataValue
+from waypoint.storage.chroma_answers import Described, read_answer
 from waypoint.storage.chroma_calls import CALL_TIMEOUT
 from waypoint.storage.chroma_collection import COLLECTIONS, RemoteCollection
 from waypoint.storage.chroma_errors import NO_ACCESS, no_access
 from waypoint.storage.chroma_records import CollectionState
+
+_LIST_BYTES = 16 * 1024 * 1024
+"""Of the list of all collections, each of which takes one to three kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +55,11 @@ async def connect(
     Raises:
         StoreUnavailableError: the server cannot be reached.
     """
-    # Certificates take 50 ms to load: not for an address that needs none.
-    async with httpx2.AsyncClient(
-        base_url=address.url, timeout=CALL_TIMEOUT, verify=address.ssl
-    ) as client:
+    try:
+        opened = open_http_client(BoundedTransport, encrypted=address.ssl, base_url=address.url)
+    except httpx2.InvalidURL as error:
+        raise _not_there(address, str(error)) from error
+    async with opened as client:
         if not ours:
             await _look(address, client)
         yield client
@@ -60,8 +67,11 @@ async def connect(
 
 async def _look(address: ChromaAddress, client: httpx2.AsyncClient) -> None:
     try:
-        strange = _strange(await client.get("/api/v2/heartbeat"))
-    except httpx2.HTTPError as error:
+        with anyio.fail_after(CALL_TIMEOUT):
+            strange = _strange(await client.get("/api/v2/heartbeat"))
+    except TimeoutError:
+        raise _not_there(address, f"no answer within {CALL_TIMEOUT:g} s") from None
+    except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise _not_there(address, type(error).__name__) from error
     if strange:
         raise _not_there(address, strange)
@@ -105,12 +115,18 @@ class ChromaProbe:
         if response.status_code == httpx2.codes.NOT_FOUND:
             return None
         response.raise_for_status()
-        return await self._state(response.json())
+        return await self._state(response)
 
-    async def _state(self, collection: dict[str, Any]) -> CollectionState:
-        count = await self._client.get(f"{COLLECTIONS}/{collection['id']}/count")
-        count.raise_for_status()
-        return CollectionState(collection["id"], collection["metadata"] or {}, int(count.json()))
+    async def names(self) -> list[str]:
+        """The names of all collections, sorted."""
+        response = await self._client.get(COLLECTIONS, extensions={ANSWER_BYTES: _LIST_BYTES})
+        response.raise_for_status()
+        return sorted(each.name for each in read_answer(response.content, list[Described]))
+
+    async def _state(self, response: httpx2.Response) -> CollectionState:
+        found = read_answer(response.content, Described)
+        count = await self.collection(found.id).count()
+        return CollectionState(found.id, cast(Metadata, found.metadata or {}), count)
 
     async def create(
         self,
@@ -127,7 +143,7 @@ class ChromaProbe:
         }
         response = await self._client.post(COLLECTIONS, json=body)
         response.raise_for_status()
-        return await self._state(response.json())
+        return await self._state(response)
 
     async def drop(self, name: str) -> None:
         """Delete the collection of that name; no error if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from waypoint.models import Metadata, MetadataValue, Vector, Vectors
+from waypoint.models import Metadata, Vector, Vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class CollectionState:
     """A collection as Chroma describes it."""
 
     id: str
-    metadata: dict[str, MetadataValue]
+    metadata: Metadata
     count: int
 
 

@@ -1,0 +1,138 @@
+"""Servers that mean harm: both clients end in an error of ours, soon, and in little memory."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Awaitable, Callable, Iterator
+
+import numpy as np
+import pytest
+
+from tests.support.hostile_server import HOSTILE, HostileAnswer, hostile_server
+from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.known_models import DOCUMENT_TASK
+from waypoint.embedding.model_card import model_card
+from waypoint.embedding.port import CallError
+from waypoint.errors import WaypointError
+from waypoint.events import EventBus
+from waypoint.models import EmbeddingSpace
+from waypoint.storage.chroma import ChromaStore, open_chroma
+from waypoint.storage.chroma_reading import CollectionReader, open_reader
+
+MODEL = "gemini-embedding-001"
+SPACE = EmbeddingSpace("gemini", MODEL, 768, DOCUMENT_TASK)
+ID = "7f6c0f5e-0000-4000-8000-000000000000"
+MOST_MEMORY = 80 * 2**20
+"""Bytes of Python's own that one answer may take, the bomb itself included."""
+SOON = 10.0
+
+
+@pytest.fixture(autouse=True)
+def bounded() -> Iterator[None]:
+    """Each answer is dealt with in little time and memory."""
+    bombs = [HOSTILE[name]() for name in HOSTILE if "bomb" in name]
+    assert bombs
+    tracemalloc.start()
+    began = time.monotonic()
+    try:
+        yield
+        assert time.monotonic() - began < SOON
+        assert tracemalloc.get_traced_memory()[1] < MOST_MEMORY
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("harm", HOSTILE)
+async def test_a_hostile_service(harm: str) -> None:
+    """A call, and both ways of asking for its model."""
+    with hostile_server(lambda _method, _path: HOSTILE[harm]()) as port:
+        url = f"http://127.0.0.1:{port}"
+        assert not (await model_card(url, "key", MODEL, deadline=5)).get("displayName")
+        async with open_client("key", url) as client:
+            with pytest.raises((CallError, WaypointError)) as caught:
+                await GeminiEmbedder(client, SPACE, 5).embed(["a text"])
+            assert len(str(caught.value)) < 1000
+            with pytest.raises((CallError, WaypointError)):
+                await is_simulator(client, MODEL, deadline=5)
+
+
+WRITER: dict[str, Callable[[ChromaStore], Awaitable[object]]] = {
+    "count": lambda store: store.count(),
+    "get": lambda store: store.metadata_of(["a"]),
+    "ids": lambda store: store.ids_of("a"),
+    "query": lambda store: store.nearest(np.ones(3, np.float32), 1),
+    "delete": lambda store: store.delete(["a"]),
+    "put": lambda store: store.set_metadata({}),
+    "open": lambda store: store.open("other"),
+    "create": lambda store: store.create("other", SPACE, {}),
+    "examine": lambda store: store.examine({}),
+}
+READER: dict[str, Callable[[CollectionReader], Awaitable[object]]] = {
+    "names": lambda reader: reader.names(),
+    "open": lambda reader: reader.open("other"),
+    "records": lambda reader: reader.records(["a"], vectors=True),
+    "vectors": lambda reader: reader.vectors(["a"]),
+    "query": lambda reader: reader.nearest(np.ones((1, 3), np.float32), 1),
+    "delete": lambda reader: reader.delete(["a"]),
+}
+# What is answered with status 200 and is no JSON does no harm where nothing is read of it.
+_UNREAD = ("delete", "put")
+
+
+def chroma_with(harm: str) -> Callable[[str, str], HostileAnswer]:
+    """A Chroma that is one from each heartbeat until a collection is open."""
+    opened = {
+        "/known": {"id": ID, "name": "known", "metadata": None},
+        f"/{ID}/count": 3,
+    }
+    left = dict(opened)
+
+    def answer(_method: str, path: str) -> HostileAnswer:
+        if path.endswith("/heartbeat"):
+            left.update(opened)
+            return HostileAnswer([b'{"nanosecond heartbeat": 1}'])
+        for end in left:
+            if path.endswith(end):
+                return HostileAnswer([json.dumps(left.pop(end)).encode()])
+        return HOSTILE[harm]()
+
+    return answer
+
+
+@pytest.mark.parametrize("harm", HOSTILE)
+async def test_a_hostile_chroma(harm: str) -> None:
+    """Whatever is asked of it, by the writer and by the reader."""
+    with hostile_server(chroma_with(harm)) as port:
+        for action, write in WRITER.items():
+            async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=0) as store:
+                assert await store.open("known") is not None
+                await _fails(write(store), action, harm)
+        for action, read in READER.items():
+            async with open_reader("127.0.0.1", port, EventBus(), give_up_after=0) as reader:
+                assert await reader.open("known") is not None
+                await _fails(read(reader), action, harm)
+
+
+async def _fails(operation: Awaitable[object], action: str, harm: str) -> None:
+    if action in _UNREAD and HOSTILE[harm]().status == 200:
+        try:
+            await operation
+        except WaypointError:
+            return
+    else:
+        with pytest.raises(WaypointError) as caught:
+            await operation
+        assert len(str(caught.value)) < 3000
+
+
+@pytest.mark.parametrize("harm", HOSTILE)
+async def test_a_heartbeat_of_something_else(harm: str) -> None:
+    """Found out before anything is asked."""
+    with (
+        hostile_server(lambda _method, _path: HOSTILE[harm]()) as port,
+        pytest.raises(WaypointError),
+    ):
+        async with open_reader("127.0.0.1", port, EventBus()):
+            pass
