@@ -13,7 +13,8 @@
     │   ├── StoreDamagedError           Chroma answers, but its files are broken
     │   ├── ParserUnavailableError      the process that parses documents does not start
     │   ├── StoreLockedError            another process holds the store
-    │   ├── StoreWriteError             disk full, or a folder that cannot be written
+    │   ├── StoreWriteError             a disk or a folder that cannot be written
+    │   │   └── DiskFullError           no room, or none for what was to be paid for
     │   └── LedgerError                 the ledger cannot be read or written
     │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
     ├── StoppedEarlyError (4)           stopped on purpose: come back later
@@ -111,7 +112,11 @@ class StoreLockedError(CannotContinueError):
 
 
 class StoreWriteError(CannotContinueError):
-    """The disk is full, or the folder cannot be written."""
+    """The disk or the folder cannot be written."""
+
+
+class DiskFullError(StoreWriteError):
+    """There is no room on a disk, or none for the answers of the calls that were to be made."""
 
 
 class LedgerError(CannotContinueError):

@@ -168,6 +168,17 @@ class TextsPaid(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TextsLost(Event):
+    """Answered, and billed, but the ledger could not take the vectors: to be paid for again."""
+
+    texts: int
+    tokens: int
+    cost_usd: float
+    counted: bool
+    """Whether the ledger could at least note that they were used of the day."""
+
+
+@dataclass(frozen=True, slots=True)
 class TextRejected(Event):
     source: str
     chunk_id: str

@@ -20,7 +20,7 @@ from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import CollectionMismatchError, MissingKeyError, RequestRefusedError
 from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace, MetadataValue, TextKey, Vector, Vectors
-from waypoint.service_day import service_day
+from waypoint.pipeline.commits import Commits
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger
@@ -98,8 +98,8 @@ class Service:
     ) -> None:
         self.settings = settings
         self.ledger = ledger
+        self.events = events
         self._endpoint = endpoint
-        self._events = events
         self._stack = stack
         self._quota: Quota | None = None
 
@@ -112,7 +112,7 @@ class Service:
             embedder,
             self._quota,
             Stop(),
-            self._events,
+            self.events,
             give_up_after=self.settings.give_up_after,
             prepare=embedder.connect,
         )
@@ -121,7 +121,7 @@ class Service:
     async def _open_quota(self, space: EmbeddingSpace) -> Quota:
         built_in = self._endpoint.provider == SIMULATOR and self._endpoint.base_url is None
         return await open_quota(
-            self.settings.quota, self.ledger, space, self._events, built_in=built_in
+            self.settings.quota, self.ledger, space, self.events, built_in=built_in
         )
 
 
@@ -139,6 +139,15 @@ class ServiceTexts:
         self._space = space
         self._model = known_model(space.model)
         self._anew = anew
+        self._commits: Commits | None = None
+        if self._ledger is not None:
+            self._commits = Commits(
+                self._ledger,
+                service.events,
+                space=space,
+                model=self._model,
+                batch_size=service.settings.batch_size,
+            )
 
     def cost(self, tokens: int) -> float:
         """US dollars that so many tokens cost at Gemini's price."""
@@ -179,6 +188,8 @@ class ServiceTexts:
         return paid
 
     async def _call(self, retrying: RetryingEmbedder, batch: Batch[_Text]) -> dict[TextKey, Vector]:
+        if self._commits is not None:
+            await self._commits.make_room()
         try:
             answer = await retrying.embed(
                 [text.text for text in batch.items], batch.tokens, patience=Patience()
@@ -197,15 +208,6 @@ class ServiceTexts:
                 hint="shorten it, or ask in other words",
             ) from error
         keys = [text.key for text in batch.items]
-        tokens = batch.tokens if answer.tokens is None else answer.tokens
-        if self._ledger is not None:
-            await self._ledger.run(
-                Ledger.pay,
-                self._space,
-                keys,
-                answer.vectors,
-                tokens=tokens,
-                cost_usd=self.cost(tokens),
-                day=service_day().isoformat(),
-            )
+        if self._commits is not None:
+            await self._commits.commit(keys, answer, batch.tokens)
         return dict(zip(keys, answer.vectors, strict=True))

@@ -13,10 +13,12 @@ from waypoint.embedding.quota import Quota
 from waypoint.embedding.quota.night import Night
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
+from waypoint.errors import StoreWriteError
 from waypoint.events import EventBus
 from waypoint.gauges import Gauges
 from waypoint.models import LearnedQuota
 from waypoint.pipeline.collection_keeper import CollectionKeeper
+from waypoint.pipeline.commits import Commits
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.intake import Intake
 from waypoint.pipeline.lookup import Lookup
@@ -26,7 +28,6 @@ from waypoint.pipeline.pipeline import Pipeline, Stages
 from waypoint.pipeline.reading import Reading
 from waypoint.pipeline.removal import Removal
 from waypoint.pipeline.writing import Writer
-from waypoint.service_day import service_day
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
@@ -83,7 +84,11 @@ class Flow:
             drain_grace=settings.drain_grace,
             gauges=self._gauges,
         )
-        await pipeline.run()
+        try:
+            await pipeline.run()
+        except StoreWriteError as error:
+            error.hint += f"; {stages.payer.saved:,} texts that this run paid for are saved"
+            raise
         walk = stages.intake.walk
         if walk.complete and not stop.requested:
             removal = Removal(
@@ -128,15 +133,23 @@ class Flow:
             slots=slots,
             keep=self._keep_learned,
         )
+        commits = Commits(
+            ledger,
+            events,
+            space=space,
+            model=model,
+            batch_size=settings.batch_size,
+            calls=lambda: slots.limit,
+        )
         payer = Payer(
             retrying,
             ledger,
+            commits,
             in_flight,
             stop,
             events,
             space=space,
             model=model,
-            today=service_day,
             slots=slots,
             wait_for_day=Night(stop, events).sleep if settings.quota_wait else None,
         )

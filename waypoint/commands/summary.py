@@ -46,6 +46,8 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
             f"{report.in_flight_at_end:,} texts were in flight at the end: at most these may "
             "be paid for again"
         )
+    if report.texts_lost:
+        lines.append(_lost(report))
     if report.left_out:
         lines.insert(1, f"left out: {_most_frequent(report.left_out)}")
     for line in (*lines, *report.notices):
@@ -54,6 +56,20 @@ def print_summary(console: Console, report: RunReport, path: Path) -> None:
     _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
     console.print(Text(f"{verdict}; report: {path}"), soft_wrap=True)
+
+
+def _lost(report: RunReport) -> str:
+    """What was paid for in vain."""
+    line = (
+        f"{report.texts_lost:,} texts (${report.cost_lost_usd:.4f} of the cost) were answered "
+        "but could not be saved: they are paid for again"
+    )
+    if report.texts_lost_uncounted:
+        line += (
+            f"; {report.texts_lost_uncounted:,} of them are missing in the ledger's count of "
+            "the day as well"
+        )
+    return line
 
 
 def _most_frequent(counts: dict[str, int]) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import date
+from collections.abc import Awaitable, Callable
 
 import anyio
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
@@ -20,9 +19,10 @@ from waypoint.embedding.port import (
 )
 from waypoint.embedding.retrying import SPOILED_AFTER, RetryingEmbedder
 from waypoint.errors import DailyQuotaError, StoppedEarlyError
-from waypoint.events import EventBus, TextRejected, TextsPaid
+from waypoint.events import EventBus, TextRejected
 from waypoint.gauges import doing
-from waypoint.models import EmbeddingSpace, TextKey
+from waypoint.models import EmbeddingSpace
+from waypoint.pipeline.commits import Commits
 from waypoint.pipeline.control import Control
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
@@ -75,29 +75,30 @@ class Payer:
         self,
         embedder: RetryingEmbedder,
         ledger: LedgerThread,
+        commits: Commits,
         in_flight: InFlight,
         stop: Stop,
         events: EventBus,
         *,
         space: EmbeddingSpace,
         model: EmbeddingModel,
-        today: Callable[[], date],
         slots: CallSlots,
         wait_for_day: Callable[[DailyQuotaError], Awaitable[None]] | None = None,
     ) -> None:
         self._embedder = embedder
         self._ledger = ledger
+        self._commits = commits
         self._in_flight = in_flight
         self._stop = stop
         self._events = events
-        self._space = space
-        self._model = model
-        self._control = Control(embedder, self._commit, space, model, wait_for_day)
-        self._today = today
+        self._control = Control(embedder, commits.commit, space, model, wait_for_day)
         self._slots = slots
         self._wait_for_day = wait_for_day
-        self._answered = False
-        """Whether anyone of this run got a good answer."""
+
+    @property
+    def saved(self) -> int:
+        """Texts that were paid for, and are in the ledger."""
+        return self._commits.saved
 
     async def work(
         self,
@@ -123,6 +124,7 @@ class Payer:
     ) -> None:
         """Pay for a batch. ``rounds``: of its failures so far, each followed by a control text."""
         texts = [candidate.text for candidate in batch.items]
+        await self._commits.make_room()
         try:
             answer = await self._embedder.embed(texts, batch.tokens)
         except BatchTooLargeError:
@@ -160,29 +162,14 @@ class Payer:
         await self._buy(batch_of(batch.items[count:]), orders)
 
     async def _pay(self, batch: Batch[Candidate], answer: Answer) -> WriteOrder:
-        await self._commit([candidate.key for candidate in batch.items], answer, batch.tokens)
+        await self._commits.commit(
+            [candidate.key for candidate in batch.items], answer, batch.tokens
+        )
         order = WriteOrder()
         for leader, vector in zip(batch.items, answer.vectors, strict=True):
             for candidate in (leader, *self._in_flight.release(leader.key)):
                 order.add(candidate, vector)
         return order
-
-    async def _commit(self, keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
-        self._answered = True
-        tokens = estimate if answer.tokens is None else answer.tokens
-        cost = tokens * self._model.usd_per_million_tokens / 1_000_000
-        # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
-        with anyio.CancelScope(shield=True):
-            await self._ledger.run(
-                Ledger.pay,
-                self._space,
-                keys,
-                answer.vectors,
-                tokens=tokens,
-                cost_usd=cost,
-                day=self._today().isoformat(),
-            )
-        self._events.emit(TextsPaid(len(keys), tokens, cost))
 
     async def _refused(
         self, batch: Batch[Candidate], error: CallRefusedError, orders: ObjectSendStream[WriteOrder]
@@ -191,7 +178,7 @@ class Payer:
         alone = len(batch.items) == 1
         # At the run's beginning before anything is halved, later before anything is rejected:
         # a refusal is noted for good, so it must not be the request's that is taken for the text's.
-        if alone or not self._answered:
+        if alone or not self._commits.saved:
             await self._control.check(error)
         if alone:
             await self._reject(batch.items[0], error, orders)

@@ -34,6 +34,7 @@ _LEVELS: dict[type[events.Event], LogLevel] = {
     events.MonitorFailed: LogLevel.WARNING,
     events.DocumentRejected: LogLevel.ERROR,
     events.TextRejected: LogLevel.ERROR,
+    events.TextsLost: LogLevel.ERROR,
 }
 _RANKS = {level: rank for rank, level in enumerate(LogLevel)}
 
@@ -56,6 +57,7 @@ _STAGES: dict[type[events.Event], str] = {
     events.CallEnded: "embed",
     events.CallFailed: "embed",
     events.TextsPaid: "embed",
+    events.TextsLost: "embed",
     events.TextRejected: "embed",
     events.QuotaChanged: "embed",
     events.ConcurrencyChanged: "embed",

@@ -31,6 +31,7 @@ _LOUD = (
     events.DocumentWarning,
     events.StoreNotice,
     events.StoreRetried,
+    events.TextsLost,
     events.RemovalRefused,
     events.Draining,
     events.QuotaChanged,

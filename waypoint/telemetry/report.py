@@ -61,7 +61,13 @@ class RunReport:
     )  # fmt: skip
     texts_paid: int = 0
     tokens_paid: int = 0
+    texts_lost: int = 0
+    """Answered and billed, but not saved: they are paid for again."""
+    texts_lost_uncounted: int = 0
+    """Of them, those that the day's use in the ledger lacks as well."""
     cost_usd: float = 0.0
+    """With what was lost."""
+    cost_lost_usd: float = 0.0
     calls: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("started", "answered", "retried", "rate_limited"), 0)
     )
@@ -205,6 +211,13 @@ class ReportBuilder:
         self.report.texts_paid += event.texts
         self.report.tokens_paid += event.tokens
         self.report.cost_usd += event.cost_usd
+
+    @_take.register
+    def _(self, event: events.TextsLost) -> None:
+        self.report.texts_lost += event.texts
+        self.report.texts_lost_uncounted += 0 if event.counted else event.texts
+        self.report.cost_usd += event.cost_usd
+        self.report.cost_lost_usd += event.cost_usd
 
     @_take.register
     def _(self, event: events.TextRejected) -> None:

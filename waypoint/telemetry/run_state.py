@@ -67,6 +67,8 @@ class RunState:
                 self.chunks_with_vector += event.texts
                 self.cost += event.cost_usd
                 self._paid_at.append((self._clock(), event.texts))
+            case events.TextsLost():
+                self.cost += event.cost_usd
             case events.CallFailed():
                 self.retried += 1
             case events.Draining():

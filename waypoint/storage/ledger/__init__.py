@@ -20,14 +20,17 @@ from waypoint.storage.ledger.documents import Documents, DoneDocument
 from waypoint.storage.ledger.file import LEDGER_NAME
 from waypoint.storage.ledger.quotas import Quotas
 from waypoint.storage.ledger.rejects import StandingReject
+from waypoint.storage.ledger.room import HORIZON, CallRoom
 from waypoint.storage.ledger.runs import Runs
 from waypoint.storage.ledger.texts import KnownTexts, Texts
 from waypoint.storage.ledger.walk import KnownDocument, Sifted, Walk
 
 __all__ = [
+    "HORIZON",
     "LEDGER_NAME",
     "CachedCollection",
     "CachedSpace",
+    "CallRoom",
     "DoneDocument",
     "KnownDocument",
     "KnownTexts",

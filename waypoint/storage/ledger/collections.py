@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from waypoint.models import Vector
-from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ class Collections(LedgerFile):
                 "UPDATE collections SET generation = ? WHERE id = ?", (generation, collection)
             )
 
+    @with_ballast
     def doubt_collections(self) -> None:
         """Note that whoever wrote to Chroma's files was killed: any index may be damaged."""
         with self._transaction() as db:

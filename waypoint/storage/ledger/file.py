@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
-from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
+from waypoint.errors import DiskFullError, LedgerDamagedError, LedgerError, StoreWriteError
+from waypoint.storage.ledger.ballast import Ballast
+from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import migrate
+from waypoint.storage.temporary import is_full, temporary_failure, temporary_folder
+
+P = ParamSpec("P")
+T = TypeVar("T")
+File = TypeVar("File", bound="LedgerFile")
 
 LEDGER_NAME = "waypoint.sqlite3"
+
+_UNWRITABLE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+)
 
 KEYS_PER_QUERY = 500
 """SQLite takes at most 32,766 parameters; a few hundred are as fast as more."""
@@ -21,16 +37,51 @@ def lies_in(source: str, folders: Sequence[str]) -> bool:
     return any(not folder or source.startswith(f"{folder}/") for folder in folders)
 
 
+def with_ballast(
+    method: Callable[Concatenate[File, P], T],
+) -> Callable[Concatenate[File, P], T]:
+    """For a method, one transaction, that is to come through on a full disk as well.
+
+    Of the ballast no more is given back than it takes: others who write to that disk would
+    else have it.
+    """
+
+    @functools.wraps(method)
+    def pressed(self: File, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        self._may_use_ballast, once_more = True, True
+        try:
+            while True:
+                try:
+                    return method(self, *args, **kwargs)
+                except StoreWriteError as error:
+                    # What is no full disk may pass by itself. Or it is a quota: SQLite tells
+                    # that as any other failure.
+                    if once_more and not isinstance(error, DiskFullError):
+                        once_more = False
+                    elif not self._give_way():
+                        raise
+        finally:
+            self._may_use_ballast = False
+
+    return pressed
+
+
 class LedgerFile:
     """The file, open until :meth:`close`.
 
     Raises:
         LedgerError: the file is not a ledger, is damaged, or is newer than this Waypoint.
-        StoreWriteError: the disk is full or the folder read-only.
+        StoreWriteError: the folder is read-only or, ``DiskFullError``, its disk is full.
     """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER_NAME
+        self.out_of_room: DiskFullError | None = None
+        """Set once the ballast was needed: from then on only what is in flight is committed."""
+        self._ballast = Ballast(folder)
+        self._slice = 0
+        """Bytes of it that are given back at once."""
+        self._may_use_ballast = False
         with self._translated():
             # One thread at a time uses the connection, but not always the same one.
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -41,12 +92,12 @@ class LedgerFile:
                 raise
 
     def _prepare(self) -> None:
-        # A vector of 768 dimensions takes 3 KB: pages of 4 KB would each waste a quarter.
-        self._db.execute("PRAGMA page_size=16384")
+        self._db.execute(f"PRAGMA page_size={PAGE_SIZE}")
         # EXCLUSIVE before WAL keeps the index in memory: mounts of Docker Desktop have
         # no shared memory. The store's lock makes us the only one anyway.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA foreign_keys=ON")
         migrate(self._db)
@@ -56,6 +107,56 @@ class LedgerFile:
 
     def close(self) -> None:
         self._db.close()
+        # After SQLite, which copies its log as far as there is room; what ends a run is
+        # written to the same disk.
+        self._ballast.close()
+
+    def make_room(self, room: CallRoom) -> None:
+        """Hold room for the answers to so many calls, before they are made.
+
+        Raises:
+            DiskFullError: there is none; what is held already stays.
+        """
+        if self.out_of_room is not None:
+            raise self.out_of_room
+        with self._translated():
+            rows = int(self._db.execute("SELECT max(rowid) FROM vectors").fetchone()[0] or 0)
+        needed, self._slice = room.of_all(rows), room.of_a_call(rows)
+        limit = file_size_limit()
+        if limit is not None and room.largest_file(rows, *self._sizes()) > limit:
+            reason = f"a file may have {limit:,} bytes at most (ulimit -f)"
+            raise self._no_room(reason, needed)
+        try:
+            self._ballast.hold(needed)
+        except OSError as error:
+            reason = (
+                f"no room for the answers to {room.calls:,} calls of up to {room.texts:,} texts "
+                f"({error.strerror})"
+            )
+            raise self._no_room(reason, needed) from error
+
+    def _sizes(self) -> tuple[int, int]:
+        log = self.path.with_name(f"{self.path.name}-wal")
+        return self.path.stat().st_size, log.stat().st_size if log.exists() else 0
+
+    def _give_way(self) -> bool:
+        """Give a part of the ballast back to the disk; False if there is none."""
+        held = self._ballast.size
+        if not held:
+            return False
+        if self.out_of_room is None:
+            # Else the log would be copied to the file, which takes room and gives none back.
+            self._db.execute("PRAGMA wal_autocheckpoint=0")
+            self.out_of_room = self._no_room("the room kept for what is in flight is used", held)
+        return self._ballast.give_way(self._slice)
+
+    def _no_room(self, reason: str, needed: int) -> DiskFullError:
+        # A log of its full length, and the notes of documents, beside what is in flight.
+        megabytes = -(-(needed + 2 * CHECKPOINT_PAGES * PAGE_SIZE) // 1_000_000)
+        return DiskFullError(
+            f"the disk is full beneath the ledger in {self.path.parent}: {reason}",
+            hint=f"free {megabytes:,} MB there, or more, then run the same command again",
+        )
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -69,12 +170,11 @@ class LedgerFile:
             if code is None:
                 # From Python's own module: a text that is not UTF-8.
                 raise self._damaged(str(error)) from error
-            if code & 0xFF in (
-                sqlite3.SQLITE_FULL,
-                sqlite3.SQLITE_READONLY,
-                sqlite3.SQLITE_CANTOPEN,
-                sqlite3.SQLITE_IOERR,
-            ):
+            if code & 0xFF in _UNWRITABLE:
+                if not is_full(self.path.parent) and is_full(temporary_folder()):
+                    raise temporary_failure(error) from error
+                if code == sqlite3.SQLITE_FULL:
+                    raise self._no_room(str(error), self._ballast.size) from error
                 raise StoreWriteError(
                     f"cannot write the ledger {self.path}: {error}",
                     hint="free disk space or make the folder writable, then run again",
@@ -90,9 +190,11 @@ class LedgerFile:
         )
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
+        if self.out_of_room is not None and not self._may_use_ballast:
+            raise self.out_of_room
         with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute(begin)
             try:
                 yield self._db
                 self._db.execute("COMMIT")

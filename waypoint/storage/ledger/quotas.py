@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 
 from waypoint.models import EmbeddingSpace, LearnedLimit, LearnedQuota
-from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
 class Quotas(LedgerFile):
     """The quota by provider and model."""
 
+    @with_ballast
     def keep_quota(self, space: EmbeddingSpace, learned: LearnedQuota) -> None:
         """Note what was found; the last one counts."""
         with self._transaction() as db:

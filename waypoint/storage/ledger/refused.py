@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from waypoint.models import TextKey
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, with_ballast
 
 UNUSED_TEXT = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = refused_texts.text_key)"
 """No document of any collection holds the text."""
@@ -18,6 +18,7 @@ _IN_SCOPE = """rejects.collection_id = (SELECT id FROM collections WHERE name = 
 class RefusedTexts(LedgerFile):
     """The refused texts, shared by all collections: a text key names its model."""
 
+    @with_ballast
     def refuse(self, key: TextKey, reason: str) -> None:
         """Note that the service refuses this text, whoever asks."""
         with self._transaction() as db:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
 class Runs(LedgerFile):
@@ -26,6 +26,7 @@ class Runs(LedgerFile):
             )
         return int(lost[0] or 0)
 
+    @with_ballast
     def end_run(self, run_id: str, *, complete: bool, finished: int | None = None) -> None:
         """Note that a run came to an end of its own.
 

@@ -11,6 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
+from waypoint.errors import DiskFullError
 from waypoint.gauges import doing
 from waypoint.storage.ledger import Ledger
 
@@ -24,6 +25,11 @@ class LedgerThread:
     def __init__(self, ledger: Ledger, limiter: CapacityLimiter) -> None:
         self._ledger = ledger
         self._limiter = limiter
+
+    @property
+    def out_of_room(self) -> DiskFullError | None:
+        """Why nothing but what is in flight is to be committed any more; None while all is."""
+        return self._ledger.out_of_room
 
     async def run(
         self, method: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs

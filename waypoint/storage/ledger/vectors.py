@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from waypoint.models import DayUse, EmbeddingSpace, TextKey, Vector, Vectors
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, with_ballast
 
 
 class PaidVectors(LedgerFile):
     """The vectors, whatever collection they are in."""
 
+    @with_ballast
     def pay(
         self,
         space: EmbeddingSpace,
@@ -36,13 +37,29 @@ class PaidVectors(LedgerFile):
                 "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
                 [(key, space_id, row.tobytes(), now) for key, row in zip(keys, rows, strict=True)],
             )
-            db.execute(
-                """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, 1)
-                ON CONFLICT DO UPDATE SET texts = texts + excluded.texts,
-                    tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd,
-                    calls = calls + 1""",
-                (day, space.provider, space.model, len(keys), tokens, cost_usd),
-            )
+            self._count_use(space, len(keys), tokens=tokens, cost_usd=cost_usd, day=day)
+
+    @with_ballast
+    def count_lost(
+        self, space: EmbeddingSpace, texts: int, *, tokens: int, cost_usd: float, day: str
+    ) -> None:
+        """Count a call that was answered and whose vectors could not be committed.
+
+        The service counts it, and so do we.
+        """
+        with self._transaction():
+            self._count_use(space, texts, tokens=tokens, cost_usd=cost_usd, day=day)
+
+    def _count_use(
+        self, space: EmbeddingSpace, texts: int, *, tokens: int, cost_usd: float, day: str
+    ) -> None:
+        self._db.execute(
+            """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, 1)
+            ON CONFLICT DO UPDATE SET texts = texts + excluded.texts,
+                tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd,
+                calls = calls + 1""",
+            (day, space.provider, space.model, texts, tokens, cost_usd),
+        )
 
     def take_back(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
         """Enter vectors that are stored but not in the ledger; returns how many were not."""

@@ -61,15 +61,13 @@ class Walk(LedgerFile):
         return known
 
     def _mark_files_seen(self, collection: int, files: Sequence[str]) -> None:
-        with self._translated():
-            self._db.execute("BEGIN")
+        with self._transaction("BEGIN") as db:
             for some in _portions(files):
-                self._db.execute(
+                db.execute(
                     f"""INSERT OR IGNORE INTO seen SELECT source FROM documents
                     WHERE collection_id = ? AND file IN ({_marks(some)})""",  # noqa: S608
                     (collection, *some),
                 )
-            self._db.execute("COMMIT")
 
     def recall(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the documents that are; all of them count as seen."""
@@ -87,12 +85,10 @@ class Walk(LedgerFile):
 
     def mark_seen(self, sources: Iterable[str]) -> None:
         """These documents exist, whether or not they can be ingested."""
-        with self._translated():
-            self._db.execute("BEGIN")
-            self._db.executemany(
+        with self._transaction("BEGIN") as db:
+            db.executemany(
                 "INSERT OR IGNORE INTO seen VALUES (?)", [(source,) for source in sources]
             )
-            self._db.execute("COMMIT")
 
     def mark_file_seen(self, collection: int, file: str) -> None:
         """This file exists, though it cannot be read: what is known of it stays."""

@@ -1,0 +1,148 @@
+"""The command with its ledger on a disk of any size, and Chroma on another one."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import signal
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anyio
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.chroma_servers import ChromaCommand
+from tests.support.collection import assert_holds, chunks_of, read_from
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+from tests.support.small_disk import PAGE, SmallDisk, small_disk
+from tests.support.waiting import wait_until
+
+LARGE = 256 << 20
+BATCH = 4
+CONCURRENCY = 3
+OPTIONS = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
+ENOUGH = 8 << 20
+"""Bytes that a first run over the corpus takes of the ledger's disk: it never fills them."""
+
+
+@dataclass(slots=True)
+class Bench:
+    """A knowledge base of 120 chunks, a server to write them to, a simulator, a small disk."""
+
+    workspace: Workspace
+    server: ChromaCommand
+    simulator: BackgroundSimulator
+    disk: SmallDisk
+
+    def answered(self) -> int:
+        """Texts that were answered, over all runs. Fails if one was answered twice."""
+        answers = self.simulator.answers()
+        assert set(answers.values()) <= {1}, sorted(answers.values())
+        return len(answers)
+
+    def start_over(self, size: int) -> None:
+        """A new ledger, on a disk of that size, and a new collection for it."""
+        for path in self.disk.folder.iterdir():
+            path.unlink()
+        self.simulator.reset()
+        self.disk.resize(size)
+        self.workspace.use({"COLLECTION_NAME": f"kb_{secrets.token_hex(4)}"})
+
+    def assert_nothing_is_lost(self) -> None:
+        """Two runs on the disk as it is, and one with room: each text was answered once."""
+        for _ in range(2):
+            before = self.answered()
+            outcome = self.workspace.run(*OPTIONS, "--json")
+            if outcome.code == 0:
+                break
+            assert outcome.code == 3, outcome.stderr
+            assert "is full" in outcome.stderr, outcome.stderr
+            assert self.disk.folder.name in outcome.stderr
+            assert "free " in outcome.stderr
+            paid = self.answered() - before
+            if outcome.stdout:
+                assert outcome.report["texts_paid"] == paid
+                assert outcome.report["texts_lost"] == 0
+            else:
+                assert not paid
+        self.disk.resize(LARGE)
+        self.disk.leave(LARGE)
+        report = self.workspace.report_of(*OPTIONS)
+        chunks = chunks_of(self.workspace.knowledge_base)
+        assert self.answered() == len(chunks)
+        assert report["in_flight_at_end"] == 0
+        name = self.workspace.environment["COLLECTION_NAME"]
+        assert_holds(anyio.run(read_from, self.server.url, name), chunks)
+        assert not list(self.disk.folder.glob("*ballast*"))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    """All running."""
+    folder = tmp_path_factory.mktemp("bench")
+    workspace = Workspace(folder)
+    write_corpus(workspace.knowledge_base, documents=6, sections=20)
+    with (
+        background_simulator() as simulator,
+        ChromaCommand(folder / "server") as server,
+        small_disk(workspace.store, size=LARGE) as disk,
+    ):
+        workspace.use(simulator.environment)
+        workspace.use(server.environment)
+        yield Bench(workspace, server, simulator, disk)
+
+
+def test_with_little_room_every_run_says_so_and_none_pays(bench: Bench) -> None:
+    """However often it is tried; what the ledger held before is kept."""
+    bench.start_over(LARGE)
+    bench.workspace.run(*OPTIONS, "--category", "category_1")
+    paid = bench.answered()
+    assert paid == 40
+    bench.disk.leave(300_000)
+    for _ in range(2):
+        outcome = bench.workspace.run(*OPTIONS, "--json")
+        assert outcome.code == 3
+        assert "no room for the answers to 3 calls" in outcome.stderr
+        assert outcome.report["cost_usd"] == 0
+    assert bench.answered() == paid
+    bench.assert_nothing_is_lost()
+
+
+def test_a_ballast_that_a_kill_left_behind_goes(bench: Bench) -> None:
+    """It neither grows from run to run nor takes the room that the next run needs."""
+    bench.start_over(LARGE)
+    bench.simulator.configure(latency_ms=60_000)
+    ballast = bench.disk.folder / "waypoint.ballast"
+    sizes = []
+    for _ in range(2):
+        with bench.workspace.start(*OPTIONS) as run:
+            wait_until(lambda: not run.alive or bench.simulator.stats().calls_in_flight > 0)
+            assert run.alive, run.stderr
+            run.signal(signal.SIGKILL)
+            run.wait()
+        sizes.append(ballast.stat().st_blocks)
+    assert sizes[0] == sizes[1] > 1_000
+    bench.simulator.configure(latency_ms=0)
+    bench.disk.leave(PAGE)
+    assert bench.workspace.run(*OPTIONS, "--json").code in (0, 3)
+    bench.disk.leave(LARGE)
+    bench.workspace.report_of(*OPTIONS)
+    assert not ballast.exists()
+
+
+@pytest.mark.parametrize("size", sorted(random.Random(3).sample(range(PAGE, ENOUGH, PAGE), 2)))
+def test_on_a_disk_of_some_size_nothing_is_lost(bench: Bench, size: int) -> None:
+    """All that was answered is committed, none of it is sent again, and the disk is named."""
+    bench.start_over(size)
+    bench.assert_nothing_is_lost()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(4 * 3_600)
+def test_on_a_disk_of_every_size_nothing_is_lost(bench: Bench) -> None:
+    """Likewise, in steps of 4 KB."""
+    for size in range(PAGE, ENOUGH, PAGE):
+        bench.start_over(size)
+        bench.assert_nothing_is_lost()

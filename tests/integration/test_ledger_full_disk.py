@@ -1,0 +1,119 @@
+"""The ledger on a disk of any size: what was answered is committed, or was never sent."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.documents import document
+from tests.support.small_disk import PAGE, SmallDisk, small_disk
+from waypoint.errors import DiskFullError
+from waypoint.models import EmbeddingSpace, TextKey
+from waypoint.storage.ledger import DoneDocument, Ledger
+from waypoint.storage.ledger.ballast import BALLAST_NAME
+from waypoint.storage.ledger.room import CallRoom
+
+SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
+DAY = "2026-11-23"
+LARGE = 256 << 20
+
+
+@dataclass(slots=True)
+class Folder:
+    """What ingestions did over one ledger, one after another."""
+
+    path: Path
+    room: CallRoom
+    answered: set[TextKey] = field(default_factory=set)
+
+    def ingest(self, texts: int) -> bool:
+        """Send what the ledger lacks, always as many calls at once as there may be, and note
+        documents meanwhile; False if the disk was full. Fails if an answer is lost."""
+        keys = [hashlib.sha256(str(number).encode()).digest() for number in range(texts)]
+        try:
+            with closing(Ledger(self.path)) as ledger:
+                ledger.start_run("run", 0)
+                collection = ledger.adopt_collection("c", chroma_id="i", generation=1, root="/")
+                known = set(ledger.paid_keys(keys))
+                assert known == self.answered
+                self._send([key for key in keys if key not in known], ledger, collection.id)
+        except DiskFullError:
+            return False
+        return True
+
+    def _send(self, keys: list[TextKey], ledger: Ledger, collection: int) -> None:
+        size = self.room.texts
+        batches = [keys[start : start + size] for start in range(0, len(keys), size)]
+        in_flight: list[list[TextKey]] = []
+        try:
+            while batches or in_flight:
+                while batches and len(in_flight) < self.room.calls:
+                    ledger.make_room(self.room)
+                    in_flight.append(batches.pop())
+                self._answer(ledger, in_flight.pop(0))
+                # As the writer does; it fails first where the disk is about to be full.
+                source = f"document {len(in_flight)} {len(batches)}"
+                ledger.begin(collection, [source])
+                ledger.finish(collection, [done(source, keys[:size])])
+        finally:
+            for batch in in_flight:
+                self._answer(ledger, batch)
+            ledger.end_run("run", complete=False)
+
+    def _answer(self, ledger: Ledger, batch: list[TextKey]) -> None:
+        self.answered.update(batch)
+        vectors = np.ones((len(batch), SPACE.dimensions), np.float32)
+        ledger.pay(SPACE, batch, vectors, tokens=len(batch), cost_usd=0, day=DAY)
+
+
+def done(source: str, keys: list[TextKey]) -> DoneDocument:
+    """A document of a chunk for each of the texts."""
+    return DoneDocument(document(source), [(key.hex(), key) for key in keys], {})
+
+
+def assert_nothing_is_lost(disk: SmallDisk, folder: Folder, texts: int) -> None:
+    """Run on the disk as it is, twice, and once more where there is room."""
+    for _ in range(2):
+        if folder.ingest(texts):
+            break
+    disk.resize(LARGE)
+    disk.leave(LARGE)
+    assert folder.ingest(texts)
+    assert len(folder.answered) == texts
+    assert not (folder.path / BALLAST_NAME).exists()
+
+
+def sizes(first: int, last: int, count: int) -> list[int]:
+    """Some of the sizes of whole pages, by a seed."""
+    return sorted(random.Random(first).sample(range(first, last, PAGE), count))
+
+
+SMALL = CallRoom(calls=4, texts=8, dimensions=SPACE.dimensions)
+SMALL_TEXTS = 400
+"""Fit on 10 MB with the log; the ledger alone is made of 0.6 MB."""
+
+
+def check_new_ledger(tmp_path: Path, size: int) -> None:
+    """A first run on a disk of that size."""
+    with small_disk(tmp_path / str(size), size=size) as disk:
+        assert_nothing_is_lost(disk, Folder(disk.folder, SMALL), SMALL_TEXTS)
+
+
+def test_a_new_ledger_on_a_disk_of_some_size(tmp_path: Path) -> None:
+    """What was answered is in the ledger; what would not have been was not sent."""
+    for size in sizes(PAGE, 12 << 20, 12):
+        check_new_ledger(tmp_path, size)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_a_new_ledger_on_a_disk_of_every_size(tmp_path: Path) -> None:
+    """Likewise, in steps of 4 KB."""
+    for size in range(PAGE, 12 << 20, PAGE):
+        check_new_ledger(tmp_path, size)

@@ -1,0 +1,40 @@
+"""Where SQLite keeps what it needs for a while, and what is told when it cannot."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from waypoint.errors import DiskFullError, StoreWriteError
+
+_LEAST = 1 << 20
+"""Bytes; with less, a disk counts as full."""
+
+
+def temporary_folder() -> Path:
+    """The folder that SQLite chooses (``unixTempFileDir``): the first that can be written."""
+    named = [os.environ.get(name) for name in ("SQLITE_TMPDIR", "TMPDIR")]
+    for folder in (*named, "/var/tmp", "/usr/tmp", "/tmp"):  # noqa: S108 - SQLite's own list
+        if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
+            return Path(folder)
+    return Path.cwd()
+
+
+def temporary_failure(error: sqlite3.Error) -> StoreWriteError:
+    """The error for a temporary file that cannot be made or written."""
+    folder = temporary_folder()
+    kind = DiskFullError if is_full(folder) else StoreWriteError
+    return kind(
+        f"cannot write temporary files in {folder}: {error}",
+        hint="free disk space there, or set TMPDIR to a folder with room, then run again",
+    )
+
+
+def is_full(folder: Path) -> bool:
+    """Whether its disk has hardly a byte left, or no file can be made there."""
+    try:
+        disk = os.statvfs(folder)
+    except OSError:
+        return False
+    return disk.f_bavail * disk.f_frsize < _LEAST or bool(disk.f_files and not disk.f_favail)
