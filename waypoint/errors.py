@@ -13,6 +13,7 @@
     │   ├── StoreDamagedError           Chroma answers, but its files are broken
     │   ├── ParserUnavailableError      the process that parses documents does not start
     │   ├── StoreLockedError            another process holds the store
+    │   ├── OpenFilesError              no more files may be open at once
     │   ├── StoreWriteError             a disk or a folder that cannot be written
     │   │   └── DiskFullError           no room, or none for what was to be paid for
     │   └── LedgerError                 the ledger cannot be read or written
@@ -32,6 +33,8 @@ before it stays done in every case.
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime
 from enum import IntEnum
 
@@ -117,6 +120,34 @@ class StoreWriteError(CannotContinueError):
 
 class DiskFullError(StoreWriteError):
     """There is no room on a disk, or none for the answers of the calls that were to be made."""
+
+
+class OpenFilesError(CannotContinueError):
+    """This process, or the system, may have no more files open: nobody's fault but a limit's."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"too few files may be open at once: {reason}",
+            hint="raise the limit (`ulimit -n 1024`), or close other programs; then run the same "
+            "command again",
+        )
+
+
+def no_more_files(error: BaseException) -> OpenFilesError | None:
+    """The error to raise if that is what it comes of, itself or by what caused it."""
+    looked_at: list[BaseException] = []
+    to_look_at: list[BaseException | None] = [error]
+    while to_look_at:
+        this = to_look_at.pop()
+        if this is None or this in looked_at:
+            continue
+        if isinstance(this, OSError) and this.errno in (errno.EMFILE, errno.ENFILE):
+            return OpenFilesError(os.strerror(this.errno).lower())
+        looked_at.append(this)
+        to_look_at += [this.__cause__, this.__context__]
+        if isinstance(this, BaseExceptionGroup):
+            to_look_at += this.exceptions
+    return None
 
 
 class LedgerError(CannotContinueError):

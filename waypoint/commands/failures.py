@@ -7,7 +7,7 @@ import traceback
 from rich.console import Console
 from rich.text import Text
 
-from waypoint.errors import CannotContinueError, WaypointError
+from waypoint.errors import CannotContinueError, WaypointError, no_more_files
 
 
 class UnexpectedError(WaypointError):
@@ -16,6 +16,10 @@ class UnexpectedError(WaypointError):
 
 def flatten(error: BaseException) -> WaypointError:
     """The one error to tell: ours if there is one among those that were raised together."""
+    if no_files := no_more_files(error):
+        # Whatever it was taken for on its way.
+        no_files.__cause__ = error
+        return no_files
     leaves = list(_leaves(error))
     for leaf in leaves:
         if isinstance(leaf, WaypointError):

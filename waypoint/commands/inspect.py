@@ -61,7 +61,7 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
     # Its size and times don't matter: they are taken anew at the reading.
-    file = SourceFile(path.name, path.resolve(), size=0, mtime_ns=0, ctime_ns=0)
+    file = SourceFile(path.name, path.absolute(), size=0, mtime_ns=0, ctime_ns=0)
     registry = default_registry(ReaderOptions(settings.json_text_field))
     return read_documents(file, registry=registry, max_file_size=settings.max_file_size)
 

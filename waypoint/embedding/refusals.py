@@ -17,7 +17,7 @@ from google.genai import errors
 from waypoint.bounded_http import UnusableAnswerError
 from waypoint.embedding.port import CallRefusedError, QuotaExceededError, TransientCallError
 from waypoint.embedding.quota.day import daily_quota_error
-from waypoint.errors import KeyRefusedError, RequestRefusedError
+from waypoint.errors import KeyRefusedError, RequestRefusedError, no_more_files
 
 _REASON_LENGTH = 200
 _KEY = re.compile(r"AIza[\w-]+|(?<=api_key:)[^'\"\s]+")
@@ -83,7 +83,9 @@ def translate(error: CallFailure, model: str) -> Exception:
     if isinstance(error, UnusableAnswerError):
         return TransientCallError(str(error), 200)
     if isinstance(error, httpx2.HTTPError):
-        return TransientCallError(f"connection failed ({type(error).__name__})")
+        return no_more_files(error) or TransientCallError(
+            f"connection failed ({type(error).__name__})"
+        )
     return TransientCallError(f"malformed answer ({type(error).__name__})", 200)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
+import anyio.lowlevel
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
@@ -21,10 +22,12 @@ from waypoint.pipeline.ports import DocumentReader, FileContent
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
-REJECTS_A_STEP = 1_000
-"""Records of one file rejected at once: the loop and the ledger are for others in between."""
+EVENTS_A_STEP = 1_000
+"""Rejects of records that are told at once: the loop is for others in between."""
 MOST_NAMED = 20
 """Rejected records of one file that are named on the terminal and in the log."""
+MOST_LISTED = 10_000
+"""Rejected records of one file of which each is a reject; all others are one, the file's."""
 
 
 class Reading:
@@ -82,6 +85,9 @@ class Reading:
                 await self.reject(content.source, content.reason, content.hint, file.size)
                 continue
             self._events.emit(DocumentsFound(1, len(content)))
+            if any(each.source != file.source for each in content):
+                # No document of that name is ever done, which would forgive it.
+                await self._ledger.run(Ledger.forgive_files, self._collection, [file.source])
             errors = [each for each in content if isinstance(each, RecordRejectedError)]
             if errors:
                 await self._reject_records(file, errors, file.size // len(content))
@@ -101,7 +107,6 @@ class Reading:
             else:
                 changed.append(ReadDocument(document, before, siblings))
         await self._touch(touched)
-        await self._forgive([document for document, _ in read])
         return changed
 
     async def _reject_records(
@@ -111,16 +116,22 @@ class Reading:
 
         The file is read again as long as they stand: it has fewer documents than it should.
         """
-        if not all(error.identified for error in errors):
+        listed, rest = errors[:MOST_LISTED], errors[MOST_LISTED:]
+        if rest or not all(error.identified for error in errors):
             # Any of the file's documents that isn't met may be the older version.
             await self._ledger.run(Ledger.mark_file_seen, self._collection, file.source)
-        for start in range(0, len(errors), REJECTS_A_STEP):
-            some = errors[start : start + REJECTS_A_STEP]
-            rejects = [(error.source, error.reason, error.hint) for error in some]
-            await self._ledger.run(Ledger.mark_seen, [error.source for error in some])
-            await self._ledger.run(Ledger.reject_all, self._collection, rejects)
-            for number, reject in enumerate(rejects, start):
-                self._events.emit(DocumentRejected(*reject, size, number < MOST_NAMED))
+        await self._ledger.run(Ledger.mark_seen, [error.source for error in listed])
+        rejects = [(error.source, error.reason, error.hint) for error in listed]
+        if rest:
+            reason = f"{len(rest):,} more of its records; the first: {rest[0].reason}"
+            rejects.append((file.source, reason, rest[0].hint))
+        await self._ledger.run(Ledger.reject_all, self._collection, rejects)
+        for number, error in enumerate(errors):
+            told = number < MOST_NAMED
+            rejected = DocumentRejected(error.source, error.reason, error.hint, size, told)
+            self._events.emit(rejected)
+            if number % EVENTS_A_STEP == EVENTS_A_STEP - 1:
+                await anyio.lowlevel.checkpoint()
         if len(errors) > MOST_NAMED:
             more = f"{len(errors) - MOST_NAMED:,} more of its records are rejected"
             self._events.emit(DocumentWarning(file.source, more))
@@ -133,9 +144,3 @@ class Reading:
         for document, among in touched:
             event = DocumentUnchanged(document.source, document.file.size // among)
             self._events.emit(event)
-
-    async def _forgive(self, documents: Sequence[Document]) -> None:
-        """A file that is one document is forgiven when that is done; no other is ever done."""
-        files = {each.file.source for each in documents if each.source != each.file.source}
-        if files:
-            await self._ledger.run(Ledger.forgive_files, self._collection, sorted(files))

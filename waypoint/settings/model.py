@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from ipaddress import IPv6Address
@@ -216,6 +217,12 @@ class Settings(BaseModel):
         except UnicodeDecodeError:
             shown = name.decode(errors="backslashreplace")
             raise ValueError(f"the name {shown} is not valid UTF-8: rename the folder") from None
+        try:
+            path.stat()
+        except OSError as error:
+            # What isn't there may be made, and what is closed is told by who needs it.
+            if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
+                raise ValueError(f"{str(path)[:200]}: {error.strerror}") from None
         return path
 
     @field_validator("embedding_model")

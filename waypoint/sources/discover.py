@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
-from waypoint.errors import UsageError
+from waypoint.errors import UsageError, no_more_files
 from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
 from waypoint.sources.ignoring import (
     IGNORE_FILE,
@@ -202,9 +202,13 @@ class _Walk:
                 entry.path, source + "/", folder.ignore_files, included=included
             )
         except OSError as error:
+            if no_files := no_more_files(error):
+                raise no_files from error
             reason = f"the folder cannot be listed: {error.strerror}"
             return UnreadableFolder(source, reason, "let this user read and enter it")
         except IgnoreFileError as error:
+            if no_files := no_more_files(error):
+                raise no_files from error
             # What it would leave out may be private: nothing of the folder is taken.
             return UnreadableFolder(
                 source,
@@ -232,18 +236,17 @@ class _Walk:
             return FileReject(source, f"its size and time cannot be asked: {error.strerror}")
         if status.st_size > self._max_file_size:
             return too_large(source, status.st_size, self._max_file_size)
-        return SourceFile(
-            source=source,
-            path=Path(entry.path),
-            size=status.st_size,
-            mtime_ns=status.st_mtime_ns,
-            ctime_ns=status.st_ctime_ns,
-        )
+        return SourceFile(source, Path(entry.path), status.st_size, *times_of(status))
 
     def _link_reason(self, entry: Entry) -> str:
-        target = os.path.realpath(entry.path)
-        if not os.path.lexists(target):
+        try:
+            os.stat(entry.path)  # noqa: PTH116 - called for every link of the walk
+        except FileNotFoundError:
             return "symbolic link to nothing"
+        except OSError as error:
+            # A circle, or a chain of more links than the system follows.
+            return f"symbolic link that cannot be followed: {error.strerror}"
+        target = os.path.realpath(entry.path)
         if os.path.commonpath((self._real_root, target)) != self._real_root:
             return "symbolic link that leaves the knowledge base"
         return "symbolic link: its target lies in the knowledge base already"
@@ -266,6 +269,19 @@ def too_large(source: str, size: int, max_file_size: int) -> FileReject:
         f"larger than allowed: {size:,} bytes, at most {max_file_size:,}",
         "split the file, or raise --max-file-size",
     )
+
+
+def times_of(status: os.stat_result) -> tuple[int, int]:
+    """When it was modified and changed, in nanoseconds since the epoch, of 64 bits.
+
+    A file system may hold any year; what is beyond 1677 or 2262 is taken for the nearest that
+    the ledger can hold, and an edit is told by the other time.
+    """
+    mtime_ns, ctime_ns = (
+        min(max(time_ns, -(2**63)), 2**63 - 1)
+        for time_ns in (status.st_mtime_ns, status.st_ctime_ns)
+    )
+    return mtime_ns, ctime_ns
 
 
 def _is_folder(entry: Entry) -> bool:

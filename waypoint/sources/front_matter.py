@@ -10,7 +10,7 @@ from waypoint.sources.metadata import FieldCollector
 
 _OPENING = re.compile(r"---[ \t]*\n")
 _CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-_FIRST_KEY = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\n)*[^\s\-#:][^\n:]*:(?:\s|\Z)")
+_FIRST_KEY = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+[^\s\-#:][^\n:]*:(?:\s|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ def split_front_matter(text: str) -> FrontMatter:
     if opening is None:
         return FrontMatter(text, "", {}, ())
     closing = _CLOSING.search(text, opening.end())
+    # Possessive: what there is to go back to would take a hundred times the text's memory.
     looks_like_mapping = _FIRST_KEY.match(text, opening.end()) is not None
     if closing is None:
         warnings = ("front matter is never closed by '---': read as text",)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -20,11 +21,17 @@ from waypoint.sources.records import (
     text_lines,
 )
 from waypoint.sources.registry import Parsed, ParsedDocument, ReaderOptions, RejectedRecord
-from waypoint.sources.text import TextBudget, normalise_text
+from waypoint.sources.text import TextBudget, any_line_ends, lines_of, normalise_text
 
 TEXT_FIELDS = ("text", "content", "body", "page_content", "document", "description")
 """Fields that usually hold a record's text, the first that is there counts."""
 TITLE_FIELDS = ("title", "name")
+MOST_RECORDS = 250_000
+"""Of a file: all are held at once, at 1 to 1.5 KB each beside their text."""
+MOST_VALUES = 2_000_000
+"""Of a file: two characters of JSON may be a Python object of 64 bytes."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
 _NOT_JSON = "correct it, or give it the suffix .txt"
 
 
@@ -45,6 +52,7 @@ class JsonReader:
         empty = ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
         if not text.strip():
             return empty
+        _refuse_too_many_values(source, text)
         try:
             value = _load(text)
         except RecordError as error:
@@ -70,6 +78,8 @@ class JsonReader:
 
         Raises DocumentRejectedError if no record can be a document.
         """
+        if len(records) > MOST_RECORDS:
+            raise _too_many(source, f"{self.unit}s", MOST_RECORDS)
         budget = TextBudget(source, len(decoded.text))
         parts = [
             self._part(source, record, name, decoded.encoding, budget)
@@ -160,12 +170,17 @@ class JsonLinesReader(JsonReader):
 
     def read(self, source: str, data: bytes) -> Parsed:
         decoded = decode(source, data)
-        records, damaged = [], 0
-        for number, line in enumerate(_split_lines(decoded.text), 1):
+        text = decoded.text.removeprefix("\ufeff")
+        _refuse_too_many_values(source, text)
+        records: list[Record] = []
+        damaged = 0
+        for number, line in enumerate(lines_of(any_line_ends(text)), 1):
             if not line.strip():
                 continue
+            if len(records) == MOST_RECORDS:
+                raise _too_many(source, "lines", MOST_RECORDS)
             try:
-                value = _load(line)
+                value = _load(line.removesuffix("\n"))
             except RecordError as error:
                 damaged += 1
                 value = RecordError(str(error))  # without its traceback, which holds the line
@@ -194,12 +209,27 @@ def _load(text: str) -> Any:
         raise RecordError(str(error)) from error
 
 
-def _split_lines(text: str) -> list[str]:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+def _refuse_too_many_values(source: str, text: str) -> None:
+    """Raises DocumentRejectedError, before any of them takes memory."""
+    # Most texts have fewer of these in all, those within strings included.
+    if _separators(text) > MOST_VALUES and _separators(_STRING.sub("", text)) > MOST_VALUES:
+        raise _too_many(source, "values", MOST_VALUES)
+
+
+def _separators(text: str) -> int:
+    return sum(map(text.count, ",[{"))
+
+
+def _too_many(source: str, what: str, most: int) -> DocumentRejectedError:
+    return DocumentRejectedError(
+        source,
+        f"more than {most:,} {what}",
+        hint="split the file; if it is data that nobody will ask for in words, leave it out",
+    )
 
 
 def _first_line_is_object(text: str) -> bool:
-    first = next((line for line in _split_lines(text) if line.strip()), "")
+    first = next((line for line in lines_of(any_line_ends(text)) if line.strip()), "")
     try:
         return isinstance(_load(first), dict)
     except RecordError:

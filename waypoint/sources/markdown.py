@@ -14,6 +14,11 @@ from waypoint.sources.front_matter import split_front_matter
 from waypoint.sources.registry import ParsedDocument
 from waypoint.sources.text import read_text
 
+MOST_MARKS = 4_000_000
+"""Line ends, and characters that may be markup: for each, the parser makes events of 60 to 150
+bytes, before the first of them can be looked at. Prose of 50 MB has a million or two."""
+_MARKS = "\n#*_>[]`<&|~!-"
+
 _CONTAINERS = frozenset({"List", "BlockQuote"})
 
 
@@ -30,7 +35,7 @@ class MarkdownReader:
             blocks=structure.blocks,
             title=front_matter.title,
             metadata=front_matter.metadata,
-            warnings=(*decoded.warnings, *front_matter.warnings),
+            warnings=(*decoded.warnings, *front_matter.warnings, *structure.warnings),
             encoding=decoded.encoding,
         )
 
@@ -44,10 +49,16 @@ class Structure:
     do not divide the document."""
     blocks: tuple[Block, ...]
     """Tables, and code fenced or indented, in order, wherever they are; in whole lines."""
+    warnings: tuple[str, ...] = ()
 
 
 def find_structure(text: str) -> Structure:
-    """The headings and blocks of ``text``, as CommonMark and GitHub define them."""
+    """The headings and blocks of ``text``, as CommonMark and GitHub define them.
+
+    None, and a warning, where there is so much markup that it is no text any more.
+    """
+    if sum(map(text.count, _MARKS)) > MOST_MARKS:
+        return Structure((), (), (f"more than {MOST_MARKS:,} marks: headings are not looked for",))
     return _Finder(text).find()
 
 

@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, no_more_files
 from waypoint.models import SourceFile
-from waypoint.sources.discover import too_large
+from waypoint.sources.discover import times_of, too_large
 
 _FLAGS = (
     os.O_RDONLY
@@ -39,13 +39,14 @@ def take_snapshot(
 ) -> Snapshot:
     """Read a file whole, at most ``max_file_size`` bytes, and again if it changed meanwhile.
 
-    ``read`` is ``os.read`` or what stands in for it. Raises DocumentRejectedError.
+    ``read`` is ``os.read`` or what stands in for it. Raises DocumentRejectedError, and
+    OpenFilesError, which is no file's fault.
     """
     for _ in range(_ATTEMPTS):
         try:
             snapshot = _attempt(file, max_file_size, read)
         except OSError as error:
-            raise _rejection(file.source, error) from error
+            raise no_more_files(error) or _rejection(file.source, error) from error
         if snapshot is not None:
             return snapshot
     raise DocumentRejectedError(
@@ -75,9 +76,8 @@ def _attempt(
         os.close(descriptor)
     if len(data) != before.st_size or _version(before) != _version(after):
         return None
-    current = dataclasses.replace(
-        file, size=after.st_size, mtime_ns=after.st_mtime_ns, ctime_ns=after.st_ctime_ns
-    )
+    mtime_ns, ctime_ns = times_of(after)
+    current = dataclasses.replace(file, size=after.st_size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
     return Snapshot(current, data, read_at_ns)
 
 

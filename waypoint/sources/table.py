@@ -6,17 +6,16 @@ import csv
 import io
 from collections import Counter
 from collections.abc import Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.registry import ParsedDocument
-from waypoint.sources.text import TextBudget, read_text
+from waypoint.sources.text import TextBudget, lines_of, read_text
 
 _DELIMITERS = ",;\t|"
 _SAMPLE_CHARACTERS = 64 * 1024
 _SAMPLE_ROWS = 50
-
-Rows = list[list[str]]
+MOST_COLUMNS = 100_000
 
 
 class TableReader:
@@ -32,18 +31,45 @@ class TableReader:
         warnings = list(decoded.warnings)
         if source.lower().endswith((".tsv", ".tab")):
             delimiter = "\t"
-        rows = _rows(source, text, delimiter or _sniff(text), warnings)
-        columns: list[str] = []
-        if rows and _is_header(rows[0]):
-            columns = [_tidy(cell) for cell in rows[0]]
-            rows = rows[1:] or rows
-        budget = TextBudget(source, len(text))
-        paragraphs = ("\n".join(budget.spend(_lines(row, columns))) for row in rows)
-        return ParsedDocument(
-            text="\n\n".join(paragraph for paragraph in paragraphs if paragraph),
-            warnings=tuple(warnings),
-            encoding=decoded.encoding,
-        )
+        delimiter = delimiter or _sniff(text)
+        _refuse_too_wide(source, text, delimiter)
+        try:
+            paragraphs = _paragraphs(source, text, delimiter, quoted=True)
+        except csv.Error as error:
+            paragraphs = _as_characters(source, text, delimiter)
+            warnings.append(f"{error}: quotation marks are read as characters")
+        return ParsedDocument(paragraphs, warnings=tuple(warnings), encoding=decoded.encoding)
+
+
+def _as_characters(source: str, text: str, delimiter: str) -> str:
+    """Paragraphs of a table whose quotation marks don't come in pairs."""
+    try:
+        return _paragraphs(source, text, delimiter, quoted=False)
+    except csv.Error as error:
+        raise DocumentRejectedError(
+            source,
+            f"not a table: {error}",
+            hint="if it is text without columns, give it the suffix .txt",
+        ) from error
+
+
+def _paragraphs(source: str, text: str, delimiter: str, *, quoted: bool) -> str:
+    """Raises csv.Error, and DocumentRejectedError for too much text."""
+    rows = _parse(text, delimiter, quoted=quoted)
+    first = next(rows, [])
+    columns: list[str] = []
+    if _is_header(first):
+        columns = [_tidy(cell) for cell in first]
+        first = next(rows, first)
+    budget = TextBudget(source, len(text))
+    # Row by row: a row of one character, held as a list, would take a hundred.
+    paragraphs = io.StringIO()
+    for row in chain([first], rows):
+        paragraph = "\n".join(budget.spend(_lines(row, columns)))
+        if paragraph:
+            paragraphs.write("\n\n" if paragraphs.tell() else "")
+            paragraphs.write(paragraph)
+    return paragraphs.getvalue()
 
 
 def _lines(row: list[str], columns: list[str]) -> Iterator[str]:
@@ -106,28 +132,11 @@ def _score(sample: str, delimiter: str) -> int:
     return best
 
 
-def _rows(source: str, text: str, delimiter: str, warnings: list[str]) -> Rows:
-    try:
-        return list(_parse(text, delimiter, quoted=True))
-    except csv.Error as error:
-        problem = str(error)
-    try:
-        rows = list(_parse(text, delimiter, quoted=False))
-    except csv.Error as error:
-        raise DocumentRejectedError(
-            source,
-            f"not a table: {error}",
-            hint="if it is text without columns, give it the suffix .txt",
-        ) from error
-    warnings.append(f"{problem}: quotation marks are read as characters")
-    return rows
-
-
 def _parse(text: str, delimiter: str, *, quoted: bool) -> Iterator[list[str]]:
     """Rows that aren't empty. Raises csv.Error, with the line."""
     # What strict reading refuses, a quote that is never closed, would swallow all that follows.
     reader = csv.reader(
-        io.StringIO(text, newline="\n"),
+        lines_of(text),
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         strict=True,
@@ -139,3 +148,13 @@ def _parse(text: str, delimiter: str, *, quoted: bool) -> Iterator[list[str]]:
                 yield row
     except csv.Error as error:
         raise csv.Error(f"line {reader.line_num:,}: {error}") from error
+
+
+def _refuse_too_wide(source: str, text: str, delimiter: str) -> None:
+    if text.count(delimiter) < MOST_COLUMNS:
+        return
+    for number, line in enumerate(lines_of(text), 1):
+        if line.count(delimiter) >= MOST_COLUMNS:
+            raise DocumentRejectedError(
+                source, f"line {number:,} has more than {MOST_COLUMNS:,} columns"
+            )

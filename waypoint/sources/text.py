@@ -42,7 +42,7 @@ def normalise_text(text: str, *, source: str = "") -> str:
     combining marks in a row; it names ``source``.
     """
     if text.isascii():
-        return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+        return any_line_ends(text)
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -52,6 +52,21 @@ def normalise_text(text: str, *, source: str = "") -> str:
     _refuse_hostile_marks(source, text)
     text = _LINE_ENDS.sub("\n", text.lstrip("\ufeff"))
     return unicodedata.normalize("NFC", text)
+
+
+def any_line_ends(text: str) -> str:
+    """With LF for CR and CRLF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """One at a time, with its LF: of millions that are short, each takes more than it says."""
+    start = 0
+    while end := text.find("\n", start) + 1:
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
 
 
 def _refuse_hostile_marks(source: str, text: str) -> None:

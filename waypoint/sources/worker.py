@@ -21,7 +21,7 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 import waypoint
-from waypoint.errors import DocumentRejectedError, ParserUnavailableError
+from waypoint.errors import DocumentRejectedError, ParserUnavailableError, no_more_files
 from waypoint.models import Document, SourceFile
 from waypoint.sources.worker_messages import (
     LENGTH_BYTES,
@@ -158,6 +158,8 @@ class ParseWorker:
                 await process.stdin.send(self._setup.encode())
                 await self._replies.receive_exactly(LENGTH_BYTES)
         except OSError as error:
+            if no_files := no_more_files(error):
+                raise no_files from error
             status = error.strerror
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError, TimeoutError):
             await self.close()

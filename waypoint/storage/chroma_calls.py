@@ -15,7 +15,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from waypoint.errors import StoreUnavailableError
+from waypoint.errors import StoreUnavailableError, no_more_files
 from waypoint.events import EventBus, StoreRetried
 from waypoint.gauges import doing
 from waypoint.storage.chroma_errors import TransientStoreError, damaged, translate_store_error
@@ -59,6 +59,7 @@ class StoreCalls:
             StoreUnavailableError: the server stayed away.
             StoreDamagedError: it answers, but cannot work.
             StoreWriteError: it has no room to write.
+        OpenFilesError: no connection can be opened.
         """
         failing_since: float | None = None
 
@@ -102,7 +103,7 @@ class StoreCalls:
         except httpx2.TransportError as error:
             if self._revive is not None:
                 await self._revive()
-            raise TransientStoreError(type(error).__name__) from error
+            raise no_more_files(error) or TransientStoreError(type(error).__name__) from error
         except Exception as error:
             raise translate_store_error(operation, error) from error
 

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import functools
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
-from waypoint.errors import DiskFullError, LedgerDamagedError, LedgerError, StoreWriteError
+from waypoint.errors import (
+    DiskFullError,
+    LedgerDamagedError,
+    LedgerError,
+    OpenFilesError,
+    StoreWriteError,
+    no_more_files,
+)
 from waypoint.storage.ledger.ballast import Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import migrate
@@ -175,7 +183,7 @@ class LedgerFile:
                     raise temporary_failure(error) from error
                 if code == sqlite3.SQLITE_FULL:
                     raise self._no_room(str(error), self._ballast.size) from error
-                raise StoreWriteError(
+                raise _no_file_left() or StoreWriteError(
                     f"cannot write the ledger {self.path}: {error}",
                     hint="free disk space or make the folder writable, then run again",
                 ) from error
@@ -203,3 +211,12 @@ class LedgerFile:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
                 raise
+
+
+def _no_file_left() -> OpenFilesError | None:
+    """SQLite says only that it could not open a file; whether any can be opened is soon tried."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as error:
+        return no_more_files(error)
+    return None
