@@ -159,6 +159,14 @@ class CallFailed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceDelay(Event):
+    """The service asks for a wait of more than a minute, and is waited for."""
+
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class TextsPaid(Event):
     """Vectors that are in the ledger from now on."""
 

@@ -44,7 +44,7 @@ def bounded() -> Iterator[None]:
 @pytest.mark.parametrize("harm", HOSTILE)
 async def test_a_hostile_service(harm: str) -> None:
     """A call, and both ways of asking for its model."""
-    with hostile_server(lambda _method, _path: HOSTILE[harm]()) as port:
+    with hostile_server(lambda *_asked: HOSTILE[harm]()) as port:
         url = f"http://127.0.0.1:{port}"
         assert not (await model_card(url, "key", MODEL, deadline=5)).get("displayName")
         async with open_client("key", url) as client:
@@ -78,7 +78,7 @@ READER: dict[str, Callable[[CollectionReader], Awaitable[object]]] = {
 _UNREAD = ("delete", "put")
 
 
-def chroma_with(harm: str) -> Callable[[str, str], HostileAnswer]:
+def chroma_with(harm: str) -> Callable[[str, str, bytes], HostileAnswer]:
     """A Chroma that is one from each heartbeat until a collection is open."""
     opened = {
         "/known": {"id": ID, "name": "known", "metadata": None},
@@ -86,7 +86,7 @@ def chroma_with(harm: str) -> Callable[[str, str], HostileAnswer]:
     }
     left = dict(opened)
 
-    def answer(_method: str, path: str) -> HostileAnswer:
+    def answer(_method: str, path: str, _asked: bytes) -> HostileAnswer:
         if path.endswith("/heartbeat"):
             left.update(opened)
             return HostileAnswer([b'{"nanosecond heartbeat": 1}'])
@@ -128,7 +128,7 @@ async def _fails(operation: Awaitable[object], action: str, harm: str) -> None:
 async def test_a_heartbeat_of_something_else(harm: str) -> None:
     """Found out before anything is asked."""
     with (
-        hostile_server(lambda _method, _path: HOSTILE[harm]()) as port,
+        hostile_server(lambda *_asked: HOSTILE[harm]()) as port,
         pytest.raises(WaypointError),
     ):
         async with open_reader("127.0.0.1", port, EventBus()):

@@ -21,8 +21,8 @@ class HostileAnswer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Answers = Callable[[str, str], HostileAnswer]
-"""By method and path."""
+Answers = Callable[[str, str, bytes], HostileAnswer]
+"""By method, path and the request's body."""
 
 
 @contextmanager
@@ -31,8 +31,8 @@ def hostile_server(answers: Answers) -> Iterator[int]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
-            answer = answers(self.command, self.path)
+            asked = self.rfile.read(int(self.headers.get("content-length") or 0))
+            answer = answers(self.command, self.path, asked)
             with suppress(OSError):
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():

@@ -30,7 +30,7 @@ _RETRIED_STATUS = frozenset({408, 425, 499, 500, 502, 503, 504})
 
 _MOST_SHOWN = 4096
 """Characters of a page that is none of Google's errors."""
-_DELAY = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)s")
+_DELAY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s")
 """A duration as protobuf writes it in JSON; one below zero is no delay."""
 LONGEST_DELAY = 7 * 86_400.0
 """Seconds; a longer delay is taken for one of so long: nothing of ours waits for it."""

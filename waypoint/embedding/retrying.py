@@ -5,13 +5,16 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.concurrency import CallSlots
+from waypoint.embedding.outage import Outage
 from waypoint.embedding.port import (
     Answer,
     BatchTooLargeError,
@@ -24,7 +27,7 @@ from waypoint.embedding.port import (
 )
 from waypoint.embedding.quota import Admission, Quota
 from waypoint.errors import BudgetSpentError, DailyQuotaError, ServiceUnavailableError
-from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus
+from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus, ServiceDelay
 from waypoint.gauges import doing
 from waypoint.models import LearnedQuota
 from waypoint.stopping import Stop
@@ -44,6 +47,8 @@ _ITS_OWN = (_GOOD, 500)
 FRUITLESS_AFTER = 8
 """Failures of any kind but a 429 after which the same is asked: a text may also be what a service
 never finishes with. More than of its own, since an outage ends by itself."""
+TOLD_FROM = 60.0
+"""Seconds from which on a delay that the service asks for is told: a minute's quota is no news."""
 REFUSED_AFTER = 4
 """Doubtful refusals of a batch that are believed: what passes has passed by then."""
 _MAYBE_BILLED = (None, _GOOD)
@@ -64,7 +69,7 @@ class RetryingEmbedder:
     answer that one of them gets tells all of them that the service is alive.
 
     Args:
-        give_up_after: seconds from a first failure without an answer to anyone.
+        give_up_after: seconds of an ``Outage``.
         prepare: makes the embedder ready to call; awaited before each call's quota is taken.
         budget: what the run may spend; None for no bound.
         slots: is told how calls fare.
@@ -91,7 +96,6 @@ class RetryingEmbedder:
         self._quota = quota
         self._stop = stop
         self._events = events
-        self._give_up_after = give_up_after
         self._prepare = prepare
         self._budget = budget
         self._slots = slots or CallSlots(1, events)
@@ -99,7 +103,7 @@ class RetryingEmbedder:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._failing_since: float | None = None
+        self._outage = Outage(give_up_after, clock)
 
     async def embed(
         self, texts: Sequence[str], tokens: int, *, patience: Patience | None = None
@@ -146,17 +150,29 @@ class RetryingEmbedder:
                             raise
                         raise TransientCallError(error.reason, error.status) from error
         except TransientCallError as error:
-            raise ServiceUnavailableError(
-                f"no good answer from the embedding service for {self._give_up_after:.0f} s; "
+            raise self._given_up(error) from error
+        except DailyQuotaError:
+            # The hours until there is more are not the service's failure.
+            self._outage.end()
+            raise
+        raise AssertionError("tenacity neither returned nor raised")
+
+    def _given_up(self, error: TransientCallError) -> ServiceUnavailableError:
+        most, delay = self._outage.most, error.retry_after or 0.0
+        if delay <= self._outage.left:
+            return ServiceUnavailableError(
+                f"no good answer from the embedding service for {most:g} s; "
                 f"the last failure: {error.reason}",
                 hint="see the service's status, then run the same command again; "
                 "what is paid is kept",
-            ) from error
-        except DailyQuotaError:
-            # The hours until there is more are not the service's failure.
-            self._failing_since = None
-            raise
-        raise AssertionError("tenacity neither returned nor raised")
+            )
+        at = datetime.now().astimezone() + timedelta(seconds=delay)
+        return ServiceUnavailableError(
+            f"the embedding service asks to wait {_in_words(delay)} ({error.reason}), longer than "
+            f"the run is to go on without a good answer ({most:g} s)",
+            hint=f"run the same command again at {at:%Y-%m-%d %H:%M %Z}, or with a larger "
+            "--give-up-after; what is paid is kept",
+        )
 
     def _spoiled(self, error: TransientCallError, attempt: int) -> SpoiledBatchError:
         self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
@@ -204,14 +220,14 @@ class RetryingEmbedder:
         self._events.emit(CallStarted(len(texts), tokens, attempt))
         started = self._clock()
         try:
-            with self._slots.call():
+            with self._slots.call(), self._outage.asking():
                 answer = await self._embedder.embed(texts)
         except Exception as error:
             # Not so for a cancelled call: what became of it is not known.
             status = error.status if isinstance(error, CallError) else None
             self._events.emit(CallEnded(len(texts), status, self._clock() - started))
-            if isinstance(error, TransientCallError) and self._failing_since is None:
-                self._failing_since = self._clock()
+            if isinstance(error, TransientCallError):
+                self._note_failure(error)
             if isinstance(error, QuotaExceededError):
                 await self._learn(error, admission)
                 if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
@@ -225,12 +241,18 @@ class RetryingEmbedder:
             raise
         seconds = self._clock() - started
         self._events.emit(CallEnded(len(texts), _GOOD, seconds))
-        self._failing_since = None
+        self._outage.end()
         self._quota.answered(admission, texts=len(texts), estimated=tokens, counted=answer.tokens)
         self._slots.answered(len(texts), seconds)
         counted = tokens if answer.tokens is None else answer.tokens
         self._events.emit(CallAnswered(len(texts), counted, seconds))
         return answer
+
+    def _note_failure(self, error: TransientCallError) -> None:
+        is_new = self._outage.fail(error.retry_after)
+        delay = error.retry_after or 0.0
+        if is_new and delay >= TOLD_FROM and not self._outage.is_hopeless(delay):
+            self._events.emit(ServiceDelay(error.reason, delay))
 
     async def _learn(self, error: QuotaExceededError, admission: Admission) -> None:
         before = self._quota.learned
@@ -251,14 +273,12 @@ class RetryingEmbedder:
             self._quota.pause(backoff)
         return backoff
 
-    def _hopeless(self, _state: RetryCallState) -> bool:
-        # Counted from the first failure, not from the last answer: in between there may have
-        # been nothing to ask for.
-        since = self._failing_since
-        return since is not None and self._clock() - since >= self._give_up_after
+    def _hopeless(self, state: RetryCallState) -> bool:
+        return self._outage.is_hopeless(_failure(state).retry_after)
 
     async def _pause(self, seconds: float) -> None:
-        with self._stop.interruptible(), doing("backoff"):
+        ours = nullcontext() if self._outage.is_delayed else self._outage.asking()
+        with self._stop.interruptible(), doing("backoff"), ours:
             await self._sleep(seconds)
 
     def _report(self, state: RetryCallState) -> None:
@@ -271,3 +291,8 @@ def _failure(state: RetryCallState) -> TransientCallError:
     error = state.outcome.exception() if state.outcome else None
     assert isinstance(error, TransientCallError)
     return error
+
+
+def _in_words(seconds: float) -> str:
+    minutes = -(-int(seconds) // 60)
+    return f"{seconds:g} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"

@@ -93,7 +93,9 @@ class Settings(BaseModel):
         60.0, gt=0, le=600, description="Seconds after which a call is given up and retried"
     )
     give_up_after: float = Field(
-        600.0, gt=0, description="Seconds without one good answer after which the run stops"
+        600.0,
+        gt=0,
+        description="Seconds of asking without one good answer after which the run stops",
     )
     chroma_give_up_after: float = Field(
         120.0, gt=0, description="Seconds during which a Chroma that went away is tried again"

@@ -18,7 +18,7 @@ from rich.text import Text
 from waypoint import events
 from waypoint.settings import LogFormat, LogLevel
 from waypoint.telemetry.logs import event_name, log_record, shown_at
-from waypoint.telemetry.run_state import RunState, figures
+from waypoint.telemetry.run_state import RunState, duration, figures
 
 LINE_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -36,6 +36,7 @@ _LOUD = (
     events.Draining,
     events.QuotaChanged,
     events.WaitingForDay,
+    events.ServiceDelay,
     events.MonitorReady,
     events.MonitorFailed,
 )
@@ -180,6 +181,8 @@ def _sentence(event: events.Event) -> str:
         case events.WaitingForDay():
             until = datetime.fromisoformat(event.until).astimezone()
             return f"the day's quota is used up: waiting until {until:%Y-%m-%d %H:%M %Z}"
+        case events.ServiceDelay():
+            return f"the service asks to wait {duration(event.seconds)} ({event.reason})"
         case events.QuotaChanged():
             limits = (
                 f"{event.rpm:,} texts" if event.rpm else "any number of texts",
