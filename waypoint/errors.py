@@ -35,8 +35,12 @@ from __future__ import annotations
 
 import errno
 import os
+import traceback
 from datetime import datetime
 from enum import IntEnum
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
 
 
 class ExitCode(IntEnum):
@@ -60,6 +64,29 @@ class WaypointError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+
+
+QUOTE_NOTHING = (WaypointError, OSError, ArithmeticError, RecursionError, MemoryError)
+"""Errors whose own words are none of a document's."""
+
+
+def described(error: BaseException) -> str:
+    """What may be told of an error to whoever has to mend its cause.
+
+    Of one of ours its message. Of any other its type and where in Waypoint it arose: its own
+    words may be a document's, or the bytes that it stumbled over.
+    """
+    if isinstance(error, WaypointError):
+        return error.message
+    name = type(error).__name__
+    if isinstance(error, QUOTE_NOTHING):
+        name += f": {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    if not ours:
+        return name
+    place = Path(ours[-1].filename).relative_to(_PACKAGE.parent).as_posix()
+    return f"{name} at {place}:{ours[-1].lineno}"
 
 
 class UsageError(WaypointError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
+from waypoint.telemetry.terminal import Terminal
 
 from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
 from waypoint.errors import ExitCode, KeyRefusedError, StoreWriteError, WaypointError
@@ -39,7 +39,7 @@ def test_anything_else_is_a_defect() -> None:
 def shown(error: WaypointError, *, verbose: bool) -> str:
     """What a person sees of it."""
     output = io.StringIO()
-    tell_failure(Console(file=output, width=40), error, verbose=verbose)
+    tell_failure(Terminal(file=output, width=40), error, verbose=verbose)
     return output.getvalue()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from rich.console import Console
+from waypoint.telemetry.terminal import Terminal
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
@@ -175,7 +175,7 @@ def test_an_unknown_quota_is_said(folder: Path) -> None:
 
 def test_a_plan_in_words(folder: Path) -> None:
     """Everything that is counted, told to a person; days where the day binds."""
-    console = Console(record=True, width=200)
+    console = Terminal(record=True, width=200)
     print_plan(console, plan(quota_tier=QuotaTier.ONE, quota_rpd=5))
     told = console.export_text()
     assert "time: at least 3 days (bound by texts a day)" in told

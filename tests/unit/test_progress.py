@@ -6,7 +6,7 @@ import io
 
 import orjson
 import pytest
-from rich.console import Console
+from waypoint.telemetry.terminal import Terminal
 
 from waypoint import events
 from waypoint.settings import LogFormat, LogLevel
@@ -89,7 +89,7 @@ def test_the_pace_is_that_of_late() -> None:
 def line_display(form: LogFormat, clock: Clock) -> tuple[LineDisplay, io.StringIO]:
     """A display and what it prints."""
     shown = io.StringIO()
-    console = Console(file=shown, width=80)
+    console = Terminal(file=shown, width=80)
     display = LineDisplay(console, lambda: None, form=form, least=LogLevel.INFO, clock=clock)
     return display, shown
 
@@ -156,7 +156,7 @@ def test_lines_for_machines() -> None:
 def test_a_terminal_sees_the_figures_live() -> None:
     """And what is rejected stays above them."""
     shown = io.StringIO()
-    console = Console(file=shown, force_terminal=True, width=120, color_system=None)
+    console = Terminal(file=shown, force_terminal=True, width=120, color_system=None)
     with LiveDisplay(console, lambda: 0.75) as display:
         display(events.Surveyed(2, 100))
         display(events.DocumentRejected("a.md", "why", ""))

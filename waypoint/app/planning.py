@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
-import orjson
-
 from waypoint.app.chunker import build_chunker, split_notice
 from waypoint.app.folder import FolderReader
 from waypoint.app.quota_plan import (
@@ -41,6 +39,7 @@ from waypoint.models import (
     UnreadableFolder,
 )
 from waypoint.pipeline.ports import FileContent
+from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
@@ -83,7 +82,7 @@ class Plan:
     notices: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return json_bytes(asdict(self), indent=True)
 
 
 def make_plan(

@@ -6,12 +6,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import anyio
-import orjson
 from anyio import to_thread
 
 from waypoint.gauges import Gauges
 from waypoint.gauges.loop_delay import LoopDelay, LoopDelayMeter
 from waypoint.gauges.process import process_use
+from waypoint.sanitize import json_bytes
 
 
 class Sampler:
@@ -59,7 +59,7 @@ class Sampler:
             **asdict(use),
             "loop_delay": delay_figures(self.loop_delay),
         }
-        return orjson.dumps(sample, option=orjson.OPT_APPEND_NEWLINE)
+        return json_bytes(sample)
 
     def _write(self, line: bytes, mode: str) -> None:
         if self.failure is not None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import gc
 import importlib
-import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import anyio
 import orjson
 from anyio import to_thread
 
-import waypoint
+from waypoint.child_environment import child_environment, module_path
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.model_card import model_card, names_simulator
 from waypoint.embedding.port import Answer, Embedder, TransientCallError
@@ -187,8 +185,7 @@ async def run_simulator() -> AsyncIterator[str]:
         stdout=subprocess.PIPE,
         stderr=None,
         start_new_session=True,
-        # It has to find this very package, wherever we were started from.
-        env={**os.environ, "PYTHONPATH": str(Path(waypoint.__file__).parent.parent)},
+        env=child_environment(PYTHONPATH=module_path()),
     )
     try:
         assert process.stdout is not None

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from waypoint.benchmark.charts import Chart
 from waypoint.benchmark.page import html_page
 from waypoint.benchmark.plots import WAY_OUT, can_draw, draw_charts
 from waypoint.benchmark.tables import Grid
+from waypoint.telemetry.terminal import Terminal, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +24,13 @@ class Output:
     charts: Sequence[Chart]
     json: bytes
 
-    def show(self, console: Console) -> None:
+    def show(self, console: Terminal) -> None:
         for grid in self.grids:
             console.print(grid.for_terminal())
         for line in self.lines:
             console.print(Text(line), soft_wrap=True)
 
-    def write(self, folder: Path, name: str, console: Console) -> None:
+    def write(self, folder: Path, name: str, console: Terminal) -> None:
         """Write ``<name>.json``, ``<name>.html`` and, with matplotlib, a PNG for each chart."""
         folder.mkdir(parents=True, exist_ok=True)
         written = [folder / f"{name}.json", folder / f"{name}.html"]

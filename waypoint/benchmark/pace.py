@@ -179,7 +179,9 @@ def _start(
     return subprocess.Popen(  # noqa: S603
         [sys.executable, "-m", "waypoint", "ingest", str(work / "corpus"), *options],
         cwd=work,
-        env=environment(GOOGLE_API_KEY="benchmark", GOOGLE_GEMINI_BASE_URL=simulator.base_url),
+        env=environment(
+            GOOGLE_API_KEY="key-of-a-benchmark", GOOGLE_GEMINI_BASE_URL=simulator.base_url
+        ),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=stderr,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from waypoint.benchmark.charts import Chart
 from waypoint.benchmark.svg import draw
 from waypoint.benchmark.tables import Grid
+from waypoint.sanitize import as_html
 
 _STYLE = """
 body { font: 15px/1.5 sans-serif; max-width: 1100px; margin: 2em auto; padding: 0 1em; color: #222 }
@@ -27,10 +27,10 @@ def html_page(
     """The page, with its tables and charts within it."""
     parts = [
         "<!doctype html>",
-        f'<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>',
+        f'<html lang="en"><head><meta charset="utf-8"><title>{as_html(title)}</title>',
         f"<style>{_STYLE}</style></head><body>",
-        f"<h1>{escape(title)}</h1>",
-        *(f"<p>{escape(line)}</p>" for line in lines),
+        f"<h1>{as_html(title)}</h1>",
+        *(f"<p>{as_html(line)}</p>" for line in lines),
         *(_table(grid) for grid in grids if grid.rows),
         '<div class="charts">',
         *(f"<figure>{draw(chart)}</figure>" for chart in charts),
@@ -40,10 +40,10 @@ def html_page(
 
 
 def _table(grid: Grid) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in grid.columns)
+    head = "".join(f"<th>{as_html(name)}</th>" for name in grid.columns)
     rows = (
-        "<tr>" + "".join(f"<td>{escape(value)}</td>" for value in row) + "</tr>"
+        "<tr>" + "".join(f"<td>{as_html(value)}</td>" for value in row) + "</tr>"
         for row in grid.rows
     )
-    caption = f"<caption>{escape(grid.title)}</caption>"
+    caption = f"<caption>{as_html(grid.title)}</caption>"
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"

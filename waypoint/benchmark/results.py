@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from waypoint.benchmark.ceiling import BareRun
 from waypoint.benchmark.machine import Machine
 from waypoint.benchmark.runs import RunResult
+from waypoint.sanitize import json_bytes
 
 SCHEMA = 2
 """Of the JSON; raised when a field changes its meaning."""
@@ -167,7 +166,7 @@ class Results:
             "chroma_rows_per_second": self.chroma_rate,
             "chroma_beside_rows_per_second": self.chroma_beside_rate,
         }
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return json_bytes(document, indent=True)
 
     def write(self, path: Path) -> None:
         path.write_bytes(self.to_json())

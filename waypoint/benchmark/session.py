@@ -162,7 +162,7 @@ class Benchmark:
             return self._real_service()
         simulator = stack.enter_context(run_simulator(simulating))
         variables = {
-            "GOOGLE_API_KEY": "benchmark",
+            "GOOGLE_API_KEY": "key-of-a-benchmark",
             "GOOGLE_GEMINI_BASE_URL": simulator.base_url,
             "QUOTA_RPM": str(simulating.rpm),
             "QUOTA_TPM": str(simulating.tpm),

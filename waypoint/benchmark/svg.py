@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from html import escape
 
 from waypoint.benchmark.charts import Chart, Series
+from waypoint.sanitize import as_html
 
 WIDTH, HEIGHT = 720, 360
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 190, 36, 48
@@ -22,13 +22,13 @@ def draw(chart: Chart) -> str:
     y_axis = _Axis([0.0, *(y for _, y in points)], HEIGHT - _BOTTOM, _TOP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
-        f'aria-label="{escape(chart.title)}" font-family="sans-serif" font-size="12">',
-        f'<text x="{_LEFT}" y="20" font-size="15" font-weight="bold">{escape(chart.title)}</text>',
+        f'aria-label="{as_html(chart.title)}" font-family="sans-serif" font-size="12">',
+        f'<text x="{_LEFT}" y="20" font-size="15" font-weight="bold">{as_html(chart.title)}</text>',
         *_grid(x_axis, y_axis),
         f'<text x="{(_LEFT + WIDTH - _RIGHT) / 2:.0f}" y="{HEIGHT - 10}" text-anchor="middle">'
-        f"{escape(chart.x_label)}</text>",
+        f"{as_html(chart.x_label)}</text>",
         f'<text transform="translate(14 {(_TOP + HEIGHT - _BOTTOM) / 2:.0f}) rotate(-90)" '
-        f'text-anchor="middle">{escape(chart.y_label)}</text>',
+        f'text-anchor="middle">{as_html(chart.y_label)}</text>',
     ]
     for number, series in enumerate(drawn):
         parts += _line(series, _COLOURS[number % len(_COLOURS)], number, x_axis, y_axis)
@@ -84,7 +84,7 @@ def _line(series: Series, colour: str, number: int, x_axis: _Axis, y_axis: _Axis
     x, y = WIDTH - _RIGHT + 14, _TOP + 8 + 18 * number
     place = f'x1="{x}" y1="{y}" x2="{x + 22}" y2="{y}"'
     yield f'<line {place} stroke="{colour}" stroke-width="2"{dashes}/>'
-    yield f'<text x="{x + 28}" y="{y + 4}">{escape(series.name)}</text>'
+    yield f'<text x="{x + 28}" y="{y + 4}">{as_html(series.name)}</text>'
 
 
 def _figure(value: float) -> str:

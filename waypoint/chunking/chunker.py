@@ -10,7 +10,7 @@ from waypoint.chunking.sections import find_sections
 from waypoint.chunking.settings import ChunkingSettings
 from waypoint.chunking.spans import Piece
 from waypoint.chunking.splitting import SectionSplitter, add_piece
-from waypoint.errors import DocumentRejectedError
+from waypoint.errors import DocumentRejectedError, described
 from waypoint.models import Document
 
 MARKED_UP = frozenset({"markdown", "html", "docx"})
@@ -39,7 +39,7 @@ class Chunker:
         except Exception as error:
             raise DocumentRejectedError(
                 document.source,
-                f"it cannot be cut into chunks: {type(error).__name__}: {error}",
+                f"it cannot be cut into chunks: {described(error)}",
                 hint="this is a defect of Waypoint: please report it, with the document if you may",
             ) from error
 

@@ -65,6 +65,15 @@ def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> No
         except KeyboardInterrupt:
             # Before the run has its own handlers there is nothing to drain.
             sys.exit(ExitCode.INTERRUPTED)
+        except Exception as error:
+            # While the streams are sanitized: a traceback of Python's own would not be.
+            from waypoint.commands.failures import flatten, tell_failure
+            from waypoint.telemetry.terminal import Terminal
+
+            failure = flatten(error)
+            verbose = "--verbose" in (sys.argv if arguments is None else arguments)
+            tell_failure(Terminal(stderr=True), failure, verbose=verbose)
+            sys.exit(failure.exit_code)
         except SystemExit as end:
             # A report that is cut off must not look like a whole one.
             if (lost := lost_of_stdout()) and end.code in (None, ExitCode.OK):

@@ -1,7 +1,9 @@
-"""Standard streams that nobody may read any more, or that a full disk takes nothing of.
+"""Standard streams: what is written to them is sanitized, and never fails.
 
-What a run says must not end it: whoever looked at it through a pipe (``| head``, ``| tee``), a
-terminal that was closed, a log that filled its disk. Paid work would be lost in the middle.
+What goes to a terminal may hold others' words, whoever writes it: an argument that is quoted, a
+warning, a traceback. And what a run says must not end it: whoever looked at it through a pipe
+(``| head``, ``| tee``), a terminal that was closed, a log that filled its disk. Paid work would be
+lost in the middle.
 """
 
 from __future__ import annotations
@@ -12,7 +14,9 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
+
+from waypoint.sanitize import sanitize
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -32,6 +36,32 @@ class _SteadyFile(io.FileIO):
             self.failure = error
             written = None
         return memoryview(data).nbytes if written is None else written
+
+
+class _SanitizedStream(io.TextIOWrapper):
+    """Shows escape sequences instead of having them obeyed."""
+
+    def write(self, text: str, /) -> int:
+        super().write(sanitize(text))
+        return len(text)
+
+    @property
+    def through(self) -> _Through:
+        """The stream without that, for a terminal's own colours (``telemetry/terminal.py``)."""
+        return _Through(self)
+
+
+class _Through:
+    """The same stream, with the same buffer, but for what is written."""
+
+    def __init__(self, stream: _SanitizedStream) -> None:
+        self._stream = stream
+
+    def write(self, text: str, /) -> int:
+        return io.TextIOWrapper.write(self._stream, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextmanager
@@ -70,11 +100,12 @@ def _steady(stream: TextIO | None) -> TextIO:
         return stream
     stream.flush()
     steady = _SteadyFile(raw.fileno(), "wb", closefd=False)
-    return io.TextIOWrapper(
+    return _SanitizedStream(
         # Not buffered with ``python -u``, as before.
         steady if raw is stream.buffer else io.BufferedWriter(steady),
         encoding=stream.encoding,
-        errors=stream.errors,
+        # What an encoding has no bytes for is shown as well.
+        errors="backslashreplace",
         line_buffering=stream.line_buffering,
         write_through=stream.write_through,
     )

@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 
-import orjson
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from waypoint.app.cache import CacheReport, read_cache
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
 from waypoint.settings import load_settings
+from waypoint.telemetry.terminal import Terminal, Text, print_json
 
 
 def show_cache(*, prune: bool, force: bool, json: bool, verbose: bool) -> int:
     """Print the ledger's figures, after pruning if asked; returns the exit code."""
-    console = Console(stderr=json, highlight=False)
+    console = Terminal(stderr=json)
     try:
         report = read_cache(load_settings().chroma_persist_path, prune=prune, force=force)
     except Exception as error:
         failure = flatten(error)
-        tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)
+        tell_failure(Terminal(stderr=True), failure, verbose=verbose)
         return failure.exit_code
     if json:
-        sys.stdout.buffer.write(
-            orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
+        print_json(asdict(report))
         return ExitCode.OK
     _print(console, report)
     return ExitCode.OK
 
 
-def _print(console: Console, report: CacheReport) -> None:
+def _print(console: Terminal, report: CacheReport) -> None:
     vectors = _table(
         "vectors paid for",
         words=("provider", "model", "task"),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterator
 
-from rich.console import Console
-from rich.text import Text
-
-from waypoint.errors import CannotContinueError, WaypointError, no_more_files
+from waypoint.errors import (
+    QUOTE_NOTHING,
+    CannotContinueError,
+    WaypointError,
+    described,
+    no_more_files,
+)
+from waypoint.telemetry.terminal import Terminal, Text
 
 
 class UnexpectedError(WaypointError):
@@ -28,22 +33,18 @@ def flatten(error: BaseException) -> WaypointError:
     if isinstance(first, OSError) and first.filename is not None:
         # Of files that a person named: a name that is too long, a folder that is closed.
         failure = CannotContinueError(
-            f"{_printable(first.filename)}: {first.strerror}",
+            f"{first.filename}: {first.strerror}",
             hint="name another, or let this user read and write it",
         )
         failure.__cause__ = first
         return failure
     unexpected = UnexpectedError(
-        f"unexpected {type(first).__name__}: {first}",
+        f"unexpected {described(first)}",
         hint="this is a defect of Waypoint: run with --verbose and report what it prints; "
         "running again does no harm",
     )
     unexpected.__cause__ = first
     return unexpected
-
-
-def _printable(name: object) -> str:
-    return str(name).encode(errors="backslashreplace").decode()
 
 
 def _leaves(error: BaseException) -> list[BaseException]:
@@ -52,12 +53,25 @@ def _leaves(error: BaseException) -> list[BaseException]:
     return [error]
 
 
-def tell_failure(console: Console, error: WaypointError, *, verbose: bool) -> None:
+def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> None:
     """What happened and the way out; the traceback only on request."""
     if verbose:
-        console.print(Text("".join(traceback.format_exception(error))), soft_wrap=True)
+        for part in _traceback(error):
+            console.print(Text(part), soft_wrap=True, end="")
     line = Text("error: ", style="bold red")
     line.append(error.message, style="default")
     console.print(line, soft_wrap=True)
     if error.hint:
         console.print(Text(f"way out: {error.hint}"), soft_wrap=True)
+
+
+def _traceback(error: BaseException) -> Iterator[str]:
+    """As Python shows it, but for what errors of others say: that may be a document's text."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _traceback(cause)
+        yield "\nwhich led to:\n\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    told = isinstance(error, QUOTE_NOTHING)
+    yield f"{type(error).__name__}: {error}\n" if told else f"{type(error).__name__}\n"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-from rich.console import Console
 
 from waypoint.app import runtime
 from waypoint.app.ingesting import Ingestion, IngestOptions
@@ -28,6 +25,7 @@ from waypoint.settings import LogLevel, Settings, load_settings
 from waypoint.telemetry.logs import JsonLog
 from waypoint.telemetry.progress import Display, LineDisplay, LiveDisplay
 from waypoint.telemetry.report import ReportBuilder, RunReport, write_report
+from waypoint.telemetry.terminal import Terminal, print_bytes
 
 
 class IngestCommand:
@@ -46,7 +44,7 @@ class IngestCommand:
         verbose: bool,
     ) -> None:
         # Whatever a person reads goes to stderr: stdout is the report's alone.
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True)
         self._options = options
         self._json = json
         self._verbose = verbose
@@ -73,7 +71,7 @@ class IngestCommand:
         except Exception as error:
             return self._fail(error)
         if self._json:
-            sys.stdout.buffer.write(plan.to_json())
+            print_bytes(plan.to_json())
         print_plan(self._console, plan)
         incomplete = plan.rejected or plan.texts_refused_before
         return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
@@ -124,7 +122,7 @@ class IngestCommand:
         _tell_resources(report, ingestion)
         path = write_report(report, settings.log_dir)
         if self._json:
-            sys.stdout.buffer.write(report.to_json())
+            print_bytes(report.to_json())
         if failure is not None:
             tell_failure(self._console, failure, verbose=self._verbose)
         print_summary(self._console, report, path)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-import orjson
-from rich.console import Console
-from rich.text import Text
 
 from waypoint.app.chunker import build_chunker
 from waypoint.commands.failures import flatten, tell_failure
@@ -19,6 +14,7 @@ from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.settings import Settings, load_settings
 from waypoint.sources import ReaderOptions, default_registry, read_documents
+from waypoint.telemetry.terminal import Passage, Terminal, print_json
 
 
 def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bool) -> int:
@@ -27,16 +23,16 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
     ``options``: settings by name, None where not given. With ``json`` a reject is told there.
     Records that are rejected are shown among the documents; then the exit code is 1.
     """
-    console = Console(highlight=False)
+    console = Terminal()
     try:
         settings = load_settings(**options)
         chunker = build_chunker(settings, known_model(settings.embedding_model))
         documents = _read(path, settings)
     except Exception as error:
         if json and isinstance(error, DocumentRejectedError):
-            _write(_reject_as_json(error))
+            print_json(_reject_as_json(error))
         failure = flatten(error)
-        tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)
+        tell_failure(Terminal(stderr=True), failure, verbose=verbose)
         return failure.exit_code
     errors = [each for each in documents if isinstance(each, RecordRejectedError)]
     code = ExitCode.INCOMPLETE if errors else ExitCode.OK
@@ -47,7 +43,8 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
             if isinstance(each, Document)
         ]
         rejects = [_reject_as_json(error) for error in errors]
-        _write({"source": path.name, "documents": shown, "rejects": rejects})
+        told = {"source": path.name, "documents": shown, "rejects": rejects}
+        print_json(told, documents=True)
         return code
     for each in documents:
         if isinstance(each, RecordRejectedError):
@@ -64,11 +61,6 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
     file = SourceFile(path.name, path.absolute(), size=0, mtime_ns=0, ctime_ns=0)
     registry = default_registry(ReaderOptions(settings.json_text_field))
     return read_documents(file, registry=registry, max_file_size=settings.max_file_size)
-
-
-def _write(value: dict[str, Any]) -> None:
-    options = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    sys.stdout.buffer.write(orjson.dumps(value, option=options))
 
 
 def _reject_as_json(error: DocumentRejectedError) -> dict[str, Any]:
@@ -94,7 +86,7 @@ def _as_json(document: Document, chunks: list[Chunk]) -> dict[str, Any]:
     }
 
 
-def _print_document(console: Console, document: Document, chunks: list[Chunk]) -> None:
+def _print_document(console: Terminal, document: Document, chunks: list[Chunk]) -> None:
     kinds = Counter(block.kind for block in document.blocks)
     counts = {
         "characters": len(document.text),
@@ -104,7 +96,7 @@ def _print_document(console: Console, document: Document, chunks: list[Chunk]) -
         "blocks of code": kinds["code"],
         "pages": len(document.pages),
     }
-    head = Text(_visible(document.source), style="bold")
+    head = Passage(document.source, style="bold")
     head.append(f"  {document.format}", style="cyan")
     console.print(head, soft_wrap=True)
     _print_field(console, "title", document.title)
@@ -122,8 +114,8 @@ def _print_document(console: Console, document: Document, chunks: list[Chunk]) -
     console.print()
 
 
-def _print_reject(console: Console, error: RecordRejectedError) -> None:
-    head = Text(_visible(error.source), style="bold")
+def _print_reject(console: Terminal, error: RecordRejectedError) -> None:
+    head = Passage(error.source, style="bold")
     head.append("  rejected", style="red")
     console.print(head, soft_wrap=True)
     _print_field(console, "reason", error.reason, style="yellow")
@@ -132,13 +124,13 @@ def _print_reject(console: Console, error: RecordRejectedError) -> None:
     console.print()
 
 
-def _print_field(console: Console, name: str, value: str, *, style: str = "") -> None:
-    line = Text(f"  {_visible(name)}: ", style=style or "dim")
-    line.append(_visible(value), style=style or "default")
+def _print_field(console: Terminal, name: str, value: str, *, style: str = "") -> None:
+    line = Passage(f"  {name}: ", style=style or "dim")
+    line.append(value, style=style or "default")
     console.print(line, soft_wrap=True)
 
 
-def _print_chunk(console: Console, chunk: Chunk) -> None:
+def _print_chunk(console: Terminal, chunk: Chunk) -> None:
     about = chunk.metadata
     start, end = about["char_start"], about["char_end"]
     parts = [
@@ -152,16 +144,6 @@ def _print_chunk(console: Console, chunk: Chunk) -> None:
         str(about[name]) for name in ("section_header", "subsection_header") if about.get(name)
     )
     if path:
-        parts.append(_visible(str(path)))
-    console.print(Text("── " + " · ".join(parts), style="green"), soft_wrap=True)
-    console.print(Text(_visible(chunk.text)), soft_wrap=True)
-
-
-def _visible(text: str) -> str:
-    """The text without what would command the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each if each.isprintable() or each in "\n\t" or each.isspace() else ascii(each)[1:-1]
-        for each in text
-    )
+        parts.append(str(path))
+    console.print(Passage("── " + " · ".join(parts), style="green"), soft_wrap=True)
+    console.print(Passage(chunk.text), soft_wrap=True)

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-import orjson
-from rich.console import Console
 from rich.padding import Padding
-from rich.text import Text
 
 from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
@@ -19,6 +15,7 @@ from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
 from waypoint.events import Event, EventBus, StoreRetried
 from waypoint.settings import load_settings
+from waypoint.telemetry.terminal import Passage, Terminal, Text, print_json
 from waypoint.verification.keywords import Keyword
 
 SHORTEST_WORD = 3
@@ -36,7 +33,7 @@ def run_search(
     verbose: bool,
 ) -> int:
     """Search and print what was found; returns the exit code."""
-    errors = Console(stderr=True, highlight=False)
+    errors = Terminal(stderr=True)
     events = EventBus()
 
     def tell(event: Event) -> None:
@@ -57,32 +54,30 @@ def run_search(
         tell_failure(errors, failure, verbose=verbose)
         return failure.exit_code
     if json:
-        sys.stdout.buffer.write(
-            orjson.dumps(asdict(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
+        print_json(asdict(result), documents=True)
         return ExitCode.OK
     for notice in result.notices:
         errors.print(Text(notice), soft_wrap=True)
-    _print(Console(highlight=False), result)
+    _print(Terminal(), result)
     return ExitCode.OK
 
 
-def _print(console: Console, result: SearchResult) -> None:
+def _print(console: Terminal, result: SearchResult) -> None:
     if not result.hits:
         console.print(Text(f"nothing found in {result.collection}"), soft_wrap=True)
     words = [Keyword(word) for word in _words(result.question)]
     for rank, hit in enumerate(result.hits, start=1):
         console.print(_head(rank, hit), soft_wrap=True)
-        passage = Text(hit.text.strip())
+        passage = Passage(hit.text.strip())
         for word in words:
-            for start, end in word.spans(hit.text.strip()):
+            for start, end in word.spans(passage.plain):
                 passage.stylize("bold yellow", start, end)
         if console.is_terminal:
             console.print(Padding(passage, (0, 0, 1, 3)))
             continue
         # Where there is no width to wrap to, a passage's lines stay as they are.
         for text_line in passage.split("\n"):
-            console.print(Text("   ") + text_line, soft_wrap=True)
+            console.print(Passage("   ") + text_line, soft_wrap=True)
         console.print()
 
 

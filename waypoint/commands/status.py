@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
-
-import orjson
-from rich.console import Console
-from rich.text import Text
 
 from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
@@ -17,6 +12,7 @@ from waypoint.errors import ExitCode
 from waypoint.events import EventBus
 from waypoint.settings import load_settings
 from waypoint.telemetry.run_state import duration
+from waypoint.telemetry.terminal import Terminal, Text, print_json
 
 
 def show_status(*, json: bool, verbose: bool) -> int:
@@ -31,18 +27,16 @@ def show_status(*, json: bool, verbose: bool) -> int:
         status = runtime.run(read)
     except Exception as error:
         failure = flatten(error)
-        tell_failure(Console(stderr=True, highlight=False), failure, verbose=verbose)
+        tell_failure(Terminal(stderr=True), failure, verbose=verbose)
         return failure.exit_code
     if json:
-        sys.stdout.buffer.write(
-            orjson.dumps(asdict(status), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
+        print_json(asdict(status))
     else:
-        _print(Console(highlight=False), status)
+        _print(Terminal(), status)
     return ExitCode.OK
 
 
-def _print(console: Console, status: Status) -> None:
+def _print(console: Terminal, status: Status) -> None:
     lines = [f"store: {status.store}"]
     for entry in status.collections:
         lines += _collection(entry)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from waypoint.app.chunker import split_notice
 from waypoint.app.planning import Plan
@@ -15,11 +13,12 @@ from waypoint.embedding.known_models import known_model
 from waypoint.errors import ExitCode
 from waypoint.telemetry.report import RunReport
 from waypoint.telemetry.run_state import duration
+from waypoint.telemetry.terminal import Terminal, Text
 
 MOST_SHOWN = 10
 
 
-def print_summary(console: Console, report: RunReport, path: Path) -> None:
+def print_summary(console: Terminal, report: RunReport, path: Path) -> None:
     """What was done, what it cost, and what stands rejected."""
     if not report.collection:
         return
@@ -81,7 +80,7 @@ def _most_frequent(counts: dict[str, int]) -> str:
     return ", ".join(parts)
 
 
-def print_plan(console: Console, plan: Plan) -> None:
+def print_plan(console: Terminal, plan: Plan) -> None:
     """What an ingestion would do."""
     before = f"{plan.texts_paid_before:,} paid for before"
     if plan.texts_refused_before:
@@ -144,7 +143,7 @@ def _advice(plan: Plan) -> list[str]:
     ]
 
 
-def _print_standing(console: Console, report: RunReport) -> None:
+def _print_standing(console: Terminal, report: RunReport) -> None:
     """What earlier runs rejected and still stands, and where all of it is listed."""
     if not report.standing_rejects:
         return
@@ -175,7 +174,7 @@ def _name(reject: dict[str, str]) -> str:
     return f"{reject['chunk']} of {reject['source']}" if reject.get("chunk") else reject["source"]
 
 
-def _print_rejects(console: Console, rejects: list[dict[str, str]], total: int) -> None:
+def _print_rejects(console: Terminal, rejects: list[dict[str, str]], total: int) -> None:
     for reject in rejects[:MOST_SHOWN]:
         hint = f" ({reject['hint']})" if reject.get("hint") else ""
         console.print(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from waypoint.telemetry.terminal import Terminal, Text
 from waypoint.verification.checks import CheckResult, Status
 from waypoint.verification.retrieval import QuestionResult, TierResult
 from waypoint.verification.verdict import Verdict
@@ -18,7 +17,7 @@ _STYLES = {
 }
 
 
-def print_verdict(console: Console, verdict: Verdict) -> None:
+def print_verdict(console: Terminal, verdict: Verdict) -> None:
     """Every check with its figure; then what failed, with examples and the way out."""
     about = [verdict.collection]
     if verdict.model:
@@ -73,7 +72,7 @@ def _tiers(verdict: Verdict) -> Table:
     return table
 
 
-def _print_misses(console: Console, tier: TierResult) -> None:
+def _print_misses(console: Terminal, tier: TierResult) -> None:
     for question in tier.questions:
         if not question.rank:
             console.print(Text(_told(tier, question)), soft_wrap=True)
@@ -87,7 +86,7 @@ def _told(tier: TierResult, question: QuestionResult) -> str:
     )
 
 
-def _print_failure(console: Console, check: CheckResult) -> None:
+def _print_failure(console: Terminal, check: CheckResult) -> None:
     line = Text("FAIL ", style=_STYLES[Status.FAIL])
     line.append(f"{check.name}: {check.title}: {check.figure}", style="default")
     console.print(line, soft_wrap=True)

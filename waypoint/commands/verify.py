@@ -9,9 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.prompt import Confirm
-from rich.text import Text
 
 from waypoint.app import runtime
 from waypoint.app.proxies import spare_loopback
@@ -26,6 +24,7 @@ from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
 from waypoint.events import Event, EventBus, StoreNotice, StoreRetried
 from waypoint.settings import LogLevel, Settings, load_settings
+from waypoint.telemetry.terminal import Terminal, Text, print_bytes
 from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
 from waypoint.verification.page import make_page
 from waypoint.verification.verdict import Verdict, write_verdict
@@ -75,7 +74,7 @@ class VerifyCommand:
 
     def __init__(self, options: dict[str, Any], request: VerifyRequest) -> None:
         # Whatever a person reads goes to stderr: stdout is the report's alone.
-        self._console = Console(stderr=True, highlight=False)
+        self._console = Terminal(stderr=True)
         self._options = options
         self._request = request
 
@@ -136,7 +135,7 @@ class VerifyCommand:
 
             def show(what: str, done: int, total: int) -> None:
                 share = f" {done:,} of {total:,}" if total else ""
-                status.update(f"{what}{share}")
+                status.update(Text(f"{what}{share}"))
 
             verification.progress = show
             return runtime.run(verification.run)
@@ -148,7 +147,7 @@ class VerifyCommand:
         if request.html is not None:
             _write_page(request.html, make_page(verdict, verification.picture))
         if request.json:
-            sys.stdout.buffer.write(verdict.to_json())
+            print_bytes(verdict.to_json())
         print_verdict(self._console, verdict)
         self._tell(f"report: {path}")
         if request.html is not None:

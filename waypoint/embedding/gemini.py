@@ -101,7 +101,7 @@ class GeminiEmbedder:
         except TimeoutError:
             raise LateAnswerError(f"no answer within {self._timeout:g} s") from None
         except CALL_FAILURES as error:
-            raise translate(error, self._space.model) from error
+            raise translate(error, self._space.model, texts) from error
         finally:
             _answer_slot.reset(token)
         if slot.body is None:

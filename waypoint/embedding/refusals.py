@@ -7,7 +7,7 @@ The forms of Google's error bodies are those users report (``QuotaFailure`` with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import httpx2
@@ -18,10 +18,9 @@ from waypoint.bounded_http import UnusableAnswerError
 from waypoint.embedding.port import CallRefusedError, QuotaExceededError, TransientCallError
 from waypoint.embedding.quota.day import daily_quota_error
 from waypoint.errors import KeyRefusedError, RequestRefusedError, no_more_files
+from waypoint.sanitize import QUOTING, quotes, sanitize
 
 _REASON_LENGTH = 200
-_KEY = re.compile(r"AIza[\w-]+|(?<=api_key:)[^'\"\s]+")
-"""An API key: Google quotes it where it says that a consumer is suspended."""
 _TEXT_REFUSED = frozenset({400, 413, 422})
 _INVALID = "INVALID_ARGUMENT"
 """These refuse what was sent. All else that refuses may pass: an aborted call, a proxy's page,
@@ -76,10 +75,10 @@ def is_object(body: bytes) -> bool:
         return False
 
 
-def translate(error: CallFailure, model: str) -> Exception:
-    """The error to raise in its place."""
+def translate(error: CallFailure, model: str, texts: Sequence[str] = ()) -> Exception:
+    """The error to raise in its place; ``texts`` are those of the call, which it never quotes."""
     if isinstance(error, errors.APIError):
-        return _translate_status(error, model)
+        return _translate_status(error, model, texts)
     if isinstance(error, UnusableAnswerError):
         return TransientCallError(str(error), 200)
     if isinstance(error, httpx2.HTTPError):
@@ -89,10 +88,10 @@ def translate(error: CallFailure, model: str) -> Exception:
     return TransientCallError(f"malformed answer ({type(error).__name__})", 200)
 
 
-def _translate_status(error: errors.APIError, model: str) -> Exception:
+def _translate_status(error: errors.APIError, model: str, texts: Sequence[str]) -> Exception:
     code = error.code
-    reason = f"{code} {_first_line(error.status)}".strip()
-    said = _first_line(error.message)
+    reason = f"{code} {_first_line(error.status, texts)}".strip()
+    said = _first_line(error.message, texts)
     if code == httpx2.codes.TOO_MANY_REQUESTS:
         return _translate_quota(error, reason)
     if code in _RETRIED_STATUS or code >= 500:
@@ -160,8 +159,10 @@ def _figure(value: object) -> int | None:
     return int(str(value)) if _FIGURE.fullmatch(str(value)) else None
 
 
-def _first_line(message: object) -> str:
+def _first_line(message: object, texts: Sequence[str]) -> str:
     lines = str(message or "").strip().splitlines()
-    said = _KEY.sub("***", lines[0])[:_REASON_LENGTH] if lines else ""
-    # Neither a terminal nor a file of UTF-8 takes whatever JSON can hold.
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in said)
+    # It is kept in the ledger, and told in later runs, too.
+    said = sanitize(lines[0])[:_REASON_LENGTH] if lines else ""
+    if quotes(said, texts):
+        return QUOTING
+    return said

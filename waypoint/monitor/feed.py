@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
-import orjson
 
 from waypoint.monitor.board import Board
+from waypoint.sanitize import json_bytes
 
 RETRY = 2_000
 """Milliseconds after which a page whose connection broke comes back."""
@@ -17,7 +17,7 @@ RETRY = 2_000
 def encode(event: str, data: Any, number: int | None = None) -> bytes:
     """One event as the standard has it (WHATWG HTML, 9.2): JSON on one line."""
     head = f"event: {event}\n" if number is None else f"event: {event}\nid: {number}\n"
-    return head.encode() + b"data: " + orjson.dumps(data) + b"\n\n"
+    return head.encode() + b"data: " + json_bytes(data) + b"\n"
 
 
 class Feed:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 from anyio import to_thread
 
+from waypoint.errors import described
 from waypoint.events import Event, EventBus, MonitorFailed, MonitorReady
 from waypoint.monitor.board import Board
 from waypoint.monitor.feed import Feed
@@ -129,4 +130,4 @@ def _described(error: Exception) -> str:
     leaf: BaseException = error
     while isinstance(leaf, BaseExceptionGroup):
         leaf = leaf.exceptions[0]
-    return f"unexpected {type(leaf).__name__}: {leaf}"
+    return f"unexpected {described(leaf)}"

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from waypoint.monitor.board import Board
 from waypoint.monitor.feed import Feed
 from waypoint.monitor.metrics import registry_of
+from waypoint.sanitize import json_bytes
 
 _PAGE = Path(__file__).with_name("page")
 _FILES = {
@@ -107,7 +107,7 @@ def _health(board: Board) -> Answer:
             "why": health.why,
         }
         return Response(
-            orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE),
+            json_bytes(told),
             status_code=200 if health.good else 503,
             media_type="application/json",
         )

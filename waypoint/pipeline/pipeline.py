@@ -17,6 +17,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from waypoint.embedding.batching import Batch, BatchBuilder
+from waypoint.errors import described
 from waypoint.events import Draining, EventBus
 from waypoint.gauges import Gauges
 from waypoint.gauges.metered import MeteredReceive, MeteredSend, MeteredStream
@@ -160,7 +161,7 @@ class Pipeline:
     def _fail(self, error: Exception) -> None:
         if self._failure is None:
             self._failure = error
-        self._stop.request(str(error) or type(error).__name__)
+        self._stop.request(described(error))
 
     async def _limit_drain(self, scope: anyio.CancelScope) -> None:
         await self._stop.wait()

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from waypoint.errors import ConfigurationError
+from waypoint.sanitize import learn_secrets
 from waypoint.settings.model import Settings
 
 
@@ -21,8 +22,12 @@ def load_settings(**options: Any) -> Settings:
             be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    learn_secrets(os.environ)
     try:
-        return Settings(**{**_from_file(Path(".env")), **_named(os.environ), **given})
+        from_file = _from_file(Path(".env"))
+        # Before they are looked at: what is wrong with one is told with its value.
+        learn_secrets(from_file)
+        return Settings(**{**from_file, **_named(os.environ), **given})
     except ValidationError as error:
         problems = []
         for problem in error.errors():

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 
 # Rust, kept, MIT: HTML5's parsing, main content and tables at 3 MB/s; see docs/formats.md.
-from html_to_markdown import ConversionOptions, InvalidInputError, PreprocessingOptions, convert
+from html_to_markdown import (
+    ConversionOptions,
+    InvalidInputError,
+    PreprocessingOptions,
+    WarningKind,
+    convert,
+)
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.sources.markdown import find_structure
@@ -24,6 +30,7 @@ _HEAD_END = re.compile(r"</head\b|<body\b", re.IGNORECASE)
 _CELL = re.compile(r"<t[dh]\b[^>]*", re.IGNORECASE)
 _HUGE_SPAN = re.compile(r"(span\s*=\s*[\"']?)\s*0*[1-9]\d{2,}", re.IGNORECASE)
 """Of a hundred rows or columns: a cell in 22 bytes can make every row a thousand cells wide."""
+_SAVE_ANEW = "save the page anew, or as text"
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -69,13 +76,16 @@ def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
     try:
         result = convert(html, options)
     except InvalidInputError as error:
-        raise DocumentRejectedError(
-            source, f"not HTML ({str(error)[:200]})", hint="save the page anew, or as text"
-        ) from error
+        raise DocumentRejectedError(source, "not HTML: it looks binary", hint=_SAVE_ANEW) from error
     if result.warnings:
-        raise DocumentRejectedError(
-            source, str(result.warnings[0].message), hint="save the page anew, or as text"
+        kind = result.warnings[0].kind
+        too_deep = kind == WarningKind.DEPTH_LIMIT_EXCEEDED
+        reason = (
+            "nested beyond the depth that is read"
+            if too_deep
+            else f"not all of it can be read ({kind})"
         )
+        raise DocumentRejectedError(source, reason, hint=_SAVE_ANEW)
     return _BLANK_LINES.sub("\n\n", result.content or "").strip("\n")
 
 

@@ -205,8 +205,8 @@ def _load(text: str) -> Any:
         raise RecordError(f"{error.msg} at {line}column {error.colno:,}") from error
     except RecursionError as error:
         raise RecordError("nested too deeply") from error
-    except ValueError as error:  # a number of more digits than Python converts
-        raise RecordError(str(error)) from error
+    except ValueError as error:
+        raise RecordError("Exceeds the limit of a number's digits") from error
 
 
 def _refuse_too_many_values(source: str, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -46,6 +47,8 @@ MAX_FIELDS = 64
 MAX_NAME_CHARACTERS = 128
 MAX_VALUE_CHARACTERS = 4096
 
+_NAME = re.compile(r"\w[\w.:-]{0,39}")
+
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -57,6 +60,7 @@ class FieldCollector:
         self.metadata: dict[str, MetadataValue] = {}
         self.warnings: list[str] = []
         self._full = False
+        self._given = 0
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -67,37 +71,39 @@ class FieldCollector:
         None, empty strings, lists and mappings, and numbers that are not finite say nothing and
         are dropped without a warning.
         """
+        self._given += 1
+        key = str(name).strip()
+        which = shown_name(key) or f"number {self._given}"
         try:
             scalar = _to_scalar(value)
         except (TypeError, ValueError, RecursionError):
-            self.warn(f"field {_shown(name)} left out: it cannot be stored as JSON")
+            self.warn(f"field {which} left out: it cannot be stored as JSON")
             return
         if scalar is None:
             return
-        key = str(name).strip()
         problem = _problem(key, scalar)
         if problem:
-            self.warn(f"field {_shown(name)} left out: {problem}")
+            self.warn(f"field {which} left out: {problem}")
         elif key == "title":
             self.title = " ".join(str(scalar).split())
         else:
             if isinstance(scalar, str):
                 scalar = unicodedata.normalize("NFC", scalar)
-            self._keep(_stored_name(key, scalar), scalar)
+            self._keep(_stored_name(key, scalar), scalar, which)
 
     def take_title(self, values: Iterable[object]) -> None:
         """Let the first text that can be a title be the title; none leaves the document without."""
         texts = (" ".join(value.split()) for value in values if isinstance(value, str))
         self.title = next((text for text in texts if text and not _problem("title", text)), "")
 
-    def _keep(self, key: str, scalar: MetadataValue) -> None:
+    def _keep(self, key: str, scalar: MetadataValue, which: str) -> None:
         if key in self.metadata:
-            self.warn(f"field {_shown(key)} is given twice: the first counts")
+            self.warn(f"field {which} is given twice: the first counts")
         elif len(self.metadata) < MAX_FIELDS:
             self.metadata[key] = scalar
         elif not self._full:
             self._full = True
-            self.warn(f"more than {MAX_FIELDS} fields: those from {_shown(key)} on are left out")
+            self.warn(f"more than {MAX_FIELDS} fields: those from {which} on are left out")
 
 
 def _stored_name(key: str, scalar: MetadataValue) -> str:
@@ -147,6 +153,6 @@ def _json_default(value: Any) -> str:
     raise TypeError(type(value).__name__)
 
 
-def _shown(name: object) -> str:
-    text = str(name)
-    return ascii(text if len(text) <= 40 else text[:39] + "…")
+def shown_name(name: str) -> str:
+    """A field's name as a warning may tell it; empty for what may be a text in place of a name."""
+    return repr(name) if _NAME.fullmatch(name) else ""

@@ -48,10 +48,15 @@ def open_office_zip(source: str, data: bytes) -> ZipFile:
 
 
 def damaged(source: str, error: BaseException) -> DocumentRejectedError:
-    """The reject of an archive that a parser stumbled over."""
-    told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """The reject of an archive that a parser stumbled over.
+
+    What the parser says is not told: it may quote what stands there.
+    """
+    told = type(error).__name__
+    if isinstance(error, expat.ExpatError):
+        told = f"{expat.ErrorString(error.code)} at line {error.lineno:,} of a part"
     return DocumentRejectedError(
-        source, f"damaged, or not what its suffix says ({told[:200]})", hint=_SAVE_ANEW
+        source, f"damaged, or not what its suffix says ({told})", hint=_SAVE_ANEW
     )
 
 
@@ -81,11 +86,11 @@ def _check_xml(source: str, archive: ZipFile, part: ZipInfo) -> None:
     with archive.open(part) as stream:
         content = stream.read(part.file_size + 1)
     if len(content) != part.file_size:
-        raise BadZipFile(f"{part.filename} has another size than the archive says")
+        raise BadZipFile("another size than the archive says")
 
     def refuse(*_: object) -> None:
         raise DocumentRejectedError(
-            source, f"a document type is declared in {part.filename}", hint=_SAVE_ANEW
+            source, "a document type is declared in a part of it", hint=_SAVE_ANEW
         )
 
     def stop(*_: object) -> None:

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 
-from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.errors import DocumentRejectedError, RecordRejectedError, described
 from waypoint.models import Document, MetadataValue, SourceFile
 from waypoint.sources.registry import ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import Snapshot, take_snapshot
@@ -126,9 +126,7 @@ def _parse(
     except BaseException as error:
         # A parser's fault costs the document it stumbled over, not the run. A panic of a parser
         # in Rust is not an Exception.
-        raise DocumentRejectedError(
-            source, f"its reader failed: {type(error).__name__}: {error}"
-        ) from error
+        raise DocumentRejectedError(source, f"its reader failed: {described(error)}") from error
     return (parsed,) if isinstance(parsed, ParsedDocument) else parsed
 
 
@@ -144,7 +142,7 @@ def _records(
         if record and registry.supports(f"{source}#{record}"):
             record += "#"  # "a.json#b.md" may well be a file
         if record in seen or not (record or len(parts) == 1):
-            raise DocumentRejectedError(source, f"its reader gave two records the name {record!r}")
+            raise DocumentRejectedError(source, "its reader gave two records one name")
         seen.add(record)
         yield record
 

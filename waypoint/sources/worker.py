@@ -13,14 +13,13 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 
 import anyio
 from anyio import to_thread
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
-import waypoint
+from waypoint.child_environment import child_environment, module_path
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError, no_more_files
 from waypoint.models import Document, SourceFile
 from waypoint.sources.worker_messages import (
@@ -36,8 +35,6 @@ START_TIMEOUT = 60.0
 END_TIMEOUT = 5.0
 MAX_REPLY = 256 * 1024 * 1024
 """Bytes of one file's documents: no document has so much text, but a bomb may."""
-
-_PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "PYTHONHOME", "VIRTUAL_ENV")
 
 
 class ParseWorker:
@@ -135,9 +132,6 @@ class ParseWorker:
             await self._start_once()
 
     async def _start_once(self) -> None:
-        package = str(Path(waypoint.__file__).parent.parent)
-        path = os.pathsep.join([package, *filter(None, [os.environ.get("PYTHONPATH")])])
-        kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
         status: int | str | None
         try:
             self._process = process = await anyio.open_process(
@@ -147,7 +141,9 @@ class ParseWorker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
-                env=kept | {"PYTHONPATH": path, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=child_environment(
+                    PYTHONPATH=module_path(), PYTHONUTF8="1", OPENBLAS_NUM_THREADS="1"
+                ),
             )
             assert process.stdin is not None
             assert process.stdout is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from waypoint.sources.metadata import FieldCollector
+from waypoint.sources.metadata import FieldCollector, shown_name
 
 MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 32
@@ -57,7 +57,8 @@ def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, 
             if value_node.tag in _SCALAR_TAGS and isinstance(value_node, yaml.ScalarNode):
                 yield name, str(value_node.value)
             else:
-                fields.warn(f"front matter field {name!r} left out: not plain YAML data")
+                shown = shown_name(name) or f"at line {_line(key_node.start_mark)}"
+                fields.warn(f"front matter field {shown} left out: not plain YAML data")
 
 
 def _refuse_bombs(block: str) -> None:
@@ -77,5 +78,9 @@ def _refuse_bombs(block: str) -> None:
 
 def _line_of(error: Any) -> str:
     mark = getattr(error, "problem_mark", None)
+    return f" at line {_line(mark)}" if mark is not None else ""
+
+
+def _line(mark: Any) -> int:
     # One for counting from zero, one for the opening line.
-    return f" at line {mark.line + 2}" if mark is not None else ""
+    return int(mark.line) + 2

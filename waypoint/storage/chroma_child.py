@@ -18,6 +18,7 @@ from pathlib import Path
 import anyio
 from anyio.abc import Process
 
+from waypoint.child_environment import child_environment
 from waypoint.errors import StoreUnavailableError
 
 HOST = "127.0.0.1"
@@ -74,6 +75,7 @@ class ChromaChild:
                     stdout=log,
                     stderr=log,
                     start_new_session=True,
+                    env=child_environment(),
                     pass_fds=(self._lock_descriptor, told),
                 )
             finally:

@@ -12,6 +12,7 @@ from waypoint.errors import (
     StoreUnavailableError,
     StoreWriteError,
 )
+from waypoint.sanitize import QUOTING, quotes
 
 
 class TransientStoreError(Exception):
@@ -41,7 +42,7 @@ _REFUSALS = frozenset(
 )  # fmt: skip
 """Names of chromadb 1.5.9's errors, less those that are looked at above."""
 
-_MOST_TOLD = 2_000
+_MOST_TOLD = 500
 """Characters of an error: what is beyond was never seen, and nobody would read it."""
 
 NO_ACCESS = (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN)
@@ -109,6 +110,9 @@ def _told_by(response: httpx2.Response) -> tuple[str, str]:
     """The name and message of Chroma's error body; empty where it is not Chroma's."""
     try:
         body = orjson.loads(response.content)
-        return str(body["error"])[:_MOST_TOLD], str(body["message"])[:_MOST_TOLD]
+        name, message = str(body["error"])[:_MOST_TOLD], str(body["message"])[:_MOST_TOLD]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         return "", ""
+    # Nothing of a document is told, which a request may hold.
+    sent = response.request.content.decode(errors="replace")
+    return name, QUOTING if quotes(message, [sent]) else message

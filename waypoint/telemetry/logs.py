@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import threading
@@ -12,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import orjson
-
 from waypoint import events
 from waypoint.errors import StoreWriteError
+from waypoint.sanitize import json_bytes
 from waypoint.settings import LogLevel
 from waypoint.telemetry.rotation import RotatingFile
 
@@ -107,14 +105,6 @@ def log_record(event: events.Event, run_id: str, at: datetime | None = None) -> 
     return {**head, **{name: getattr(event, name) for name in names if name != "run_id"}}
 
 
-def _line(record: dict[str, Any]) -> bytes:
-    try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except orjson.JSONEncodeError:
-        # Half a surrogate pair, as a service may have it in its reason. JSON can escape it.
-        return f"{json.dumps(record)}\n".encode("ascii")
-
-
 class JsonLog:
     """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
 
@@ -172,7 +162,7 @@ class JsonLog:
                 while (told := self._told.get()) is not None:
                     at, event = told
                     record = log_record(event, self._run_id, at)
-                    file.write(_line(record))
+                    file.write(json_bytes(record))
                     if self._told.empty():
                         file.flush()
                         self._ending.wait(_REST)

@@ -8,17 +8,17 @@ from datetime import datetime
 from types import TracebackType
 from typing import Protocol
 
-import orjson
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
-from rich.text import Text
 
 from waypoint import events
+from waypoint.sanitize import json_bytes
 from waypoint.settings import LogFormat, LogLevel
 from waypoint.telemetry.logs import event_name, log_record, shown_at
 from waypoint.telemetry.run_state import RunState, duration, figures
+from waypoint.telemetry.terminal import Terminal, Text
 
 LINE_EVERY = 10.0
 """Seconds between two lines where there is no terminal."""
@@ -67,7 +67,7 @@ class LiveDisplay:
     ``quota_share``: the share of the quota in use over the last minute, None without one.
     """
 
-    def __init__(self, console: Console, quota_share: Callable[[], float | None]) -> None:
+    def __init__(self, console: Terminal, quota_share: Callable[[], float | None]) -> None:
         self._state = RunState(time.monotonic)
         self._console = console
         self._quota_share = quota_share
@@ -114,7 +114,7 @@ class LineDisplay:
 
     def __init__(
         self,
-        console: Console,
+        console: Terminal,
         quota_share: Callable[[], float | None],
         *,
         form: LogFormat,
@@ -137,7 +137,7 @@ class LineDisplay:
             self._run_id = event.run_id
         if self._form is LogFormat.JSON:
             if shown_at(event, self._least) and not isinstance(event, _QUIET):
-                self._print(orjson.dumps(log_record(event, self._run_id)).decode())
+                self._print(json_bytes(log_record(event, self._run_id)).decode().rstrip("\n"))
         elif isinstance(event, _LOUD) and shown_at(event, self._least):
             self._print(_sentence(event))
         if self._clock() >= self._next_line:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import orjson
+from waypoint.sanitize import json_bytes
 
 REJECTS_NAME = "rejects.jsonl"
 
@@ -24,7 +24,7 @@ def write_rejects(folder: Path, rejects: Iterable[Mapping[str, str]]) -> Path:
     try:
         with unfinished.open("wb") as file:
             for reject in rejects:
-                file.write(orjson.dumps(reject, option=orjson.OPT_APPEND_NEWLINE))
+                file.write(json_bytes(reject))
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)

@@ -11,10 +11,9 @@ from functools import singledispatchmethod
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from waypoint import events
 from waypoint.errors import StoreWriteError
+from waypoint.sanitize import json_bytes
 
 MOST_LISTED = 1_000
 """Rejects and warnings that are listed; all of them are counted."""
@@ -99,7 +98,7 @@ class RunReport:
     notices: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
-        return orjson.dumps(asdict(self), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return json_bytes(asdict(self), indent=True)
 
 
 class ReportBuilder:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from html import escape
 
+from waypoint.sanitize import as_html
 from waypoint.verification.checks import CheckResult, Status
 from waypoint.verification.page_parts import SCRIPT, STYLE
 from waypoint.verification.picture import Picture, Point
@@ -32,8 +32,8 @@ def make_page(verdict: Verdict, picture: Picture | None) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         '<meta name="color-scheme" content="light dark">',
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>",
-        f"<h1>{_badge(word)} {escape(verdict.collection)}</h1>",
+        f"<title>{as_html(title)}</title><style>{STYLE}</style></head><body><main>",
+        f"<h1>{_badge(word)} {as_html(verdict.collection)}</h1>",
         *_facts(verdict),
         *_checks(verdict.checks),
         *_tiers(verdict.tiers),
@@ -59,10 +59,10 @@ def _facts(verdict: Verdict) -> Iterator[str]:
     }
     yield "<dl>"
     for name, value in facts.items():
-        yield f"<div><dt>{name}</dt><dd>{escape(value)}</dd></div>"
+        yield f"<div><dt>{name}</dt><dd>{as_html(value)}</dd></div>"
     yield "</dl>"
     for notice in verdict.notices:
-        yield f"<p>{escape(notice)}</p>"
+        yield f"<p>{as_html(notice)}</p>"
 
 
 def _checks(checks: Sequence[CheckResult]) -> Iterator[str]:
@@ -70,8 +70,8 @@ def _checks(checks: Sequence[CheckResult]) -> Iterator[str]:
     yield "</thead><tbody>"
     for check in checks:
         yield (
-            f"<tr><th scope=row>{escape(check.name)}<small>{escape(check.title)}</small>"
-            f"<td>{_badge(check.status)}<td>{escape(check.figure)}{_wrong(check)}</tr>"
+            f"<tr><th scope=row>{as_html(check.name)}<small>{as_html(check.title)}</small>"
+            f"<td>{_badge(check.status)}<td>{as_html(check.figure)}{_wrong(check)}</tr>"
         )
     yield "</tbody></table></div>"
 
@@ -79,8 +79,8 @@ def _checks(checks: Sequence[CheckResult]) -> Iterator[str]:
 def _wrong(check: CheckResult) -> str:
     if check.status is not Status.FAIL:
         return ""
-    items = "".join(f"<li><code>{escape(example)}</code>" for example in check.examples)
-    advice = f"<p><strong>What to do:</strong> {escape(check.advice)}</p>" if check.advice else ""
+    items = "".join(f"<li><code>{as_html(example)}</code>" for example in check.examples)
+    advice = f"<p><strong>What to do:</strong> {as_html(check.advice)}</p>" if check.advice else ""
     return (f"<ul>{items}</ul>" if items else "") + advice
 
 
@@ -90,19 +90,19 @@ def _tiers(tiers: Sequence[TierResult]) -> Iterator[str]:
     yield "<h2>Questions</h2>"
     for tier in tiers:
         yield (
-            f"<h3>{escape(tier.name)} {_badge(tier.status)}</h3><p>{tier.hits} of "
+            f"<h3>{as_html(tier.name)} {_badge(tier.status)}</h3><p>{tier.hits} of "
             f"{len(tier.questions)} found (pass mark {tier.pass_mark}); hit@{tier.top_k} "
             f"{tier.hit_rate:.2f}, MRR {tier.mrr:.2f}</p><div class=scroll><table><thead>"
             "<tr><th>Question<th>Wanted<th class=number>Rank<th>What came</tr></thead><tbody>"
         )
         for question in tier.questions:
             came = "".join(
-                f"<li>{escape(found.source)} <small>{found.score:.2f}</small>"
+                f"<li>{as_html(found.source)} <small>{found.score:.2f}</small>"
                 for found in question.found[:3]
             )
             rank = str(question.rank) if question.rank else _badge(Status.FAIL)
             yield (
-                f"<tr><th scope=row>{escape(question.text)}<td>{escape(question.expected)}"
+                f"<tr><th scope=row>{as_html(question.text)}<td>{as_html(question.expected)}"
                 f"<td class=number>{rank}<td><ol>{came}</ol></tr>"
             )
         yield "</tbody></table></div>"
@@ -123,9 +123,9 @@ def _picture(picture: Picture) -> Iterator[str]:
     )
     yield '<div class=legend role=group aria-label="Categories, to be shown or hidden">'
     for category, colour in colours.items():
-        name = escape(category or "(no category)")
+        name = as_html(category or "(no category)")
         yield (
-            f'<button type=button aria-pressed=true data-category="{escape(category)}">'
+            f'<button type=button aria-pressed=true data-category="{as_html(category)}">'
             f"<i class=c{colour}></i>{name} <small>{counts[category]:,}</small></button>"
         )
     yield "</div>"
@@ -146,6 +146,6 @@ def _dot(point: Point, colour: int, *, focusable: bool) -> str:
     name = point.source + (f": {point.heading}" if point.heading else "")
     return (
         f'<circle class=c{colour} cx="{x:.1f}" cy="{y:.1f}" r="5" role=img '
-        f'tabindex="{0 if focusable else -1}" data-category="{escape(point.category)}" '
-        f'aria-label="{escape(name)}"><title>{escape(name)}</title></circle>'
+        f'tabindex="{0 if focusable else -1}" data-category="{as_html(point.category)}" '
+        f'aria-label="{as_html(name)}"><title>{as_html(name)}</title></circle>'
     )

@@ -7,9 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from waypoint.errors import StoreWriteError
+from waypoint.sanitize import json_bytes
 from waypoint.verification.checks import CheckResult, Status
 from waypoint.verification.retrieval import TierResult
 
@@ -47,7 +46,7 @@ class Verdict:
 
     def to_json(self) -> bytes:
         content = {"passed": self.passed, **asdict(self)}
-        return orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return json_bytes(content, indent=True)
 
 
 def write_verdict(verdict: Verdict, folder: Path) -> Path:

@@ -6,16 +6,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from waypoint.benchmark.call_cost import CallSettings, call_grid, run_calls
 from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.tables import machine_line
 from waypoint.commands.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
+from waypoint.sanitize import json_bytes
+from waypoint.telemetry.terminal import Terminal, Text
 
 
 def calls(
@@ -29,7 +28,7 @@ def calls(
 ) -> None:
     """Measure the CPU time of a call, through Waypoint and through the SDK as it comes."""
 
-    def measure(console: Console) -> Output:
+    def measure(console: Terminal) -> Output:
         settings = CallSettings(calls, batch, chunk_size, rounds)
         machine = this_machine()
         costs = run_calls(settings, lambda line: console.print(Text(line), soft_wrap=True))
@@ -44,7 +43,7 @@ def calls(
             [machine_line(machine)],
             [call_grid(costs, settings)],
             [],
-            orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+            json_bytes(document, indent=True),
         )
 
     raise typer.Exit(run_measure(measure, "calls", out, json=json, verbose=verbose))

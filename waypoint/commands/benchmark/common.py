@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from waypoint.app.proxies import spare_loopback
 from waypoint.benchmark.output import Output
 from waypoint.commands.failures import tell_failure
 from waypoint.errors import ExitCode, UsageError, WaypointError
+from waypoint.telemetry.terminal import Terminal, print_bytes
 
 _FILE_WIDTH = 160
 
@@ -28,22 +27,22 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks 
 
 
 def run_measure(
-    measure: Callable[[Console], Output], name: str, out: Path, *, json: bool, verbose: bool
+    measure: Callable[[Terminal], Output], name: str, out: Path, *, json: bool, verbose: bool
 ) -> int:
     """Measure, show and write what came of it; the exit code."""
-    console = Console(stderr=True, highlight=False)
+    console = Terminal(stderr=True)
     try:
         spare_loopback()
         output = measure(console)
-        shown = Console(stderr=json, highlight=False)
+        shown = Terminal(stderr=json)
         # A table in a file need not fit into the 80 columns that a missing terminal counts for.
-        output.show(shown if shown.is_terminal else Console(stderr=json, width=_FILE_WIDTH))
+        output.show(shown if shown.is_terminal else Terminal(stderr=json, width=_FILE_WIDTH))
         output.write(out, name, console)
     except WaypointError as error:
         tell_failure(console, error, verbose=verbose)
         return error.exit_code
     if json:
-        sys.stdout.buffer.write(output.json)
+        print_bytes(output.json)
     return ExitCode.OK
 
 

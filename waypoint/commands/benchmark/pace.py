@@ -7,10 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
@@ -27,6 +24,8 @@ from waypoint.commands.benchmark.common import (
     chosen,
     run_measure,
 )
+from waypoint.sanitize import json_bytes
+from waypoint.telemetry.terminal import Terminal, Text
 
 
 def pace(
@@ -48,7 +47,7 @@ def pace(
 ) -> None:
     """Measure how much of a quota is used, and what it meets of 429s, over minutes."""
 
-    def measure(console: Console) -> Output:
+    def measure(console: Terminal) -> Output:
         settings = PaceSettings(
             chosen(tiers, ACCOUNTS, "--tiers"),
             chosen(quota, MODES, "--quota"),
@@ -73,7 +72,7 @@ def pace(
             [machine_line(machine)],
             [pace_grid(runs)],
             pace_charts(runs),
-            orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE),
+            json_bytes(document, indent=True),
         )
 
     raise typer.Exit(run_measure(measure, "pace", out, json=json, verbose=verbose))

@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from waypoint.benchmark.charts import charts_of
 from waypoint.benchmark.corpus import CorpusSettings
@@ -31,6 +29,7 @@ from waypoint.commands.benchmark.common import (
 )
 from waypoint.errors import UsageError
 from waypoint.telemetry.run_state import duration
+from waypoint.telemetry.terminal import Terminal, Text
 
 
 def sweep(
@@ -95,7 +94,7 @@ def sweep(
     if context.invoked_subcommand is not None:
         return
 
-    def measure(console: Console) -> Output:
+    def measure(console: Terminal) -> Output:
         sizes = numbers(chunks, "--chunks")
         is_scale = len(sizes) > 1
         options = BenchmarkOptions(
@@ -146,7 +145,7 @@ def _check(options: BenchmarkOptions) -> None:
         )
 
 
-def _consent(console: Console, bill: Bill, *, asked: bool) -> None:
+def _consent(console: Terminal, bill: Bill, *, asked: bool) -> None:
     """Say what the real service will bill, and go on only if that is wanted.
 
     Raises:
