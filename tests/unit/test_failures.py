@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
-from waypoint.telemetry.terminal import Terminal
 
 from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
 from waypoint.errors import ExitCode, KeyRefusedError, StoreWriteError, WaypointError
+from waypoint.telemetry.terminal import Terminal
 
 
 def test_ours_is_told_as_it_is() -> None:

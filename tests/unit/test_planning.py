@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from waypoint.telemetry.terminal import Terminal
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
@@ -24,6 +23,7 @@ from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, Settings, load_settings
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.lock import StoreLock
+from waypoint.telemetry.terminal import Terminal
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import io
 
 import orjson
 import pytest
-from waypoint.telemetry.terminal import Terminal
 
 from waypoint import events
 from waypoint.settings import LogFormat, LogLevel
@@ -16,6 +15,7 @@ from waypoint.telemetry.progress import (
     LiveDisplay,
 )
 from waypoint.telemetry.run_state import RunState, duration, figures
+from waypoint.telemetry.terminal import Terminal
 
 
 class Clock:

@@ -86,9 +86,11 @@ class Monitor:
 
         try:
             listener = await to_thread.run_sync(listen_on, self._host, self._port)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
+            # A host that no name can be is not an OSError.
+            why = error.strerror if isinstance(error, OSError) else "no host has that name"
             where = f"{self._host}:{self._port}"
-            self._fail(f"cannot listen on {where}: {error.strerror}; --monitor-port 0 finds a port")
+            self._fail(f"cannot listen on {where}: {why}; --monitor-port 0 finds a port")
             return
         with listener:
             hosts = hosts_of(listener.getsockname()[0], self._host)

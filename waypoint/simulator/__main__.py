@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         threading.Thread(target=_terminate_at_end_of_stdin, daemon=True).start()
     try:
         asyncio.run(serve(settings, host, port, _announce))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         print(f"cannot listen on {host}:{port}: {error}", file=sys.stderr)  # noqa: T201
         return 1
     return 0

@@ -8,6 +8,7 @@ compression other than deflate.
 from __future__ import annotations
 
 import io
+from xml.etree import ElementTree
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -53,8 +54,8 @@ def damaged(source: str, error: BaseException) -> DocumentRejectedError:
     What the parser says is not told: it may quote what stands there.
     """
     told = type(error).__name__
-    if isinstance(error, expat.ExpatError):
-        told = f"{expat.ErrorString(error.code)} at line {error.lineno:,} of a part"
+    if isinstance(error, expat.ExpatError | ElementTree.ParseError):
+        told = f"{expat.ErrorString(error.code)} in a part"
     return DocumentRejectedError(
         source, f"damaged, or not what its suffix says ({told})", hint=_SAVE_ANEW
     )
