@@ -76,7 +76,7 @@ def test_a_terminal_obeys_nothing_of_a_document_or_a_name(workspace: Workspace) 
     assert code == 1
     assert "rejected member.docx: damaged" in shown
     assert "\\u202etorn\\u2028.html: the name contains a line end" in shown
-    commands = {
+    commands: dict[tuple[str, ...], str] = {
         ("search", "who asks for shade?"): "\\x1b]52;c;T1NDNTI=\\x07",
         ("search", f"--{NASTY}"): "No such option: --\\x1b[5;41m",
     }

@@ -65,11 +65,12 @@ def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> N
         console.print(Text(f"way out: {error.hint}"), soft_wrap=True)
 
 
-def _traceback(error: BaseException) -> Iterator[str]:
+def _traceback(error: BaseException, shown: frozenset[int] = frozenset()) -> Iterator[str]:
     """As Python shows it, but for what errors of others say: that may be a document's text."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None:
-        yield from _traceback(cause)
+    shown |= {id(error)}
+    if cause is not None and id(cause) not in shown:
+        yield from _traceback(cause, shown)
         yield "\nwhich led to:\n\n"
     yield "Traceback (most recent call last):\n"
     yield from traceback.format_tb(error.__traceback__)
