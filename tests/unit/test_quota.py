@@ -274,3 +274,9 @@ def test_the_state_says_what_is_waited_for() -> None:
         return waited
 
     assert run_virtual(run) == ["texts", "", "tokens", "", "service", ""]
+
+
+def test_a_limit_beyond_reason_makes_no_larger_batch() -> None:
+    """Nor is one looked for among all sizes up to it: a service may name any limit."""
+    quota = Quota(QuotaLimits(10**12, 0, 0), EventBus())
+    assert quota.best_batch == (100, 0)

@@ -159,7 +159,7 @@ class RetryingEmbedder:
 
     def _given_up(self, error: TransientCallError) -> ServiceUnavailableError:
         most, delay = self._outage.most, error.retry_after or 0.0
-        if delay <= self._outage.left:
+        if not 0 < self._outage.left < delay:
             return ServiceUnavailableError(
                 f"no good answer from the embedding service for {most:g} s; "
                 f"the last failure: {error.reason}",

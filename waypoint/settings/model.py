@@ -31,6 +31,10 @@ _HOST_NAME = re.compile(r"\w([\w.-]*[\w.])?")
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
+MOST = 10**12
+"""Of texts, tokens or bytes: more than there is of any, and few enough for all that counts them."""
+
+
 class Settings(BaseModel):
     """One run's configuration. Field names in capitals are the environment variables."""
 
@@ -104,7 +108,7 @@ class Settings(BaseModel):
         30.0, gt=0, description="Seconds an interrupted run may take to finish what is in flight"
     )
     max_file_size: int = Field(
-        50 * 1024 * 1024, ge=1, description="Largest file that is read, in bytes"
+        50 * 1024 * 1024, ge=1, le=MOST, description="Largest file that is read, in bytes"
     )
     metrics_port: int | None = Field(
         None,
@@ -133,6 +137,7 @@ class Settings(BaseModel):
     parse_memory: int = Field(
         1024 * 1024 * 1024,
         ge=256 * 1024 * 1024,
+        le=MOST,
         description="Memory that a process which parses documents may take, in bytes",
     )
     include: tuple[str, ...] = Field(
@@ -142,9 +147,11 @@ class Settings(BaseModel):
         (), description="Leave out what matches this pattern, in gitignore syntax"
     )
     quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
-    quota_rpm: int | None = Field(None, ge=0, description="Texts a minute, 0 for no limit")
-    quota_tpm: int | None = Field(None, ge=0, description="Tokens a minute, 0 for no limit")
-    quota_rpd: int | None = Field(None, ge=0, description="Texts a day, 0 for no limit")
+    quota_rpm: int | None = Field(None, ge=0, le=MOST, description="Texts a minute, 0 for no limit")
+    quota_tpm: int | None = Field(
+        None, ge=0, le=MOST, description="Tokens a minute, 0 for no limit"
+    )
+    quota_rpd: int | None = Field(None, ge=0, le=MOST, description="Texts a day, 0 for no limit")
     quota_unit: QuotaUnit = Field(
         QuotaUnit.TEXTS, description="What counts against the quota: texts, or calls"
     )
@@ -157,7 +164,10 @@ class Settings(BaseModel):
         None, ge=0, description="Most US dollars a run may spend; it stops before exceeding them"
     )
     max_texts: int | None = Field(
-        None, ge=0, description="Most texts a run may pay for; it stops before exceeding them"
+        None,
+        ge=0,
+        le=MOST,
+        description="Most texts a run may pay for; it stops before exceeding them",
     )
     in_container: bool = Field(
         default=False,

@@ -22,6 +22,9 @@ from waypoint.models import LearnedQuota
 BURST_SHARE = 100
 """A batch is at most the limit divided by this: small batches make an even pace."""
 
+LARGEST_BATCH = 100
+"""Texts that a call takes, however large the limit is."""
+
 _LONGEST_SLEEP = 1.0
 _SHARE_SLEPT = 0.05
 """Seconds, or share of its wait, after which a waiter looks again: limits change meanwhile."""
@@ -115,7 +118,7 @@ class Quota:
         """Texts and (estimated) tokens of the largest batch that keeps the pace even; 0: any."""
         texts, tokens = self._minute.limit("rpm"), self._minute.limit("tpm")
         if texts and not self._counts_calls:
-            most = max(1, texts // BURST_SHARE)
+            most = max(1, min(texts // BURST_SHARE, LARGEST_BATCH))
             # Of the sizes about that, one that divides the limit leaves nothing of it over.
             best_texts = max(range(-(-most * 2 // 3), most + 1), key=lambda n: (-(texts % n), n))
         else:
