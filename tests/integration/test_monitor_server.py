@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,14 +14,16 @@ import anyio
 import anyio.lowlevel
 import httpx2
 import orjson
+import psutil
 import pytest
 
 from tests.support.monitoring import QUOTA, SOME_WORK
 from waypoint import events
 from waypoint.events import Event, EventBus, MonitorFailed, MonitorReady
 from waypoint.gauges import Gauges
+from waypoint.monitor import connections
+from waypoint.monitor.connections import MOST_CONNECTIONS
 from waypoint.monitor.monitor import Monitor
-from waypoint.monitor.server import MOST_CONNECTIONS
 from waypoint.monitor.sources import Sources
 from waypoint.telemetry.report import ReportBuilder
 
@@ -189,14 +191,46 @@ def hanging_pages(watched: Watched, count: int) -> Iterator[Any]:
             page.close()
 
 
-async def test_too_many_connections_are_refused() -> None:
-    """Rather than taking the run's files and memory."""
+@pytest.mark.parametrize(
+    "half", [b"", b"GET /heal", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-", b"\0" * 70_000]
+)
+async def test_half_a_request_is_waited_for_so_long_and_no_longer(
+    half: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where more of it keeps coming, and where there is no end of it."""
+    monkeypatch.setattr(connections, "REQUEST_WITHIN", 0.2)
+    monkeypatch.setattr(connections, "LOOK_EVERY", 0.05)
     watched = Watched()
-    with hanging_pages(watched, MOST_CONNECTIONS) as connect:
+    async with watched.monitor.beside():
+        url = httpx2.URL(watched.url)
+        async with await anyio.connect_tcp(url.host, url.port or 0) as stream:
+            with anyio.fail_after(20):
+                await stream.send(half)
+                with suppress(anyio.EndOfStream, anyio.BrokenResourceError):
+                    while True:
+                        with anyio.move_on_after(0.03):
+                            await stream.receive()
+                        if half:
+                            await stream.send(b"x")
+        watched.end()
+    assert watched.failures == []
+
+
+async def test_one_connection_too_many_takes_the_place_of_another() -> None:
+    """Of the oldest page that doesn't read; there are never more than there may be."""
+    watched = Watched()
+    with hanging_pages(watched, MOST_CONNECTIONS + 20) as connect:
         async with watched.monitor.beside():
             await anyio.to_thread.run_sync(connect)
             async with watched.client() as client:
-                assert (await client.get("/health")).status_code == 503
+                assert (await client.get("/health")).status_code == 200
+            port = httpx2.URL(watched.url).port
+            served = [
+                each
+                for each in psutil.Process().net_connections("tcp")
+                if each.laddr.port == port and each.status == "ESTABLISHED"
+            ]
+            assert len(served) <= MOST_CONNECTIONS + 1
             watched.end()
 
 

@@ -10,10 +10,15 @@ import anyio
 import uvicorn
 from starlette.types import ASGIApp
 
+from waypoint.monitor.connections import Connection, Door
+
 CLOSE_WITHIN = 1
 """Seconds that pages have to take the last event; then their connections are cut."""
 
-MOST_CONNECTIONS = 64
+_WAITING = 1024
+"""Connections that the system keeps for us until they are let in."""
+_SEND_BUFFER = 128 * 1024
+"""Bytes that the system keeps of what a connection's reader has not yet taken."""
 
 
 def listen_on(host: str, port: int) -> socket.socket:
@@ -28,8 +33,11 @@ def listen_on(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # Those who connect inherit it.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         # Now, since with the option above two may bind the same port, but not listen on it.
-        listener.listen()
+        listener.listen(_WAITING)
+        listener.setblocking(False)
     except BaseException:
         listener.close()
         raise
@@ -55,12 +63,12 @@ class MonitorServer(uvicorn.Server):
                 # It would speak to whoever reads stderr, of what concerns nobody.
                 log_level="critical",
                 access_log=False,
-                lifespan="off",
                 ws="none",
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                limit_concurrency=MOST_CONNECTIONS,
+                http=Connection,
+                lifespan="off",
                 timeout_graceful_shutdown=CLOSE_WITHIN,
             )
         )
@@ -70,9 +78,32 @@ class MonitorServer(uvicorn.Server):
         """Signals are the run's."""
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Uvicorn's own lets in whoever comes, as many as come; see :meth:`main_loop`."""
+        assert sockets is not None
+        (listener,) = sockets
+        self.servers = []
+        self._door = Door(listener, self._connections, self._make_connection)
+        self.started = True
+
+    def _make_connection(self) -> Connection:
+        return Connection(self.config, self.server_state, self.lifespan.state)
+
+    @property
+    def _connections(self) -> set[Connection]:
+        return self.server_state.connections  # type: ignore[return-value]
+
     async def main_loop(self) -> None:
         """Uvicorn's own looks ten times a second whether it is to end; here it is told."""
-        await self._closing.wait()
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._door.keep)
+            group.start_soon(self._door.watch)
+            await self._closing.wait()
+            group.cancel_scope.cancel()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        self._door.clear()
 
     def close(self) -> None:
         """Let :meth:`serve` end: at once, but for pages that still take the last event."""

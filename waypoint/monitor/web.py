@@ -38,6 +38,8 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    # Requests that were sent all at once would be answered all at once, read or not.
+    "Connection": "close",
 }
 
 Answer = Callable[[Request], Response]
