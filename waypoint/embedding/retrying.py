@@ -125,7 +125,8 @@ class RetryingEmbedder:
             retry=retry_if_exception_type(TransientCallError),
             wait=self._wait,
             stop=self._hopeless,
-            sleep=self._pause,
+            # Of a control text, for whose answer others may wait, each with its slot.
+            sleep=self._rest if patience is None else self._pause,
             before_sleep=self._report,
             reraise=True,
         )
@@ -275,6 +276,13 @@ class RetryingEmbedder:
 
     def _hopeless(self, state: RetryCallState) -> bool:
         return self._outage.is_hopeless(_failure(state).retry_after)
+
+    async def _rest(self, seconds: float) -> None:
+        rests = self._slots.rest()
+        await self._pause(seconds)
+        if rests:
+            with self._stop.interruptible(), doing("slot"):
+                await self._slots.take()
 
     async def _pause(self, seconds: float) -> None:
         ours = nullcontext() if self._outage.is_delayed else self._outage.asking()
