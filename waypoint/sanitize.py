@@ -62,7 +62,9 @@ _FORMS = (
     r"(?i:(?<=authorization: basic )|(?<=authorization: bearer ))[\w.~+/=-]+",
 )
 _SECRET_NAME = re.compile(
-    r"(?:^|_)(?:\w*KEY|\w*TOKEN|\w*SECRET|\w*PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)", re.IGNORECASE
+    # What names a file is no secret itself.
+    r"(?!.*_(?:FILE|DIR|PATH)$)\w*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)",
+    re.IGNORECASE,
 )
 _USER_OF_URL = re.compile(r"(?:[A-Za-z][\w+.-]*://)?([^\s/@][^\s@]*)@[^\s@]+")
 
@@ -87,7 +89,7 @@ def _secrets_of(variables: Mapping[str, str | None]) -> Iterable[str]:
     for name, value in variables.items():
         if not value:
             continue
-        parts = [value.strip()] if _SECRET_NAME.search(name) else []
+        parts = [value.strip()] if _SECRET_NAME.match(name) else []
         for user in _USER_OF_URL.findall(value):
             password = user.partition(":")[2]
             parts += [user, password]

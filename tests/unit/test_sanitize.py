@@ -89,6 +89,7 @@ def test_credentials_are_masked_in_whatever_form_they_come_back() -> None:
             "CHROMA_HOST": "chris:tell-nobody@chroma",
             "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG",
             "PATH": "/usr/bin",
+            "API_KEY_FILE": "/run/keys",
             "LANG": "de",
         }
     )
@@ -104,6 +105,7 @@ def test_credentials_are_masked_in_whatever_form_they_come_back() -> None:
         "consumer 'api_key:AIzaSyFoo_-1' suspended": "consumer 'api_key:***' suspended",
         "key AIzaSyFoo_-1": "key ***",
         "in /usr/bin": "in /usr/bin",
+        "no /run/keys": "no /run/keys",
         "see https://example.org/@user": "see https://example.org/@user",
     }.items():
         assert masked(text) == shown

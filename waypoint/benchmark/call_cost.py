@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from waypoint.benchmark.processes import Simulating, SimulatorProcess, environment, run_simulator
+from waypoint.benchmark.processes import Simulating, SimulatorProcess, run_simulator
 from waypoint.benchmark.results import Spread, spread
 from waypoint.benchmark.runs import RunFailedError
 from waypoint.benchmark.tables import Grid
+from waypoint.child_environment import child_environment, module_path
 
 WAYS = {
     "waypoint": "Waypoint's adapter: vectors checked and of unit length",
@@ -71,7 +72,10 @@ def _measure(way: str, settings: CallSettings, simulator: SimulatorProcess) -> f
     command = [sys.executable, "-m", "waypoint.benchmark.caller", way, simulator.base_url]
     sizes = (settings.calls, settings.batch, settings.characters)
     ended = subprocess.run(  # noqa: S603
-        [*command, *map(str, sizes)], env=environment(), capture_output=True, check=False
+        [*command, *map(str, sizes)],
+        env=child_environment(PYTHONPATH=module_path()),
+        capture_output=True,
+        check=False,
     )
     if ended.returncode != 0:
         raise RunFailedError(

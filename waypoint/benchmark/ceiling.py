@@ -10,8 +10,9 @@ from typing import Any
 
 import orjson
 
-from waypoint.benchmark.processes import SimulatorProcess, environment
+from waypoint.benchmark.processes import SimulatorProcess
 from waypoint.benchmark.runs import RunFailedError
+from waypoint.child_environment import child_environment, module_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,10 @@ class BareChroma:
     def _run(self, *options: str) -> bytes:
         command = [sys.executable, "-m", "waypoint.benchmark.bare_chroma", str(self._rows)]
         ended = subprocess.run(  # noqa: S603
-            [*command, *options], env=environment(), capture_output=True, check=False
+            [*command, *options],
+            env=child_environment(PYTHONPATH=module_path()),
+            capture_output=True,
+            check=False,
         )
         if ended.returncode != 0:
             raise RunFailedError(

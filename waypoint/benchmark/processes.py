@@ -17,6 +17,7 @@ import orjson
 import psutil
 
 import waypoint
+from waypoint.child_environment import child_environment, module_path
 from waypoint.errors import ServiceUnavailableError, StoreUnavailableError
 from waypoint.settings import Settings
 from waypoint.storage import chroma_child
@@ -161,7 +162,7 @@ def _child(
         command,
         stdin=subprocess.PIPE,
         stdout=stdout,
-        env=environment(),
+        env=child_environment(PYTHONPATH=module_path()),
         pass_fds=pass_fds,
         # A terminal's Ctrl-C is for us: what we started must outlive what uses it.
         start_new_session=True,
