@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
@@ -85,6 +86,32 @@ def test_a_call_that_the_budget_forbids_takes_no_quota() -> None:
 
     spent = on_bench(run, limits=QuotaLimits(10, 5_000, 20), budget=budget(texts=3))
     assert spent == (0, 0)
+
+
+def test_a_budget_is_not_spent_while_a_call_may_give_its_share_back() -> None:
+    """A call that is refused for good returns its share, and one that waited for it uses it."""
+
+    async def run(bench: Bench) -> list[str]:
+        outcomes: list[str] = []
+
+        async def embed(text: str, count: int) -> None:
+            try:
+                await bench.embedder.embed([text] * count, count)
+            except (CallRefusedError, BudgetSpentError) as error:
+                outcomes.append(f"{text}: {type(error).__name__}")
+            else:
+                outcomes.append(f"{text}: answered")
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(embed, "a", 8)
+            await anyio.sleep(0.1)
+            group.start_soon(embed, "b", 10)
+        await embed("c", 1)
+        return outcomes
+
+    outcomes = [CallRefusedError("400", 400), None]
+    told = on_bench(run, outcomes, latency=1.0, budget=budget(texts=10))
+    assert told == ["a: CallRefusedError", "b: answered", "c: BudgetSpentError"]
 
 
 @pytest.mark.parametrize("status", [None, 200], ids=["no answer", "an answer of no use"])

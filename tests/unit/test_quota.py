@@ -113,17 +113,46 @@ def test_the_day_ends_before_it_is_exceeded() -> None:
                     return
                 admitted += 7
                 await anyio.sleep(0.1)
+                quota.ended()
 
         async with anyio.create_task_group() as group:
             for _ in range(8):
                 group.start_soon(work)
         await quota.acquire(2, 1)
+        quota.ended()
         with pytest.raises(DailyQuotaError, match="1,000 texts") as caught:
             await quota.acquire(1, 1)
         assert caught.value.hint
         return admitted, refused
 
     assert run_virtual(run) == (98, 8)
+
+
+def test_the_day_is_not_used_up_while_a_call_may_give_its_texts_back() -> None:
+    """The last texts wait for a call in flight: those that a 429 gives back are used as well."""
+
+    async def run() -> tuple[float, int]:
+        quota = quota_of(QuotaLimits(0, 0, 10))
+        admission = await quota.acquire(8, 1)
+        began = asyncio.get_running_loop().time()
+
+        async def be_refused() -> None:
+            await anyio.sleep(3)
+            quota.refused(admission)
+            quota.ended()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(be_refused)
+            await quota.acquire(10, 1)
+        waited = asyncio.get_running_loop().time() - began
+        quota.ended()
+        with pytest.raises(DailyQuotaError) as caught:
+            await quota.acquire(1, 1)
+        return waited, caught.value.texts_left or 0
+
+    waited, left = run_virtual(run)
+    assert waited == pytest.approx(3, abs=0.1)
+    assert left == 0
 
 
 def test_a_wait_that_is_cut_short_counts_nothing() -> None:
@@ -184,6 +213,8 @@ def test_calls_are_what_counts_where_that_is_said() -> None:
     async def run() -> tuple[float, tuple[int, int]]:
         quota = quota_of(QuotaLimits(60, 0, 31), counts_calls=True)
         seconds = await seconds_for(quota, 100, times=31)
+        for _ in range(31):
+            quota.ended()
         with pytest.raises(DailyQuotaError):
             await quota.acquire(1, 1)
         return seconds, quota.best_batch
@@ -211,6 +242,7 @@ def test_the_days_count_begins_anew_at_midnight_pacific_time() -> None:
         now = before
         quota = quota_of(QuotaLimits(0, 0, 10), used_today=7, now=lambda: now)
         await quota.acquire(3, 1)
+        quota.ended()
         with pytest.raises(DailyQuotaError) as caught:
             await quota.acquire(1, 1)
         assert caught.value.come_back_at == before + timedelta(seconds=15)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import anyio
+
 from waypoint.errors import BudgetSpentError
 
 
 class Budget:
     """Reserves before a call what it will cost, so that no answer ever exceeds the budget.
+
+    It is spent only when no reserved call can give its share back: until then :attr:`in_flight`.
 
     Args:
         max_texts: most texts to pay for; None for any number.
@@ -22,6 +26,18 @@ class Budget:
         self._max_usd = max_usd
         self._texts = 0
         self._tokens = 0.0
+        self._in_flight = 0
+        self._changed: anyio.Event | None = None
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether a reserved call is neither settled nor released."""
+        return self._in_flight > 0
+
+    async def changed(self) -> None:
+        """Return when a reserved call is settled or released."""
+        self._changed = self._changed or anyio.Event()
+        await self._changed.wait()
 
     def reserve(self, texts: int, tokens: int) -> None:
         """Set aside what a call will cost.
@@ -37,15 +53,24 @@ class Budget:
             raise _spent(f"of ${self._max_usd:g}", "--max-cost", texts_left, tokens_left)
         self._texts += texts
         self._tokens += tokens
+        self._in_flight += 1
 
     def settle(self, tokens: int, *, counted: int) -> None:
-        """A reserved call was answered, and the service counted so many tokens."""
+        """A reserved call was, or may have been, billed for so many tokens."""
         self._tokens += counted - tokens
+        self._end_call()
 
     def release(self, texts: int, tokens: int) -> None:
         """A reserved call was not billed."""
         self._texts -= texts
         self._tokens -= tokens
+        self._end_call()
+
+    def _end_call(self) -> None:
+        self._in_flight -= 1
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
 
 
 def _spent(

@@ -187,33 +187,52 @@ class RetryingEmbedder:
                 await self._prepare()
             if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
                 raise BatchTooLargeError("more than the quota allows in a minute")
-            with doing("quota"):
-                admission = await self._quota.acquire(len(texts), tokens)
-        if self._budget is None:
-            return await self._call(texts, tokens, attempt, admission)
-        try:
-            self._budget.reserve(len(texts), admission.tokens)
-        except BudgetSpentError as error:
-            # A call that is not made takes nothing of the quota; whoever cuts the batch to what
-            # is left knows our estimates, not what the service counts.
-            self._quota.give_back(admission)
-            if error.tokens_left is not None:
-                error.tokens_left = self._quota.estimated(error.tokens_left)
-            raise
+            admission = await self._admit(texts, tokens)
+        billed: int | None = admission.tokens
         try:
             answer = await self._call(texts, tokens, attempt, admission)
+            billed = answer.tokens or billed
         except CallError as error:
             # What may have been answered, although the answer was lost or is of no use, may
             # have been billed as well.
             if error.status not in _MAYBE_BILLED:
-                self._budget.release(len(texts), admission.tokens)
+                billed = None
             raise
         except DailyQuotaError:
-            self._budget.release(len(texts), admission.tokens)
+            billed = None
             raise
-        if answer.tokens is not None:
-            self._budget.settle(admission.tokens, counted=answer.tokens)
+        finally:
+            self._quota.ended()
+            if self._budget is None:
+                pass
+            elif billed is None:
+                self._budget.release(len(texts), admission.tokens)
+            else:
+                self._budget.settle(admission.tokens, counted=billed)
         return answer
+
+    async def _admit(self, texts: Sequence[str], tokens: int) -> Admission:
+        """What a call of that size takes of the quota, and its share of the budget."""
+        while True:
+            with doing("quota"):
+                admission = await self._quota.acquire(len(texts), tokens)
+            if self._budget is None:
+                return admission
+            try:
+                self._budget.reserve(len(texts), admission.tokens)
+            except BudgetSpentError as error:
+                # A call that is not made takes nothing of the quota.
+                self._quota.give_back(admission)
+                if not self._budget.in_flight:
+                    # Whoever cuts the batch to what is left knows our estimates, not what the
+                    # service counts.
+                    if error.tokens_left is not None:
+                        error.tokens_left = self._quota.estimated(error.tokens_left)
+                    raise
+                with doing("budget"):
+                    await self._budget.changed()
+            else:
+                return admission
 
     async def _call(
         self, texts: Sequence[str], tokens: int, attempt: int, admission: Admission

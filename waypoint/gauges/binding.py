@@ -18,6 +18,7 @@ _CAUSES = {
     "ledger": "the ledger",
     "store": "Chroma",
     "quota": "the quota",
+    "budget": "calls that may give back their share of the budget",
     "backoff": "waits after failures",
     "slot": "a slot among the calls in flight",
     _OWN_WORK: _OWN_WORK,
@@ -33,8 +34,8 @@ class Binding:
     share: float
     """How much of the pipeline's time the busiest stage was busy, all its workers; 0 to 1."""
     cause: str
-    """What most of that went to: ``call``, ``ledger``, ``store``, ``quota``, ``backoff``,
-    ``slot``, ``connect`` or ``its own work``; empty where no stage binds."""
+    """What most of that went to: ``call``, ``ledger``, ``store``, ``quota``, ``budget``,
+    ``backoff``, ``slot``, ``connect`` or ``its own work``; empty where no stage binds."""
     cause_share: float
     """Of the stage's busy time."""
 

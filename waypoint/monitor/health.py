@@ -20,6 +20,7 @@ _CAUSES = {
     "ledger": "the ledger's disk does not answer",
     "store": "Chroma does not answer",
     "quota": "it waits for quota",
+    "budget": "it waits for calls that may give back their share of the budget",
     "backoff": "it waits after failed calls",
     "slot": "it waits for other calls to end",
     "its own work": "its own work does not end",

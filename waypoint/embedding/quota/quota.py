@@ -16,6 +16,7 @@ from waypoint.embedding.quota.jitter import JitterMeter
 from waypoint.embedding.quota.limits import QuotaLimits
 from waypoint.embedding.quota.minute import NAMES, MinuteLimits, Name
 from waypoint.embedding.quota.token_factor import TokenFactor
+from waypoint.errors import DailyQuotaError
 from waypoint.events import EventBus, QuotaChanged
 from waypoint.models import LearnedQuota
 
@@ -166,7 +167,14 @@ class Quota:
         async with self._lock:
             try:
                 while True:
-                    self._day.check(counted)
+                    try:
+                        self._day.check(counted)
+                    except DailyQuotaError:
+                        if not self._day.in_flight:
+                            raise
+                        # The day is used up only when no call can give its texts back.
+                        await self._day.changed()
+                        continue
                     self._go_up_if_due()
                     amount = self._factor.apply(tokens)
                     now = self._clock()
@@ -202,6 +210,7 @@ class Quota:
         for name, pace in self._minute.paces.items():
             pace.forget(amounts[name], admission.at)
         self._day.give_back(admission.texts)
+        self._day.end_call()
 
     def estimated(self, counted: int) -> int:
         """What we estimate where the service is expected to count so many tokens."""
@@ -213,6 +222,10 @@ class Quota:
         if self._resume_at <= now:
             self._paused_at = now
         self._resume_at = max(self._resume_at, now + seconds)
+
+    def ended(self) -> None:
+        """A call that was admitted has ended, well or not; after what was learned of it."""
+        self._day.end_call()
 
     # -- learning --------------------------------------------------------------------------
 
