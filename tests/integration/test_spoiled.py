@@ -71,6 +71,18 @@ async def test_it_is_rejected_and_those_beside_it_are_not(folder: Path) -> None:
     await assert_stored(folder)
 
 
+async def test_several_in_one_batch_are_found_together(folder: Path) -> None:
+    """The batch is given up once; of its parts few calls tell, and none is retried for long."""
+    poison(folder / "kb" / "category_0" / "document_000.md", 3, 9, 16)
+    with background_simulator(spoil=POISON) as simulator:
+        report = await ingest(folder, simulator.base_url, batch_size=40)
+        assert (report.chunks["rejected"], report.chunks["added"]) == (3, TEXTS - 3)
+        # The batch five times; its parts twice, down to pairs; each text alone in three rounds.
+        calls = simulator.stats().texts_answered
+        assert calls <= TEXTS + 5 * 40 + 2 * 3 * (20 + 10 + 5 + 3 + 2) + 3 * 15 + 40
+    await assert_stored(folder)
+
+
 @pytest.mark.parametrize("fault", ["deadline", "reset_before_answer"])
 async def test_what_the_service_never_finishes_with_is_rejected_as_well(
     folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str

@@ -49,6 +49,8 @@ FRUITLESS_AFTER = 8
 never finishes with. More than of its own, since an outage ends by itself."""
 TOLD_FROM = 60.0
 """Seconds from which on a delay that the service asks for is told: a minute's quota is no news."""
+SUSPECT_AFTER = 2
+"""Failures of any kind after which part of a batch that has failed is looked into further."""
 REFUSED_AFTER = 4
 """Doubtful refusals of a batch that are believed: what passes has passed by then."""
 _MAYBE_BILLED = (None, _GOOD)
@@ -106,16 +108,24 @@ class RetryingEmbedder:
         self._outage = Outage(give_up_after, clock)
 
     async def embed(
-        self, texts: Sequence[str], tokens: int, *, patience: Patience | None = None
+        self,
+        texts: Sequence[str],
+        tokens: int,
+        *,
+        patience: Patience | None = None,
+        suspect: bool = False,
     ) -> Answer:
         """One batch's vectors. Quota is taken anew for each attempt.
+
+        Args:
+            suspect: it is part of a batch that got no good answer, and of several texts.
 
         Raises:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
             SpoiledBatchError: without patience, after ``SPOILED_AFTER`` failures of their own,
-                or ``FRUITLESS_AFTER`` of any kind.
+                or ``FRUITLESS_AFTER`` of any kind; of a suspect, after ``SUSPECT_AFTER``.
             DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
         """
@@ -130,6 +140,9 @@ class RetryingEmbedder:
             before_sleep=self._report,
             reraise=True,
         )
+        most_own, most_fruitless = SPOILED_AFTER, FRUITLESS_AFTER
+        if suspect:
+            most_own = most_fruitless = SUSPECT_AFTER
         attempt = its_own = fruitless = refused = 0
         try:
             async for attempting in policy:
@@ -142,7 +155,7 @@ class RetryingEmbedder:
                         fruitless += not isinstance(error, QuotaExceededError)
                         if patience is not None:
                             patience.failures += 1
-                        elif its_own >= SPOILED_AFTER or fruitless >= FRUITLESS_AFTER:
+                        elif its_own >= most_own or fruitless >= most_fruitless:
                             raise self._spoiled(error, attempt) from error
                         raise
                     except CallRefusedError as error:

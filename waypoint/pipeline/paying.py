@@ -26,6 +26,7 @@ from waypoint.pipeline.commits import Commits
 from waypoint.pipeline.control import Control
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.messages import Candidate, WriteOrder
+from waypoint.pipeline.work_queue import Part, WorkQueue
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
@@ -93,6 +94,7 @@ class Payer:
         self._events = events
         self._control = Control(embedder, commits.commit, space, model, wait_for_day)
         self._slots = slots
+        self._queue = WorkQueue(slots, stop)
         self._wait_for_day = wait_for_day
 
     @property
@@ -110,32 +112,34 @@ class Payer:
             with self._stop.interruptible(), doing("slot"):
                 await self._slots.take()
             try:
-                with self._stop.interruptible():
-                    try:
-                        batch = await batches.receive()
-                    except anyio.EndOfStream:
-                        return
-                await self._buy(batch, orders)
+                try:
+                    part = await self._queue.take(batches)
+                except anyio.EndOfStream:
+                    return
+                try:
+                    await self._buy(part, orders)
+                finally:
+                    self._queue.done()
             finally:
                 self._slots.give_back()
 
-    async def _buy(
-        self, batch: Batch[Candidate], orders: ObjectSendStream[WriteOrder], rounds: int = 0
-    ) -> None:
-        """Pay for a batch. ``rounds``: of its failures so far, each followed by a control text."""
+    async def _buy(self, part: Part, orders: ObjectSendStream[WriteOrder]) -> None:
+        """Pay for a batch, or for a part of one."""
+        batch = part.batch
         texts = [candidate.text for candidate in batch.items]
         await self._commits.make_room()
         try:
-            answer = await self._embedder.embed(texts, batch.tokens)
+            # Of several texts one of which is known to fail, two failures say as much as five.
+            suspect = part.suspect and len(texts) > 1
+            answer = await self._embedder.embed(texts, batch.tokens, suspect=suspect)
         except BatchTooLargeError:
-            for half in batch.halves():
-                await self._buy(half, orders)
+            self._halve(part)
             return
         except CallRefusedError as error:
-            await self._refused(batch, error, orders)
+            await self._refused(part, error, orders)
             return
         except SpoiledBatchError as error:
-            await self._spoiled(batch, error, orders, rounds + 1)
+            await self._spoiled(part, error, orders)
             return
         except StoppedEarlyError as error:
             await self._buy_what_is_left(batch, error, orders)
@@ -155,11 +159,11 @@ class Payer:
         """
         count = _affordable(batch, error)
         if count:
-            await self._buy(batch_of(batch.items[:count]), orders)
+            await self._buy(Part(batch_of(batch.items[:count])), orders)
         if self._wait_for_day is None or not isinstance(error, DailyQuotaError):
             raise error
         await self._wait_for_day(error)
-        await self._buy(batch_of(batch.items[count:]), orders)
+        self._queue.put(Part(batch_of(batch.items[count:])))
 
     async def _pay(self, batch: Batch[Candidate], answer: Answer) -> WriteOrder:
         await self._commits.commit(
@@ -171,10 +175,15 @@ class Payer:
                 order.add(candidate, vector)
         return order
 
+    def _halve(self, part: Part, *, suspect: bool = False) -> None:
+        for half in part.batch.halves():
+            self._queue.put(Part(half, suspect=suspect or part.suspect))
+
     async def _refused(
-        self, batch: Batch[Candidate], error: CallRefusedError, orders: ObjectSendStream[WriteOrder]
+        self, part: Part, error: CallRefusedError, orders: ObjectSendStream[WriteOrder]
     ) -> None:
         """Find the texts that the service refuses, and reject them; buy the others."""
+        batch = part.batch
         alone = len(batch.items) == 1
         # At the run's beginning before anything is halved, later before anything is rejected:
         # a refusal is noted for good, so it must not be the request's that is taken for the text's.
@@ -184,36 +193,27 @@ class Payer:
             await self._reject(batch.items[0], error, orders)
             return
         # Someone's text spoils the call for all; halve until it is alone.
-        for half in batch.halves():
-            await self._buy(half, orders)
+        self._halve(part)
 
     async def _spoiled(
-        self,
-        batch: Batch[Candidate],
-        error: SpoiledBatchError,
-        orders: ObjectSendStream[WriteOrder],
-        rounds: int,
+        self, part: Part, error: SpoiledBatchError, orders: ObjectSendStream[WriteOrder]
     ) -> None:
         """Find the text that no good answer comes to, and reject it; buy the others."""
         # Waits for the end of an outage: then it was the service.
         at_once = await self._control.check(error)
-        if len(batch.items) > 1:
-            for half in batch.halves():
-                await self._buy(half, orders)
+        if len(part.batch.items) > 1:
+            self._halve(part, suspect=True)
             return
         for _ in range(SPOILED_CONTROLS - 1):
             at_once = at_once and await self._control.check(error)
-        if not at_once:
-            # Of a service that fails now and then, nothing is learned about the text.
-            rounds -= 1
+        # Of a service that fails now and then, nothing is learned about the text.
+        rounds = part.rounds + at_once
         if rounds < SPOILED_ROUNDS:
-            with self._stop.interruptible(), doing("backoff"):
-                await anyio.sleep(SPOILED_PAUSE)
-            await self._buy(batch, orders, rounds)
+            self._queue.put(Part(part.batch, suspect=True, rounds=rounds), SPOILED_PAUSE)
         else:
             times = SPOILED_ROUNDS * SPOILED_AFTER
             reason = f"no good answer to it in {times} calls or more ({error.reason})"
-            await self._reject(batch.items[0], SpoiledBatchError(reason), orders)
+            await self._reject(part.batch.items[0], SpoiledBatchError(reason), orders)
 
     async def _reject(
         self,
