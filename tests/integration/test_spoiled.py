@@ -26,6 +26,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_corpus(tmp_path / "kb", documents=6, sections=20)
     (tmp_path / "store").mkdir()
     monkeypatch.setattr(paying, "SPOILED_PAUSE", 0.0)
+    monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
     return tmp_path
 
 
@@ -85,11 +87,9 @@ async def test_several_in_one_batch_are_found_together(folder: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["deadline", "reset_before_answer"])
 async def test_what_the_service_never_finishes_with_is_rejected_as_well(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+    folder: Path, fault: str
 ) -> None:
     """An outage ends by itself; a text that makes one of its own does not."""
-    monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
-    monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
     poison(folder / "kb" / "category_0" / "document_000.md", 3)
     with background_simulator(spoil=POISON, spoil_with=fault) as simulator:
         report = await ingest(folder, simulator.base_url, batch_size=10)
@@ -99,12 +99,8 @@ async def test_what_the_service_never_finishes_with_is_rejected_as_well(
     await assert_stored(folder)
 
 
-async def test_a_service_that_fails_at_random_costs_no_text(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_service_that_fails_at_random_costs_no_text(folder: Path) -> None:
     """Not even where most calls fail, and each text is alone."""
-    monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
-    monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
     with background_simulator(faults={"internal": 0.75}, seed=3) as simulator:
         report = await ingest(folder, simulator.base_url, batch_size=1, concurrency=8)
     assert report.chunks["rejected"] == 0
