@@ -185,6 +185,12 @@ class TextsLost(Event):
     counted: bool
     """Whether the ledger could at least note that they were used of the day."""
 
+    def __str__(self) -> str:
+        return (
+            f"lost {self.texts:,} texts (${self.cost_usd:.4f}) that were answered: the ledger "
+            "could not be written"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class TextRejected(Event):

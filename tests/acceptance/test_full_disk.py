@@ -23,7 +23,7 @@ LARGE = 256 << 20
 BATCH = 4
 CONCURRENCY = 3
 OPTIONS = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
-ENOUGH = 8 << 20
+ENOUGH = 11 << 19
 """Bytes that a first run over the corpus takes of the ledger's disk: it never fills them."""
 
 

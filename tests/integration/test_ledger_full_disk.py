@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
+import resource
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +17,7 @@ import pytest
 
 from tests.support.documents import document
 from tests.support.small_disk import PAGE, SmallDisk, small_disk
-from waypoint.errors import DiskFullError
+from waypoint.errors import StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey
 from waypoint.storage.ledger import DoneDocument, Ledger
 from waypoint.storage.ledger.ballast import BALLAST_NAME
@@ -43,7 +47,7 @@ class Folder:
                 known = set(ledger.paid_keys(keys))
                 assert known == self.answered
                 self._send([key for key in keys if key not in known], ledger, collection.id)
-        except DiskFullError:
+        except StoreWriteError:
             return False
         return True
 
@@ -56,17 +60,17 @@ class Folder:
                 while batches and len(in_flight) < self.room.calls:
                     ledger.make_room(self.room)
                     in_flight.append(batches.pop())
-                self._answer(ledger, in_flight.pop(0))
+                self.answer(ledger, in_flight.pop(0))
                 # As the writer does; it fails first where the disk is about to be full.
                 source = f"document {len(in_flight)} {len(batches)}"
                 ledger.begin(collection, [source])
                 ledger.finish(collection, [done(source, keys[:size])])
         finally:
             for batch in in_flight:
-                self._answer(ledger, batch)
+                self.answer(ledger, batch)
             ledger.end_run("run", complete=False)
 
-    def _answer(self, ledger: Ledger, batch: list[TextKey]) -> None:
+    def answer(self, ledger: Ledger, batch: list[TextKey]) -> None:
         self.answered.update(batch)
         vectors = np.ones((len(batch), SPACE.dimensions), np.float32)
         ledger.pay(SPACE, batch, vectors, tokens=len(batch), cost_usd=0, day=DAY)
@@ -117,3 +121,63 @@ def test_a_new_ledger_on_a_disk_of_every_size(tmp_path: Path) -> None:
     """Likewise, in steps of 4 KB."""
     for size in range(PAGE, 12 << 20, PAGE):
         check_new_ledger(tmp_path, size)
+
+
+@pytest.mark.parametrize("limit", sizes(PAGE, 40 << 20, 6))
+def test_a_limit_of_file_sizes_loses_nothing(tmp_path: Path, limit: int) -> None:
+    """``ulimit -f`` gives nothing back: calls stop before it is met."""
+    folder = Folder(tmp_path, SMALL)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        folder.ingest(SMALL_TEXTS)
+        folder.ingest(SMALL_TEXTS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert folder.ingest(SMALL_TEXTS)
+    assert len(folder.answered) == SMALL_TEXTS
+
+
+IN_A_FULL_TEMPORARY_FOLDER = """
+import sys
+from contextlib import closing
+from pathlib import Path
+import numpy as np
+from waypoint.errors import DiskFullError
+from waypoint.models import EmbeddingSpace
+from waypoint.storage.ledger import Ledger
+from waypoint.verification.inventory import Inventory
+
+def names(count):
+    return [f"{number:0200}" for number in range(count)]
+
+def fails(method, *arguments):
+    try:
+        method(*arguments)
+    except DiskFullError as error:
+        assert sys.argv[2] in error.message, error.message
+        assert "TMPDIR" in error.hint
+    else:
+        raise AssertionError("it had room")
+
+with closing(Ledger(Path(sys.argv[1]))) as ledger:
+    fails(ledger.mark_seen, names(200_000))
+    space = EmbeddingSpace("gemini", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
+    ledger.pay(space, [b"k" * 32], np.ones((1, 8), "f4"), tokens=1, cost_usd=0, day="d")
+    assert ledger.paid_keys([b"k" * 32])
+with closing(Inventory()) as inventory:
+    fails(inventory.add_ids, names(200_000))
+"""
+
+
+def test_a_full_temporary_folder_is_told_and_costs_nothing(tmp_path: Path) -> None:
+    """By its own name; what was answered meanwhile is committed all the same."""
+    with small_disk(tmp_path / "temporary", size=1 << 20) as disk:
+        disk.leave(0)
+        # SQLite looks for the folder once in a process.
+        subprocess.run(
+            [sys.executable, "-c", IN_A_FULL_TEMPORARY_FOLDER, str(tmp_path), str(disk.folder)],
+            env={**os.environ, "TMPDIR": str(disk.folder)},
+            check=True,
+            timeout=60,
+        )

@@ -12,6 +12,7 @@ from tests.support.documents import NOON, SECOND, document, source_file
 from waypoint.models import Document, SourceFile
 from waypoint.storage.ledger import DoneDocument, Ledger
 from waypoint.storage.ledger.schema import MIGRATIONS
+from waypoint.storage.ledger.seen import SeenSources
 
 FILE = source_file("list.jsonl")
 LATER = source_file("list.jsonl", mtime_ns=NOON + 3_600 * SECOND)
@@ -132,7 +133,7 @@ def test_records_are_rejected_together(ledger: Ledger, collection: int) -> None:
     finish(ledger, collection, records(FILE, 4), 5)
     assert [each.source for each in ledger.rejects()] == ["list.jsonl#3", "list.jsonl#5"]
     # The next run meets the last of them alone.
-    ledger._db.execute("DELETE FROM seen")
+    ledger._seen = SeenSources()
     ledger.mark_seen(["list.jsonl#5"])
     ledger.forgive_unseen(collection, "")
     assert [each.source for each in ledger.rejects()] == ["list.jsonl#5"]

@@ -18,7 +18,7 @@ from waypoint.events import EventBus
 from waypoint.gauges import Gauges
 from waypoint.models import LearnedQuota
 from waypoint.pipeline.collection_keeper import CollectionKeeper
-from waypoint.pipeline.commits import Commits
+from waypoint.pipeline.commits import Billed, Commits
 from waypoint.pipeline.in_flight import InFlight
 from waypoint.pipeline.intake import Intake
 from waypoint.pipeline.lookup import Lookup
@@ -49,6 +49,7 @@ class Flow:
         chunker: Chunker,
         quota: Quota,
         budget: Budget | None,
+        kept: list[Billed],
         events: EventBus,
         gauges: Gauges,
     ) -> None:
@@ -61,6 +62,7 @@ class Flow:
         self._chunker = chunker
         self._quota = quota
         self._budget = budget
+        self._kept = kept
         self._events = events
         self._gauges = gauges
 
@@ -74,7 +76,9 @@ class Flow:
         writer = Writer(
             self._store, self._ledger, collection.id, events, self._keeper.raise_generation
         )
-        stages = self._stages(stop, writer)
+        slots = CallSlots(settings.workers, events, adaptive=settings.concurrency == "auto")
+        commits = self._commits(slots)
+        stages = self._stages(stop, writer, slots, commits)
         pipeline = Pipeline(
             stages,
             stop,
@@ -85,9 +89,10 @@ class Flow:
             gauges=self._gauges,
         )
         try:
+            await commits.commit_kept()
             await pipeline.run()
         except StoreWriteError as error:
-            error.hint += f"; {stages.payer.saved:,} texts that this run paid for are saved"
+            error.hint += f"; {commits.saved:,} texts that this run paid for are saved"
             raise
         walk = stages.intake.walk
         if walk.complete and not stop.requested:
@@ -103,7 +108,18 @@ class Flow:
             )
             await removal.run(walk)
 
-    def _stages(self, stop: Stop, writer: Writer) -> Stages:
+    def _commits(self, slots: CallSlots) -> Commits:
+        return Commits(
+            self._ledger,
+            self._events,
+            space=self._embedder.space,
+            model=known_model(self._settings.embedding_model),
+            batch_size=self._settings.batch_size,
+            calls=lambda: slots.limit,
+            kept=self._kept,
+        )
+
+    def _stages(self, stop: Stop, writer: Writer, slots: CallSlots, commits: Commits) -> Stages:
         settings, events, ledger = self._settings, self._events, self._ledger
         model, space = known_model(settings.embedding_model), self._embedder.space
         in_flight = InFlight()
@@ -121,7 +137,6 @@ class Flow:
             task_type=space.task_type,
             keys=TextKeys(space),
         )
-        slots = CallSlots(settings.workers, events, adaptive=settings.concurrency == "auto")
         retrying = RetryingEmbedder(
             self._embedder,
             self._quota,
@@ -132,14 +147,6 @@ class Flow:
             budget=self._budget,
             slots=slots,
             keep=self._keep_learned,
-        )
-        commits = Commits(
-            ledger,
-            events,
-            space=space,
-            model=model,
-            batch_size=settings.batch_size,
-            calls=lambda: slots.limit,
         )
         payer = Payer(
             retrying,

@@ -27,6 +27,7 @@ from waypoint.errors import InterruptedRunError, LedgerDamagedError, StoreDamage
 from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
+from waypoint.pipeline.commits import Billed
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
@@ -84,6 +85,7 @@ class Ingestion:
         self._quota: Quota | None = None
         # Of the run, however many attempts it takes.
         self._budget = budget_of(settings)
+        self._kept: list[Billed] = []
         self._interruption = Interruption()
         # Done once, not again by an attempt after a repair.
         self._to_clear = options.clear
@@ -135,6 +137,7 @@ class Ingestion:
             if self._options.survey:
                 self._events.emit(await to_thread.run_sync(reader.survey))
             embedder = LazyEmbedder(settings, endpoint, stack)
+            stack.callback(self._tell_lost)
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
                     async with open_ledger(settings.chroma_persist_path) as ledger:
@@ -235,7 +238,7 @@ class Ingestion:
             built_in=self._options.simulate,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._budget)
+        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
         try:
             await flow.run(stop, prune=self._options.prune)
@@ -243,6 +246,11 @@ class Ingestion:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):
                     await ledger.run(Ledger.keep_quota, embedder.space, quota.learned)
+
+    def _tell_lost(self) -> None:
+        """Of what no ledger has come to take."""
+        for billed in self._kept:
+            self._events.emit(billed.lost())
 
     def _tell_start(self, endpoint: Endpoint) -> None:
         settings = self._settings

@@ -29,6 +29,7 @@ from waypoint.errors import (
     RequestRefusedError,
     ServiceUnavailableError,
     StoreDamagedError,
+    StoreWriteError,
     UsageError,
     WaypointError,
 )
@@ -185,7 +186,7 @@ class Verification:
     # -- what needs the service ------------------------------------------------------------
 
     async def _with_service(self, name: str, verdict: Verdict, check: Awaitable[None]) -> None:
-        """A service that fails ends the check, not the verification."""
+        """A service that fails, or a ledger without room, ends the check, not the verification."""
         try:
             await check
         except (
@@ -194,6 +195,7 @@ class Verification:
             LedgerError,
             RequestRefusedError,
             DailyQuotaError,
+            StoreWriteError,
         ) as e:
             verdict.checks.append(skipped(name, e.message))
             self.failure = self.failure or e

@@ -13,7 +13,7 @@ from waypoint.app.proxies import spare_loopback
 from waypoint.app.searching import Hit, SearchResult, search
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
-from waypoint.events import Event, EventBus, StoreRetried
+from waypoint.events import Event, EventBus, StoreRetried, TextsLost
 from waypoint.settings import load_settings
 from waypoint.telemetry.terminal import Passage, Terminal, Text, print_json
 from waypoint.verification.keywords import Keyword
@@ -39,6 +39,8 @@ def run_search(
     def tell(event: Event) -> None:
         if isinstance(event, StoreRetried):
             errors.print(Text(f"Chroma: {event.operation}: {event.reason}"), soft_wrap=True)
+        elif isinstance(event, TextsLost):
+            errors.print(Text(str(event)), soft_wrap=True)
 
     events.subscribe(tell)
     try:

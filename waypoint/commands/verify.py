@@ -22,7 +22,7 @@ from waypoint.commands.ingest import IngestCommand
 from waypoint.commands.mounts import check_mounts
 from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
-from waypoint.events import Event, EventBus, StoreNotice, StoreRetried
+from waypoint.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
 from waypoint.settings import LogLevel, Settings, load_settings
 from waypoint.telemetry.terminal import Terminal, Text, print_bytes
 from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
@@ -243,6 +243,8 @@ class VerifyCommand:
     def _tell_event(self, event: Event) -> None:
         if isinstance(event, StoreNotice):
             self._tell(event.message)
+        elif isinstance(event, TextsLost):
+            self._tell(str(event))
         elif isinstance(event, StoreRetried):
             self._tell(f"Chroma: {event.operation}: {event.reason}; again in {event.wait:.1f} s")
 

@@ -97,11 +97,6 @@ class Payer:
         self._queue = WorkQueue(slots, stop)
         self._wait_for_day = wait_for_day
 
-    @property
-    def saved(self) -> int:
-        """Texts that were paid for, and are in the ledger."""
-        return self._commits.saved
-
     async def work(
         self,
         batches: ObjectReceiveStream[Batch[Candidate]],

@@ -1,12 +1,21 @@
-"""Where SQLite keeps what it needs for a while, and what is told when it cannot."""
+"""Where SQLite keeps what it needs for a while, and what is told when it can't write."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from waypoint.errors import DiskFullError, StoreWriteError
+
+_UNWRITABLE = (
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+)
 
 _LEAST = 1 << 20
 """Bytes; with less, a disk counts as full."""
@@ -19,6 +28,26 @@ def temporary_folder() -> Path:
         if folder and Path(folder).is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return Path(folder)
     return Path.cwd()
+
+
+@contextmanager
+def temporary_database() -> Iterator[None]:
+    """What is done with a database without a name fails by the temporary folder's fault.
+
+    Raises:
+        StoreWriteError: the folder cannot be written or, ``DiskFullError``, is full.
+    """
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not is_failure_to_write(error):
+            raise
+        raise temporary_failure(error) from error
+
+
+def is_failure_to_write(error: sqlite3.Error) -> bool:
+    """Whether SQLite could not write a file; Python's own errors have no code."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
 
 
 def temporary_failure(error: sqlite3.Error) -> StoreWriteError:

@@ -170,6 +170,8 @@ def _sentence(event: events.Event) -> str:
             return f"left out {event.source}: {event.reason}"
         case events.DocumentWarning():
             return f"warning {event.source}: {event.warning}"
+        case events.TextsLost():
+            return str(event)
         case events.StoreNotice():
             return event.message
         case events.StoreRetried():

@@ -20,6 +20,7 @@ from waypoint.models import (
     WalkWarning,
 )
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
+from waypoint.storage.temporary import temporary_database
 from waypoint.verification.ports import Discovery, LedgerChunk
 
 PAGE = 1_000
@@ -77,15 +78,20 @@ class Seen:
 
 
 class Inventory:
-    """The temporary database. One thread at a time, not always the same."""
+    """The temporary database. One thread at a time, not always the same.
+
+    Raises:
+        StoreWriteError: the temporary folder cannot be written or, ``DiskFullError``, is full.
+    """
 
     def __init__(self) -> None:
         # The empty name makes a private file, which SQLite deletes when it is closed.
         self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-        self._db.executescript(_SCHEMA)
+        with temporary_database():
+            self._db.execute("PRAGMA journal_mode=OFF")
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+            self._db.executescript(_SCHEMA)
         self._db.create_function("file_of", 1, self._file_of, deterministic=False)
 
     def close(self) -> None:
@@ -208,11 +214,13 @@ class Inventory:
 
     def value(self, query: str, *values: Any) -> Any:
         """The one value of a query's one row."""
-        return self._db.execute(query, values).fetchone()[0]
+        with temporary_database():
+            return self._db.execute(query, values).fetchone()[0]
 
     def rows(self, query: str, *values: Any) -> Iterator[tuple[Any, ...]]:
         """A query's rows, fetched as they are used; nothing may be written meanwhile."""
-        yield from self._db.execute(query, values)
+        with temporary_database():
+            yield from self._db.execute(query, values)
 
     def write(self, statement: str, *values: Any) -> None:
         """Change the inventory itself."""
@@ -220,7 +228,8 @@ class Inventory:
 
     def script(self, statements: str) -> None:
         """Change the inventory itself, by several statements."""
-        self._db.executescript(statements)
+        with temporary_database():
+            self._db.executescript(statements)
 
     def settle(self) -> None:
         """To be called once everything was seen: which file each record belongs to.
@@ -251,12 +260,15 @@ class Inventory:
         return self._db.execute(query, (source,)).fetchone() is not None
 
     def _run(self, statement: str, *values: Any) -> None:
-        self._db.execute(statement, values)
+        with temporary_database():
+            self._db.execute(statement, values)
 
     def _all(self, query: str, *values: Any) -> list[Any]:
-        return self._db.execute(query, values).fetchall()
+        with temporary_database():
+            return self._db.execute(query, values).fetchall()
 
     def _many(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._db.execute("BEGIN")
-        self._db.executemany(statement, rows)
-        self._db.execute("COMMIT")
+        with temporary_database():
+            self._db.execute("BEGIN")
+            self._db.executemany(statement, rows)
+            self._db.execute("COMMIT")

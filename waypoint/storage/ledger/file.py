@@ -21,7 +21,13 @@ from waypoint.errors import (
 from waypoint.storage.ledger.ballast import Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import migrate
-from waypoint.storage.temporary import is_full, temporary_failure, temporary_folder
+from waypoint.storage.ledger.seen import SeenSources
+from waypoint.storage.temporary import (
+    is_failure_to_write,
+    is_full,
+    temporary_failure,
+    temporary_folder,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -29,12 +35,7 @@ File = TypeVar("File", bound="LedgerFile")
 
 LEDGER_NAME = "waypoint.sqlite3"
 
-_UNWRITABLE = (
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_READONLY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-)
+_USED = "the room that was kept for what is in flight is used"
 
 KEYS_PER_QUERY = 500
 """SQLite takes at most 32,766 parameters; a few hundred are as fast as more."""
@@ -56,18 +57,24 @@ def with_ballast(
 
     @functools.wraps(method)
     def pressed(self: File, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        self._may_use_ballast, once_more = True, True
+        self._may_use_ballast, once_more, held = True, True, self._ballast.size
         try:
             while True:
                 try:
-                    return method(self, *args, **kwargs)
+                    result = method(self, *args, **kwargs)
                 except StoreWriteError as error:
                     # What is no full disk may pass by itself. Or it is a quota: SQLite tells
                     # that as any other failure.
                     if once_more and not isinstance(error, DiskFullError):
                         once_more = False
                     elif not self._give_way():
+                        if held:
+                            self.closing = self.closing or error
                         raise
+                else:
+                    if self._ballast.size < held:
+                        self.closing = self.closing or self._no_room(_USED, held)
+                    return result
         finally:
             self._may_use_ballast = False
 
@@ -84,19 +91,20 @@ class LedgerFile:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / LEDGER_NAME
-        self.out_of_room: DiskFullError | None = None
+        self.closing: StoreWriteError | None = None
         """Set once the ballast was needed: from then on only what is in flight is committed."""
         self._ballast = Ballast(folder)
         self._slice = 0
         """Bytes of it that are given back at once."""
         self._may_use_ballast = False
+        self._seen = SeenSources()
         with self._translated():
             # One thread at a time uses the connection, but not always the same one.
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             try:
                 self._prepare()
             except BaseException:
-                self._db.close()
+                self.close()
                 raise
 
     def _prepare(self) -> None:
@@ -109,11 +117,11 @@ class LedgerFile:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA foreign_keys=ON")
         migrate(self._db)
-        # On disk, so that memory does not grow with the number of files.
+        # On disk, so that memory does not grow with what is sorted.
         self._db.execute("PRAGMA temp_store=FILE")
-        self._db.execute("CREATE TEMP TABLE seen (source TEXT PRIMARY KEY) WITHOUT ROWID")
 
     def close(self) -> None:
+        self._seen.close()
         self._db.close()
         # After SQLite, which copies its log as far as there is room; what ends a run is
         # written to the same disk.
@@ -123,17 +131,20 @@ class LedgerFile:
         """Hold room for the answers to so many calls, before they are made.
 
         Raises:
-            DiskFullError: there is none; what is held already stays.
+            StoreWriteError: there is none; what is held already stays.
         """
-        if self.out_of_room is not None:
-            raise self.out_of_room
+        if self.closing is not None:
+            raise self.closing
         with self._translated():
             rows = int(self._db.execute("SELECT max(rowid) FROM vectors").fetchone()[0] or 0)
         needed, self._slice = room.of_all(rows), room.of_a_call(rows)
-        limit = file_size_limit()
-        if limit is not None and room.largest_file(rows, *self._sizes()) > limit:
-            reason = f"a file may have {limit:,} bytes at most (ulimit -f)"
-            raise self._no_room(reason, needed)
+        largest, limit = room.largest_file(rows, *self._sizes()), file_size_limit()
+        if limit is not None and largest > limit:
+            raise StoreWriteError(
+                f"no file may be larger than {limit:,} bytes here (ulimit -f), which the ledger "
+                f"in {self.path.parent} may soon be",
+                hint=f"allow {largest:,} bytes, or more, then run the same command again",
+            )
         try:
             self._ballast.hold(needed)
         except OSError as error:
@@ -144,18 +155,16 @@ class LedgerFile:
             raise self._no_room(reason, needed) from error
 
     def _sizes(self) -> tuple[int, int]:
-        log = self.path.with_name(f"{self.path.name}-wal")
-        return self.path.stat().st_size, log.stat().st_size if log.exists() else 0
+        files = self.path, self.path.with_name(f"{self.path.name}-wal")
+        database, log = (file.stat().st_size if file.exists() else 0 for file in files)
+        return database, log
 
     def _give_way(self) -> bool:
         """Give a part of the ballast back to the disk; False if there is none."""
-        held = self._ballast.size
-        if not held:
+        if not self._ballast.size:
             return False
-        if self.out_of_room is None:
-            # Else the log would be copied to the file, which takes room and gives none back.
-            self._db.execute("PRAGMA wal_autocheckpoint=0")
-            self.out_of_room = self._no_room("the room kept for what is in flight is used", held)
+        # Else the log would be copied to the file, which takes room and gives none back.
+        self._db.execute("PRAGMA wal_autocheckpoint=0")
         return self._ballast.give_way(self._slice)
 
     def _no_room(self, reason: str, needed: int) -> DiskFullError:
@@ -178,7 +187,7 @@ class LedgerFile:
             if code is None:
                 # From Python's own module: a text that is not UTF-8.
                 raise self._damaged(str(error)) from error
-            if code & 0xFF in _UNWRITABLE:
+            if is_failure_to_write(error):
                 if not is_full(self.path.parent) and is_full(temporary_folder()):
                     raise temporary_failure(error) from error
                 if code == sqlite3.SQLITE_FULL:
@@ -191,6 +200,13 @@ class LedgerFile:
         except sqlite3.DatabaseError as error:
             raise self._damaged(str(error)) from error
 
+    def _sources(self, query: str, *values: object) -> Iterator[list[str]]:
+        """A query's sources, by the page: a file may be any number of documents."""
+        with self._translated():
+            cursor = self._db.execute(query, values)
+            while rows := cursor.fetchmany(KEYS_PER_QUERY):
+                yield [source for (source,) in rows]
+
     def _damaged(self, reason: str) -> LedgerDamagedError:
         return LedgerDamagedError(
             f"the ledger {self.path} is damaged: {reason}",
@@ -198,11 +214,11 @@ class LedgerFile:
         )
 
     @contextmanager
-    def _transaction(self, begin: str = "BEGIN IMMEDIATE") -> Iterator[sqlite3.Connection]:
-        if self.out_of_room is not None and not self._may_use_ballast:
-            raise self.out_of_room
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        if self.closing is not None and not self._may_use_ballast:
+            raise self.closing
         with self._translated():
-            self._db.execute(begin)
+            self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
                 self._db.execute("COMMIT")

@@ -60,14 +60,15 @@ class Rejects(LedgerFile):
     def forgive_unseen(self, collection: int, prefix: str, unreadable: Sequence[str] = ()) -> None:
         """Forget rejects of files that are gone; what lies in unreadable folders is not."""
         with self._transaction() as db:
-            rows = db.execute(
-                """SELECT DISTINCT source FROM rejects WHERE collection_id = ?
-                    AND substr(source, 1, length(?)) = ?
-                    AND source NOT IN (SELECT source FROM seen)
-                    AND source NOT IN (SELECT source FROM documents WHERE collection_id = ?)""",
-                (collection, prefix, prefix, collection),
-            )
-            gone = [source for (source,) in rows if not lies_in(source, unreadable)]
+            query = """SELECT DISTINCT source FROM rejects WHERE collection_id = ?
+                AND substr(source, 1, length(?)) = ?
+                AND source NOT IN (SELECT source FROM documents WHERE collection_id = ?)"""
+            gone = [
+                source
+                for sources in self._sources(query, collection, prefix, prefix, collection)
+                for source in self._seen.lacks(sources)
+                if not lies_in(source, unreadable)
+            ]
             db.executemany(
                 "DELETE FROM rejects WHERE collection_id = ? AND source = ?",
                 [(collection, source) for source in gone],

@@ -11,7 +11,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import anyio
 from anyio import CapacityLimiter, to_thread
 
-from waypoint.errors import DiskFullError
+from waypoint.errors import StoreWriteError
 from waypoint.gauges import doing
 from waypoint.storage.ledger import Ledger
 
@@ -27,9 +27,9 @@ class LedgerThread:
         self._limiter = limiter
 
     @property
-    def out_of_room(self) -> DiskFullError | None:
+    def closing(self) -> StoreWriteError | None:
         """Why nothing but what is in flight is to be committed any more; None while all is."""
-        return self._ledger.out_of_room
+        return self._ledger.closing
 
     async def run(
         self, method: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs

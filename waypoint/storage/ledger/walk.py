@@ -61,13 +61,11 @@ class Walk(LedgerFile):
         return known
 
     def _mark_files_seen(self, collection: int, files: Sequence[str]) -> None:
-        with self._transaction("BEGIN") as db:
-            for some in _portions(files):
-                db.execute(
-                    f"""INSERT OR IGNORE INTO seen SELECT source FROM documents
-                    WHERE collection_id = ? AND file IN ({_marks(some)})""",  # noqa: S608
-                    (collection, *some),
-                )
+        for some in _portions(files):
+            query = f"""SELECT source FROM documents
+                WHERE collection_id = ? AND file IN ({_marks(some)})"""  # noqa: S608
+            for sources in self._sources(query, collection, *some):
+                self._seen.add(sources)
 
     def recall(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the documents that are; all of them count as seen."""
@@ -85,33 +83,28 @@ class Walk(LedgerFile):
 
     def mark_seen(self, sources: Iterable[str]) -> None:
         """These documents exist, whether or not they can be ingested."""
-        with self._transaction("BEGIN") as db:
-            db.executemany(
-                "INSERT OR IGNORE INTO seen VALUES (?)", [(source,) for source in sources]
-            )
+        self._seen.add(sources)
 
     def mark_file_seen(self, collection: int, file: str) -> None:
         """This file exists, though it cannot be read: what is known of it stays."""
         self.mark_seen([file])
         self._mark_files_seen(collection, [file])
-        with self._translated():
-            # A document that is only begun does not know its file; "$" comes next after "#".
-            self._db.execute(
-                """INSERT OR IGNORE INTO seen SELECT source FROM documents
-                WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'""",
-                (collection, file, file),
-            )
+        # A document that is only begun does not know its file; "$" comes next after "#".
+        query = """SELECT source FROM documents
+            WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'"""
+        for sources in self._sources(query, collection, file, file):
+            self._seen.add(sources)
 
     def vanished(self, collection: int, prefix: str, unreadable: Sequence[str]) -> list[str]:
         """Sources below ``prefix`` that were not seen, but for what lies in unreadable folders."""
-        with self._translated():
-            rows = self._db.execute(
-                """SELECT source FROM documents
-                WHERE collection_id = ? AND substr(source, 1, length(?)) = ?
-                    AND source NOT IN (SELECT source FROM seen) ORDER BY source""",
-                (collection, prefix, prefix),
-            )
-            return [source for (source,) in rows if not lies_in(source, unreadable)]
+        query = """SELECT source FROM documents
+            WHERE collection_id = ? AND substr(source, 1, length(?)) = ? ORDER BY source"""
+        return [
+            source
+            for sources in self._sources(query, collection, prefix, prefix)
+            for source in self._seen.lacks(sources)
+            if not lies_in(source, unreadable)
+        ]
 
     def document_count(self, collection: int, prefix: str = "") -> int:
         """Documents below ``prefix``, begun or done."""
