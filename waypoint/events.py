@@ -36,6 +36,17 @@ class Surveyed(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RunRepeated(Event):
+    """The store or the ledger was repaired, and the run goes over the whole folder once more.
+
+    What is counted of files, documents and chunks begins anew; calls and cost go on.
+    """
+
+    dropped: bool
+    """Whether the collection was dropped: then what was written is written again."""
+
+
+@dataclass(frozen=True, slots=True)
 class FilesFound(Event):
     """Files met by the walk, those that it rejects among them."""
 

@@ -24,7 +24,7 @@ from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, QuotaState
 from waypoint.errors import InterruptedRunError, LedgerDamagedError, StoreDamagedError
-from waypoint.events import EventBus, QuotaChanged, RunStarted, StoreNotice
+from waypoint.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
 from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
 from waypoint.pipeline.commits import Billed
@@ -147,11 +147,13 @@ class Ingestion:
                     if not repairs_left:
                         raise
                     await set_ledger_aside(settings.chroma_persist_path, error, self._events)
+                    self._events.emit(RunRepeated(dropped=False))
                 except StoreDamagedError as error:
                     if not repairs_left:
                         raise
                     name = collection_name(settings, endpoint.provider)
                     await drop_damaged(store, embedded, name, error, self._events)
+                    self._events.emit(RunRepeated(dropped=True))
 
     async def _attempt(
         self,

@@ -123,6 +123,12 @@ class Tally:
         """Most events are in the report."""
 
     @_take.register
+    def _(self, _event: events.RunRepeated) -> None:
+        self.sums = DocumentSums()
+        self.documents.clear()
+        self.rejects.clear()
+
+    @_take.register
     def _(self, event: events.DocumentChunked) -> None:
         self.sums.add(event.size, event.chunks)
 

@@ -137,6 +137,18 @@ class ReportBuilder:
             setattr(self.report, name, getattr(event, name))
 
     @_take.register
+    def _(self, event: events.RunRepeated) -> None:
+        report, anew = self.report, RunReport()
+        # What was deleted is not there to be deleted again.
+        kept = (
+            {"removed", "deleted"} if event.dropped else {"removed", "deleted", "added", "updated"}
+        )
+        for counts in (report.documents, report.chunks):
+            counts.update((name, 0) for name in counts.keys() - kept)
+        for name in ("files", "left_out", "removals_refused", "rejects", "warnings"):
+            setattr(report, name, getattr(anew, name))
+
+    @_take.register
     def _(self, event: events.FilesFound) -> None:
         self.report.files += event.files
         self.report.documents["unchanged"] += event.unchanged

@@ -19,6 +19,14 @@ class RunState:
         self.started = clock()
         self.total_files = 0
         self.total_bytes = 0
+        self._count_anew()
+        self.texts_paid = 0
+        self.cost = 0.0
+        self.retried = 0
+        self.draining = ""
+        self._paid_at: deque[tuple[float, int]] = deque()
+
+    def _count_anew(self) -> None:
         self.more_documents = 0
         """Documents beyond one a file."""
         self.seen_files = 0
@@ -30,14 +38,11 @@ class RunState:
         self.chunks_cut = 0
         self.chunks_settled = 0
         self.chunks_with_vector = 0
-        self.texts_paid = 0
-        self.cost = 0.0
-        self.retried = 0
-        self.draining = ""
-        self._paid_at: deque[tuple[float, int]] = deque()
 
     def take(self, event: events.Event) -> None:
         match event:
+            case events.RunRepeated():
+                self._count_anew()
             case events.Surveyed():
                 self.total_files, self.total_bytes = event.files, event.bytes
             case events.FilesFound():
