@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import random
 import secrets
+import shutil
 import signal
+import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import anyio
 import pytest
 
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.chroma_servers import ChromaCommand
-from tests.support.collection import assert_holds, chunks_of, read_from
-from tests.support.command import Workspace
+from tests.support.collection import assert_holds, chunks_of, read_embedded, read_from
+from tests.support.command import SCRIPT, Outcome, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.small_disk import PAGE, SmallDisk, small_disk
 from tests.support.waiting import wait_until
@@ -106,8 +112,13 @@ def test_with_little_room_every_run_says_so_and_none_pays(bench: Bench) -> None:
         assert outcome.code == 3
         assert "no room for the answers to 3 calls" in outcome.stderr
         assert outcome.report["cost_usd"] == 0
+    question = bench.workspace.run("what?", entry=("-m", "waypoint", "search"))
+    assert question.code == 3
+    assert "no room for the answers to 1 calls" in question.stderr
     assert bench.answered() == paid
-    bench.assert_nothing_is_lost()
+    bench.disk.leave(LARGE)
+    bench.workspace.report_of(*OPTIONS)
+    assert bench.answered() == 120
 
 
 def test_a_ballast_that_a_kill_left_behind_goes(bench: Bench) -> None:
@@ -132,7 +143,7 @@ def test_a_ballast_that_a_kill_left_behind_goes(bench: Bench) -> None:
     assert not ballast.exists()
 
 
-@pytest.mark.parametrize("size", sorted(random.Random(3).sample(range(PAGE, ENOUGH, PAGE), 2)))
+@pytest.mark.parametrize("size", sorted(random.Random(3).sample(range(PAGE, ENOUGH, PAGE), 1)))
 def test_on_a_disk_of_some_size_nothing_is_lost(bench: Bench, size: int) -> None:
     """All that was answered is committed, none of it is sent again, and the disk is named."""
     bench.start_over(size)
@@ -146,3 +157,59 @@ def test_on_a_disk_of_every_size_nothing_is_lost(bench: Bench) -> None:
     for size in range(PAGE, ENOUGH, PAGE):
         bench.start_over(size)
         bench.assert_nothing_is_lost()
+
+
+@pytest.mark.parametrize("size", sorted(random.Random(5).sample(range(9 << 20, 15 << 20, PAGE), 1)))
+def test_a_private_server_on_a_full_disk_is_told_as_that(tmp_path: Path, size: int) -> None:
+    """Within seconds, whatever Chroma says of it; its files stay, and nothing is sent twice."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=20, sections=20)
+    with background_simulator() as simulator, small_disk(workspace.store, size=size) as disk:
+        workspace.use(simulator.environment)
+        report = workspace.report_of(*OPTIONS, code=3)
+        assert " is full" in report["message"]
+        assert report["texts_paid"] == simulator.stats().texts_answered > 0
+        disk.resize(LARGE)
+        workspace.report_of(*OPTIONS)
+        assert set(simulator.answers().values()) == {1}
+        assert not list(workspace.store.glob("set-aside-*"))
+        stored = read_embedded(workspace.store, workspace.logs)
+        assert_holds(stored, chunks_of(workspace.knowledge_base))
+
+
+def test_what_is_lost_all_the_same_is_told_and_counted(tmp_path: Path) -> None:
+    """A disk that fails in mid-run: the run ends, and its cost is what was answered."""
+    strace = shutil.which("strace")
+    if strace is None:
+        pytest.skip("needs strace")
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=6, sections=20)
+    log = workspace.store / "waypoint.sqlite3-wal"
+    failing = [strace, "-f", "-qq", "-o", "/dev/null", "-P", str(log), "-e", "trace=pwrite64"]
+    failing += ["-e", "inject=pwrite64:error=EIO:when=80+"]
+    with background_simulator() as simulator, ChromaCommand(tmp_path / "server") as server:
+        workspace.use(simulator.environment)
+        workspace.use(server.environment)
+        ended = subprocess.run(
+            [*failing, sys.executable, *SCRIPT, *OPTIONS, "--json"],
+            cwd=workspace.folder,
+            env=workspace.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 3, ended.stderr
+        report = Outcome(ended.returncode, ended.stdout, ended.stderr).report
+        answered = simulator.stats().texts_answered
+        assert report["texts_paid"] + report["texts_lost"] == answered
+        assert 0 < report["texts_lost"] <= CONCURRENCY * BATCH
+        with closing(sqlite3.connect(workspace.store / "waypoint.sqlite3")) as ledger:
+            (used,) = ledger.execute("SELECT sum(texts) FROM usage").fetchone()
+        assert used == answered - report["texts_lost_uncounted"]
+        assert 0 < report["cost_lost_usd"] < report["cost_usd"]
+        assert f"{report['texts_lost']} texts (" in ended.stderr
+        assert "could not be saved" in ended.stderr
+        workspace.report_of(*OPTIONS)
+        again = sum(simulator.answers().values()) - len(simulator.answers())
+        assert again == report["texts_lost"]

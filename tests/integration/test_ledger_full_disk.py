@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import random
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +22,7 @@ from tests.support.small_disk import PAGE, SmallDisk, small_disk
 from waypoint.errors import StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey
 from waypoint.storage.ledger import DoneDocument, Ledger
-from waypoint.storage.ledger.ballast import BALLAST_NAME
+from waypoint.storage.ledger.ballast import BALLAST_NAME, Ballast
 from waypoint.storage.ledger.room import CallRoom
 
 SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
@@ -136,6 +138,39 @@ def test_a_limit_of_file_sizes_loses_nothing(tmp_path: Path, limit: int) -> None
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert folder.ingest(SMALL_TEXTS)
     assert len(folder.answered) == SMALL_TEXTS
+
+
+def only_says_so(descriptor: int, start: int, size: int) -> None:
+    """Some file systems lengthen the file, and keep no block for it."""
+    os.ftruncate(descriptor, start + size)
+
+
+def cannot(descriptor: int, start: int, size: int) -> None:
+    """And some refuse."""
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+@pytest.mark.parametrize("fallocate", [os.posix_fallocate, only_says_so, cannot, None])
+def test_a_ballast_is_not_sparse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fallocate: Callable[..., None] | None
+) -> None:
+    """It takes what it says, whatever the file system makes of the wish; and it follows."""
+    if fallocate is None:
+        monkeypatch.delattr(os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", fallocate)
+    with small_disk(tmp_path / "disk", size=LARGE) as disk:
+        ballast, free = Ballast(disk.folder), disk.free
+        for held in (3_000_000, 5_000_000, 4_000_000):
+            ballast.hold(held)
+            assert free - disk.free >= ballast.size >= held
+        assert ballast.give_way(2_000_000)
+        assert 0 <= free - disk.free - 3_000_000 < 2 * PAGE
+        with pytest.raises(OSError, match="No space"):
+            ballast.hold(2 * LARGE)
+        assert ballast.size == 3_000_000
+        ballast.close()
+        assert (disk.free, list(disk.folder.iterdir())) == (free, [])
 
 
 IN_A_FULL_TEMPORARY_FOLDER = """

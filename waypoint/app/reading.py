@@ -115,7 +115,12 @@ async def _private_reader(
                 raise StoreDamagedError(error.message, hint=error.hint) from error
 
         async with open_reader(
-            "127.0.0.1", child.port, events, revive=revive, give_up_after=settings.give_up_after
+            "127.0.0.1",
+            child.port,
+            events,
+            revive=revive,
+            folder=settings.persist_path,
+            give_up_after=settings.give_up_after,
         ) as reader:
             yield reader
 

@@ -107,6 +107,7 @@ async def open_store(
             child.port,
             events,
             revive=embedded.revive,
+            folder=settings.persist_path,
             give_up_after=settings.give_up_after,
         ) as store:
             yield store, embedded

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 
 from anyio import to_thread
 
@@ -223,12 +224,14 @@ async def open_chroma(
     *,
     ssl: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    folder: Path | None = None,
     give_up_after: float = 120.0,
 ) -> AsyncIterator[ChromaStore]:
     """A connection to a Chroma server.
 
     Args:
         revive: starts the server again if it is ours and dead.
+        folder: of a private server, whose disk can be looked at.
         give_up_after: seconds during which a server that went away is tried again.
 
     Raises:
@@ -236,4 +239,6 @@ async def open_chroma(
     """
     address = ChromaAddress(host, port, ssl)
     async with connect(address, ours=revive is not None) as client:
-        yield ChromaStore(ChromaProbe(address, client), StoreCalls(events, revive, give_up_after))
+        yield ChromaStore(
+            ChromaProbe(address, client), StoreCalls(events, revive, give_up_after, folder=folder)
+        )

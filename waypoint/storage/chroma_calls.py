@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
 import httpx2
+from anyio import to_thread
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -15,10 +17,11 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from waypoint.errors import StoreUnavailableError, no_more_files
+from waypoint.errors import DiskFullError, StoreDamagedError, StoreUnavailableError, no_more_files
 from waypoint.events import EventBus, StoreRetried
 from waypoint.gauges import doing
 from waypoint.storage.chroma_errors import TransientStoreError, damaged, translate_store_error
+from waypoint.storage.temporary import is_full
 
 T = TypeVar("T")
 
@@ -37,6 +40,7 @@ class StoreCalls:
         revive: starts the server again if it is ours and dead.
         give_up_after: seconds during which a server that went away is tried again, from an
             operation's first failure on: a call may hang for as long before it fails.
+        folder: of a private server, whose disk can be looked at.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class StoreCalls:
         revive: Callable[[], Awaitable[bool]] | None,
         give_up_after: float,
         *,
+        folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._revive = revive
         self._give_up_after = give_up_after
+        self._folder = folder
         self._clock = clock
 
     async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -80,7 +86,7 @@ class StoreCalls:
             with doing("store"):
                 async for attempt in policy:
                     with attempt:
-                        return await self._attempt(operation, call)
+                        return await self._with_room(operation, call)
         except TransientStoreError as error:
             if self._is_suspicious(error):
                 raise damaged(operation, str(error)) from error
@@ -90,6 +96,19 @@ class StoreCalls:
                 "again; what is paid is kept",
             ) from error
         raise AssertionError("tenacity neither returned nor raised")
+
+    async def _with_room(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """An attempt. What fails on a full disk is not tried again: Chroma does not always say
+        that it is full, and was seen to hang at the next call."""
+        try:
+            return await self._attempt(operation, call)
+        except (TransientStoreError, StoreDamagedError) as error:
+            if self._folder is None or not await to_thread.run_sync(is_full, self._folder):
+                raise
+            raise DiskFullError(
+                f"the disk is full beneath Chroma's files in {self._folder} ({operation}: {error})",
+                hint="free disk space there, then run the same command again",
+            ) from error
 
     async def _attempt(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         if self._revive is not None and await self._revive():

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from waypoint.events import EventBus
@@ -94,12 +95,14 @@ async def open_reader(
     *,
     ssl: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    folder: Path | None = None,
     give_up_after: float = 120.0,
 ) -> AsyncIterator[CollectionReader]:
     """A connection to a Chroma server, for reading.
 
     Args:
         revive: starts the server again if it is ours and dead.
+        folder: of a private server, whose disk can be looked at.
         give_up_after: seconds during which a server that went away is tried again.
 
     Raises:
@@ -108,4 +111,4 @@ async def open_reader(
     address = ChromaAddress(host, port, ssl)
     async with connect(address, ours=revive is not None) as client:
         probe = ChromaProbe(address, client)
-        yield CollectionReader(probe, StoreCalls(events, revive, give_up_after))
+        yield CollectionReader(probe, StoreCalls(events, revive, give_up_after, folder=folder))
