@@ -222,11 +222,11 @@ def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: Ledg
     assert changed(ledger, theirs, document("a.md")) == []
 
 
-def test_a_collection_that_is_forgotten_takes_its_documents_along(ledger: Ledger) -> None:
-    """And its rejects; its namesake begins with nothing."""
+def test_a_collection_that_is_cleared_takes_its_documents_along(ledger: Ledger) -> None:
+    """And its rejects; it begins with nothing, and is unfinished until a run comes to its end."""
     finish(ledger, adopt(ledger).id, document("a.md"), rejects={"a.md:0": "refused"})
-    ledger.forget_collection("kb")
-    assert ledger.collection("kb") is None
+    ledger.clear_collection("kb", "/kb")
+    assert ledger.unfinished_collections() == ["kb"]
     anew = adopt(ledger).id
     assert ledger.document_count(anew) == ledger.standing_rejects("kb") == 0
     assert ledger.sift(anew, [source_file("a.md")]) == Sifted([source_file("a.md")], 0)

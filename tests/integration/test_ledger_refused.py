@@ -89,7 +89,7 @@ def test_pruning_drops_what_no_document_holds(ledger: Ledger) -> None:
     ledger.prune_unused()
     assert refused(ledger) == {A, B}
     assert ledger.cached_refusals() == 2
-    ledger.forget_collection("second")
+    ledger.clear_collection("second", "")
     ledger.prune_unused()
     assert refused(ledger) == set()
 

@@ -45,6 +45,14 @@ REPAIR_POINTS: dict[str, tuple[type, str, bool]] = {
 }
 """Of a run that learns from Chroma what its ledger lost."""
 
+CLEAR_POINTS: dict[str, tuple[type, str, bool]] = {
+    "before-clear": (Ledger, "clear_collection", False),
+    "before-drop": (ChromaStore, "drop", False),
+    "after-drop": (ChromaStore, "drop", True),
+    "after-create": (ChromaStore, "create", True),
+}
+"""Of a run that starts the collection anew."""
+
 REJECT_POINTS: dict[str, tuple[type, str, bool]] = {
     "before-refuse": (Ledger, "refuse", False),
     "after-refuse": (Ledger, "refuse", True),
@@ -65,7 +73,11 @@ CRASHED = 137
 
 def crash_at(point: str, nth: int) -> None:
     """Die when the process comes to that point for the nth time."""
-    chosen = POINTS.values() if point == ANY else [(POINTS | REPAIR_POINTS | REJECT_POINTS)[point]]
+    chosen = (
+        POINTS.values()
+        if point == ANY
+        else [(POINTS | REPAIR_POINTS | CLEAR_POINTS | REJECT_POINTS)[point]]
+    )
     countdown = itertools.count(nth - 1, -1)
 
     def tick() -> None:

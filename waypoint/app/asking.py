@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ import numpy as np
 from waypoint.app.account import open_quota
 from waypoint.app.service import GEMINI, SIMULATOR, Endpoint, LazyEmbedder, find_endpoint
 from waypoint.embedding.batching import Batch, BatchBuilder
-from waypoint.embedding.known_models import KNOWN_MODELS, known_model
+from waypoint.embedding.known_models import known_model
 from waypoint.embedding.port import BatchTooLargeError, CallRefusedError
 from waypoint.embedding.quota import Quota
 from waypoint.embedding.retrying import Patience, RetryingEmbedder
@@ -19,7 +19,7 @@ from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import CollectionMismatchError, MissingKeyError, RequestRefusedError
 from waypoint.events import EventBus
-from waypoint.models import EmbeddingSpace, MetadataValue, TextKey, Vector, Vectors
+from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
 from waypoint.pipeline.commits import Commits
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
@@ -33,19 +33,6 @@ class _Text:
     text: str
     """As it is sent."""
     tokens: int
-
-
-def space_of(metadata: Mapping[str, MetadataValue]) -> EmbeddingSpace | None:
-    """The space of a collection's vectors, as its metadata say; None if they don't."""
-    match metadata:
-        case {
-            "waypoint_provider": str(provider),
-            "waypoint_model": str(model),
-            "waypoint_dimensions": int(dimensions),
-            "waypoint_task_type": str(task_type),
-        } if model in KNOWN_MODELS and dimensions > 0:
-            return EmbeddingSpace(provider, model, dimensions, task_type)
-    return None
 
 
 async def endpoint_of(settings: Settings, provider: str) -> Endpoint:

@@ -26,8 +26,9 @@ from waypoint.embedding.quota import Quota, QuotaState
 from waypoint.errors import InterruptedRunError, LedgerDamagedError, StoreDamagedError
 from waypoint.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
-from waypoint.pipeline.collection_keeper import CollectionKeeper, Recipe
+from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.commits import Billed
+from waypoint.pipeline.recipe import Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
@@ -181,7 +182,7 @@ class Ingestion:
             chunker.settings.fingerprint(),
             context_headers=chunker.settings.context_headers,
         )
-        keeper = CollectionKeeper(store, ledger, self._events, recipe, model)
+        keeper = CollectionKeeper(store, ledger, self._events, recipe)
         name = collection_name(settings, embedder.space.provider)
         complete = False
         finished: int | None = None

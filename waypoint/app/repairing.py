@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from anyio import to_thread
 
-from waypoint.app.asking import endpoint_of, space_of
+from waypoint.app.asking import endpoint_of
 from waypoint.app.ingesting import DEFAULT_COLLECTION
 from waypoint.app.planning import Plan, make_plan
 from waypoint.app.reading import OpenStore, open_for_reading
@@ -23,6 +23,7 @@ from waypoint.embedding.known_models import known_model
 from waypoint.errors import StoreDamagedError, UsageError
 from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace
+from waypoint.pipeline.recipe import space_of
 from waypoint.settings import Settings
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread

@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
-from waypoint.app.asking import Service, ServiceTexts, endpoint_of, space_of
+from waypoint.app.asking import Service, ServiceTexts, endpoint_of
 from waypoint.app.choosing import choose_collection
 from waypoint.app.reading import open_for_reading
 from waypoint.embedding.known_models import QUERY_TASK
 from waypoint.errors import CollectionMismatchError, StoreDamagedError, UsageError
 from waypoint.events import EventBus
 from waypoint.models import Metadata
+from waypoint.pipeline.recipe import space_of
 from waypoint.settings import Settings
 from waypoint.sources.metadata import CHROMAS
 from waypoint.sources.text import is_unicode

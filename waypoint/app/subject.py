@@ -14,7 +14,7 @@ from waypoint.app.reading import OpenStore
 from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.errors import UsageError
 from waypoint.models import EmbeddingSpace, SourceFile
-from waypoint.pipeline.collection_keeper import Recipe
+from waypoint.pipeline.recipe import Recipe
 from waypoint.settings import Settings
 from waypoint.sources.snapshot import take_snapshot
 from waypoint.storage.chroma_records import CollectionState

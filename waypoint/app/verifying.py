@@ -11,7 +11,7 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from waypoint.app.asking import ServiceTexts, space_of
+from waypoint.app.asking import ServiceTexts
 from waypoint.app.cache import read_cache
 from waypoint.app.choosing import choose_collection, choose_name
 from waypoint.app.ingesting import new_run_id
@@ -35,6 +35,7 @@ from waypoint.errors import (
 )
 from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace, MetadataValue
+from waypoint.pipeline.recipe import space_of
 from waypoint.settings import Settings
 from waypoint.storage.ledger import CachedCollection
 from waypoint.verification.checks import (

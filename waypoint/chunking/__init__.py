@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from waypoint.chunking.chunker import Chunker
 from waypoint.chunking.context import context_header
+from waypoint.chunking.ids import is_named_after
 from waypoint.chunking.limit import InputLimit
 from waypoint.chunking.plan import ChunkPlan
 from waypoint.chunking.settings import CHARACTERS, ChunkingSettings, SizeUnit, embeds_context
@@ -17,4 +18,5 @@ __all__ = [
     "SizeUnit",
     "context_header",
     "embeds_context",
+    "is_named_after",
 ]

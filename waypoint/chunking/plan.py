@@ -8,11 +8,10 @@ from collections.abc import Iterable
 from functools import cached_property
 
 from waypoint.chunking.context import ContextHeaders
+from waypoint.chunking.ids import ContentName
 from waypoint.chunking.sections import HeadingTrail
 from waypoint.chunking.spans import Piece
 from waypoint.models import Chunk, ChunkSpan, Document, MetadataValue
-
-_ID_DIGITS = 16
 
 
 class ChunkPlan:
@@ -90,19 +89,9 @@ def _named_spans(
     document: Document, pieces: Iterable[Piece], contexts: ContextHeaders
 ) -> Iterable[ChunkSpan]:
     seen: dict[bytes, int] = {}
-    source = _length_prefixed(document.source.encode())
     for piece in pieces:
-        named = hashlib.sha256(source + _length_prefixed(piece.text(document.text).encode()))
-        if context := contexts.at(piece.start):
-            # An id's vector never changes: another context is another vector.
-            named.update(_length_prefixed(context.encode()))
-        digest = named.digest()
-        occurrence = seen.get(digest, 0)
-        seen[digest] = occurrence + 1
-        named.update(_length_prefixed(str(occurrence).encode()))
-        chunk_id = f"{document.doc_id}:{named.hexdigest()[:_ID_DIGITS]}"
+        name = ContentName(document.source, piece.text(document.text), contexts.at(piece.start))
+        occurrence = seen.get(name.digest, 0)
+        seen[name.digest] = occurrence + 1
+        chunk_id = f"{document.doc_id}:{name.digits(occurrence)}"
         yield ChunkSpan(piece.start, piece.end, chunk_id, occurrence, piece.header)
-
-
-def _length_prefixed(data: bytes) -> bytes:
-    return len(data).to_bytes(8, "big") + data

@@ -8,22 +8,19 @@ it is then compared with the collection id by id, and written from vectors alrea
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from waypoint import __version__
-from waypoint.chunking import context_header
-from waypoint.embedding.known_models import EmbeddingModel
-from waypoint.embedding.text_key import TextKeys
-from waypoint.errors import CollectionMismatchError
+from waypoint.chunking import embeds_context
+from waypoint.errors import CollectionMismatchError, StoreDamagedError
 from waypoint.events import EventBus, StoreNotice
 from waypoint.models import EmbeddingSpace, MetadataValue, Vector
+from waypoint.pipeline.recipe import Recipe, space_of
+from waypoint.pipeline.saved_vectors import VectorSaver
 from waypoint.storage.chroma_records import CollectionState, StoredChunk
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
-
-SCHEMA = 1
-"""Of the metadata that chunks and collections carry."""
 
 _GENERATION = "waypoint_generation"
 """Raised before a run's first write, in the ledger and in Chroma. While that is under way the
@@ -63,28 +60,6 @@ class CollectionStore(Protocol):
     def stored_chunks(self) -> AsyncIterator[Sequence[StoredChunk]]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """What a collection is made with; two recipes never share one."""
-
-    space: EmbeddingSpace
-    chunking: str
-    """The chunker's fingerprint."""
-    context_headers: bool = False
-    """Whether title and heading path are embedded with each chunk; part of the fingerprint."""
-
-    def metadata(self) -> dict[str, MetadataValue]:
-        """As it is kept in the collection's metadata."""
-        return {
-            "waypoint_schema": SCHEMA,
-            "waypoint_provider": self.space.provider,
-            "waypoint_model": self.space.model,
-            "waypoint_dimensions": self.space.dimensions,
-            "waypoint_task_type": self.space.task_type,
-            "waypoint_chunking": self.chunking,
-        }
-
-
 class CollectionKeeper:
     """Opens the run's collection and keeps its generation."""
 
@@ -94,13 +69,11 @@ class CollectionKeeper:
         ledger: LedgerThread,
         events: EventBus,
         recipe: Recipe,
-        model: EmbeddingModel,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._events = events
         self._recipe = recipe
-        self._model = model
         self._entry: LedgerCollection | None = None
 
     @property
@@ -123,12 +96,11 @@ class CollectionKeeper:
             StoreDamagedError: Chroma cannot read it.
         """
         if clear:
-            await self._store.drop(name)
-            await self._ledger.run(Ledger.forget_collection, name)
+            await self._clear(name, root)
         state = await self._store.open(name)
         known = await self._ledger.run(Ledger.collection, name)
         if state is None:
-            if known is not None:
+            if known is not None and not clear:
                 self._events.emit(
                     StoreNotice(
                         f"collection {name!r} is gone from Chroma: it is written anew from the "
@@ -149,6 +121,40 @@ class CollectionKeeper:
         else:
             await self._take_back(name, root, known, state)
         return self.entry
+
+    async def _clear(self, name: str, root: str) -> None:
+        """Drop the collection, once the ledger has every vector of it that can be had."""
+        try:
+            state = await self._store.open(name)
+            known = await self._ledger.run(Ledger.collection, name)
+            if state is not None and (known is None or not await self._agrees(known, state)):
+                await self._save_vectors(name, state)
+        except StoreDamagedError as error:
+            self._events.emit(
+                StoreNotice(
+                    f"{error.message}: vectors of collection {name!r} that the ledger lacks are "
+                    "lost with it"
+                )
+            )
+        # Before it is dropped: a death in between must not make its vectors look unused.
+        await self._ledger.run(Ledger.clear_collection, name, root)
+        await self._store.drop(name)
+
+    async def _save_vectors(self, name: str, state: CollectionState) -> None:
+        space = space_of(state.metadata)
+        if space is None:
+            return
+        chunking = str(state.metadata.get("waypoint_chunking", ""))
+        saver = VectorSaver(self._ledger, space, context_headers=embeds_context(chunking))
+        async for page in self._store.stored_chunks():
+            await saver.save(page)
+        self._events.emit(
+            StoreNotice(
+                f"collection {name!r} is not as the ledger knows it: of its {saver.read:,} chunks, "
+                f"{saver.saved:,} vectors were taken into the ledger before it is dropped"
+                + _told(saver)
+            )
+        )
 
     async def raise_generation(self) -> None:
         """Tell later runs that the collection is no longer what a copy made before is."""
@@ -212,30 +218,31 @@ class CollectionKeeper:
         # No generation is given twice: another copy of the collection may still bear it.
         newest = max(_generation(state), abs(known.generation) if known else 0)
         entry = await self._adopt(name, root, _BEING_TAKEN_BACK, newest)
-        space = self._recipe.space
-        keys = TextKeys(space)
-        chunks = vectors = 0
+        saver = VectorSaver(
+            self._ledger, self._recipe.space, context_headers=self._recipe.context_headers
+        )
         async for page in self._store.stored_chunks():
             sources = {chunk.source for chunk in page}
             await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
-            paid = {keys.key(self._embedded(chunk)): chunk.vector for chunk in page}
-            vectors += await self._ledger.run(Ledger.take_back, space, paid)
-            chunks += len(page)
+            await saver.save(page)
         self._entry = await self._adopt(name, root, state.id, newest)
         await self.raise_generation()
         self._events.emit(
             StoreNotice(
-                f"collection {name!r} is not as the ledger left it: its {chunks:,} chunks are "
-                f"compared one by one; {vectors:,} vectors were taken into the ledger"
+                f"collection {name!r} is not as the ledger left it: its {saver.read:,} chunks are "
+                f"compared one by one; {saver.saved:,} vectors were taken into the ledger"
+                + _told(saver)
             )
         )
 
-    def _embedded(self, chunk: StoredChunk) -> str:
-        """The text that the chunk's vector was paid for."""
-        context = ""
-        if self._recipe.context_headers:
-            context = context_header(chunk.title, chunk.heading_path)
-        return self._model.text_to_embed(chunk.text, self._recipe.space.task_type, context)
+
+def _told(saver: VectorSaver) -> str:
+    """What is to be said of the chunks that were not believed."""
+    if not saver.doubtful:
+        return ""
+    return (
+        f"; {saver.doubtful:,} were not, since their text or vector was changed by another program"
+    )
 
 
 def _generation(state: CollectionState) -> int:

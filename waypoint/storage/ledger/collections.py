@@ -89,10 +89,18 @@ class Collections(LedgerFile):
         with self._transaction() as db:
             db.execute("UPDATE collections SET root = ? WHERE id = ?", (root, collection))
 
-    def forget_collection(self, name: str) -> None:
-        """Forget its documents and rejects. What was paid for stays."""
+    def clear_collection(self, name: str, root: str) -> None:
+        """Forget its documents and rejects: it is to be filled anew.
+
+        What was paid for stays, and is not unused until a run has come to the collection's end.
+        """
         with self._transaction() as db:
             db.execute("DELETE FROM collections WHERE name = ?", (name,))
+            db.execute(
+                """INSERT INTO collections (name, chroma_id, generation, root, unfinished)
+                VALUES (?, '', 0, ?, 1)""",
+                (name, root),
+            )
 
     def chunk_count(self, collection: int) -> int | None:
         """Chunks that the collection should hold; None while a document is only begun."""

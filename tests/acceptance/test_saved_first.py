@@ -1,0 +1,102 @@
+"""What Chroma holds is saved in the ledger before a collection is dropped."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.chroma_servers import private_server
+from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
+from tests.support.command import Workspace
+from tests.support.corpus import write_corpus
+from tests.support.crash_at import CLEAR_POINTS, CRASHED, ENTRY
+from waypoint.storage.set_aside import ledger_files
+
+DOCUMENTS, CHUNKS = 6, 24
+CACHE = ("-m", "waypoint", "cache")
+_COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[BackgroundSimulator]:
+    """A simulator without limits."""
+    with background_simulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulator) -> Workspace:
+    """A store of 24 chunks, embedded with their context; only to be copied."""
+    workspace = Workspace(tmp_path_factory.mktemp("ingested"))
+    workspace.use({**simulator.environment, "CONTEXT_HEADERS": "true"})
+    write_corpus(workspace.knowledge_base, documents=DOCUMENTS, sections=4)
+    assert workspace.run().code == 0
+    return workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, ingested: Workspace) -> Workspace:
+    """A copy of the ingested store; the knowledge base is where it was."""
+    copy = Workspace(tmp_path / "copy")
+    shutil.copytree(ingested.store, copy.store, dirs_exist_ok=True)
+    copy.use({**ingested.environment, "KNOWLEDGE_BASE_PATH": str(ingested.knowledge_base)})
+    return copy
+
+
+def lose_ledger(workspace: Workspace) -> None:
+    for path in ledger_files(workspace.store):
+        path.unlink()
+
+
+def break_ledger(workspace: Workspace) -> None:
+    (workspace.store / "waypoint.sqlite3").write_bytes(b"not a ledger" * 1000)
+
+
+@pytest.mark.parametrize("harm", [lose_ledger, break_ledger])
+def test_clearing_without_a_ledger_pays_nothing(
+    workspace: Workspace, harm: Callable[[Workspace], None]
+) -> None:
+    """The vectors are taken over from the collection before it is dropped."""
+    harm(workspace)
+    report = workspace.report_of("--clear")
+    assert (report["texts_paid"], report["chunks"]["added"]) == (0, CHUNKS)
+    assert any(f"{CHUNKS} vectors were taken" in notice for notice in report["notices"])
+
+
+def test_a_death_while_it_is_cleared_costs_nothing(workspace: Workspace) -> None:
+    """At each step, also without the ledger; and nothing that was paid for counts as unused."""
+    for number, point in enumerate(CLEAR_POINTS):
+        if number % 2:
+            lose_ledger(workspace)
+        assert workspace.run(point, "1", "--clear", entry=ENTRY).code == CRASHED
+        if point != "before-clear":
+            pruned = workspace.run("--prune", entry=CACHE)
+            assert pruned.code == 2
+            assert "--force" in pruned.stderr
+        report = workspace.report_of()
+        assert report["texts_paid"] == 0
+        assert report["documents"]["ingested"] + report["documents"]["unchanged"] == DOCUMENTS
+        assert workspace.run("--prune", entry=CACHE).code == 0
+
+
+def test_a_text_that_another_program_changed_is_not_believed(workspace: Workspace) -> None:
+    """Its vector was paid for another text: the ledger does not take it under the new one."""
+    with private_server(workspace.store) as port:
+        base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
+        described = httpx2.get(f"{base}/{SIMULATED}").json()
+        url = f"{base}/{described['id']}"
+        some = httpx2.post(f"{url}/get", json={"limit": 1, "include": []}).json()["ids"]
+        changed = {"ids": some, "documents": ["something else"]}
+        httpx2.post(f"{url}/update", json=changed, timeout=60).raise_for_status()
+    lose_ledger(workspace)
+    report = workspace.report_of("--clear")
+    assert report["texts_paid"] == 1
+    assert any("1 were not, since their text" in notice for notice in report["notices"])
+    folder = Path(workspace.environment["KNOWLEDGE_BASE_PATH"])
+    stored = read_embedded(workspace.store, workspace.logs)
+    assert_holds(stored, chunks_of(folder, context_headers=True))
