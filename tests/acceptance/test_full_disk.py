@@ -114,7 +114,7 @@ def test_with_little_room_every_run_says_so_and_none_pays(bench: Bench) -> None:
         assert outcome.report["cost_usd"] == 0
     question = bench.workspace.run("what?", entry=("-m", "waypoint", "search"))
     assert question.code == 3
-    assert "no room for the answers to 1 calls" in question.stderr
+    assert "no room for the answers to a call" in question.stderr
     assert bench.answered() == paid
     bench.disk.leave(LARGE)
     bench.workspace.report_of(*OPTIONS)

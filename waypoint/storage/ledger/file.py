@@ -148,8 +148,9 @@ class LedgerFile:
         try:
             self._ballast.hold(needed)
         except OSError as error:
+            calls = "a call" if room.calls == 1 else f"{room.calls:,} calls"
             reason = (
-                f"no room for the answers to {room.calls:,} calls of up to {room.texts:,} texts "
+                f"no room for the answers to {calls} of up to {room.texts:,} texts "
                 f"({error.strerror})"
             )
             raise self._no_room(reason, needed) from error
@@ -188,9 +189,11 @@ class LedgerFile:
                 # From Python's own module: a text that is not UTF-8.
                 raise self._damaged(str(error)) from error
             if is_failure_to_write(error):
-                if not is_full(self.path.parent) and is_full(temporary_folder()):
+                full = is_full(self.path.parent)
+                if not full and is_full(temporary_folder()):
                     raise temporary_failure(error) from error
-                if code == sqlite3.SQLITE_FULL:
+                # SQLite tells a want of files, or a quota, as something else.
+                if full or code == sqlite3.SQLITE_FULL:
                     raise self._no_room(str(error), self._ballast.size) from error
                 raise _no_file_left() or StoreWriteError(
                     f"cannot write the ledger {self.path}: {error}",
