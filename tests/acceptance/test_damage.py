@@ -17,6 +17,7 @@ from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_em
 from tests.support.command import Workspace
 from tests.support.corpus import document_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REPAIR_POINTS
+from tests.support.verified_store import move_root
 from waypoint.storage.set_aside import chroma_files, ledger_files
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
@@ -46,6 +47,7 @@ def workspace(tmp_path: Path, ingested: Workspace) -> Workspace:
     """A copy of the ingested store and its knowledge base."""
     copy = Workspace(tmp_path / "copy")
     shutil.copytree(ingested.folder, copy.folder, dirs_exist_ok=True)
+    move_root(copy.store, copy.knowledge_base)
     copy.use({**ingested.environment, "KNOWLEDGE_BASE_PATH": str(copy.knowledge_base)})
     return copy
 
@@ -166,8 +168,6 @@ def put_back(workspace: Workspace, copy: Path) -> None:
 
 def test_an_older_copy_of_the_store_is_noticed(workspace: Workspace, tmp_path: Path) -> None:
     """A backup put back knows nothing of the edits since: they are written again, unpaid."""
-    # The copied folder is another root than the ledger's, until a run saw that nothing is gone.
-    assert workspace.run().code == 0
     take_copy(workspace, tmp_path / "backup")
     document = workspace.knowledge_base / "category_0" / "document_000.md"
     document.write_text(document_text(20, seed=99))

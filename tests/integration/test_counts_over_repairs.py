@@ -9,7 +9,8 @@ import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
+from waypoint.app.options import IngestOptions
 from waypoint.errors import StoreDamagedError
 from waypoint.events import Event, EventBus, RunRepeated
 from waypoint.monitor.tally import Tally

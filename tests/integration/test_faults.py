@@ -10,7 +10,8 @@ import pytest
 from tests.support.background_simulator import KEY, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
+from waypoint.app.options import IngestOptions
 from waypoint.events import CallFailed, Event, EventBus
 from waypoint.settings import Settings, load_settings
 from waypoint.simulator import Fault

@@ -207,8 +207,13 @@ def test_a_collection_is_described_by_its_name(ledger: Ledger) -> None:
     assert ledger.collection("kb") == adopted
     assert (adopted.chroma_id, adopted.generation, adopted.root) == ("c1", 1, "/knowledge")
     ledger.set_generation(adopted.id, 7)
-    ledger.set_root(adopted.id, "/elsewhere")
-    assert ledger.collection("kb") == replace(adopted, generation=7, root="/elsewhere")
+    assert ledger.collection("kb") == replace(adopted, generation=7)
+    finish(ledger, adopted.id, document("a.md"))
+    for reread in (False, True):
+        ledger.set_origin(adopted.id, 8, "/elsewhere", "{}", reread=reread)
+        noted = replace(adopted, generation=8, root="/elsewhere", selection="{}")
+        assert ledger.collection("kb") == noted
+        assert changed(ledger, adopted.id, document("a.md")) == ["a.md"] * reread
 
 
 def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: Ledger) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from tests.support.background_simulator import BackgroundSimulator, background_s
 from tests.support.chroma_servers import chroma_command
 from tests.support.command import PROJECT, Workspace
 from waypoint.simulator.models import SimulatedModel
+from waypoint.storage.ledger import LEDGER_NAME
 
 EXAMPLES = PROJECT / "examples" / "knowledge_base"
 VERIFY = (str(PROJECT / "scripts" / "verify.py"),)
@@ -69,11 +72,15 @@ def assert_verified_without_a_key(workspace: Workspace, service: BackgroundSimul
     refused = workspace.run(QUESTIONS[0], entry=SEARCH)
     assert refused.code == 2
     assert "GOOGLE_API_KEY is not set" in refused.stderr
-    (workspace.knowledge_base / "new.md").write_text("New.")
+    ledger = workspace.store / LEDGER_NAME
+    whole = ledger.read_bytes()
+    with closing(sqlite3.connect(ledger)) as db, db:
+        db.execute("DELETE FROM documents WHERE id = 1")
     repair = ("--repair", "--yes", "--check", "integrity")
-    refused = workspace.run(str(workspace.knowledge_base), *repair, entry=VERIFY)
+    refused = workspace.run(str(EXAMPLES), *repair, entry=VERIFY)
     assert refused.code == 2
     assert "GOOGLE_API_KEY is not set" in refused.stderr
     # Nothing was touched: what was whole is whole.
+    ledger.write_bytes(whole)
     assert workspace.run(str(EXAMPLES), *repair, entry=VERIFY).code == 0
     assert service.stats().calls == 0

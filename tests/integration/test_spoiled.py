@@ -11,7 +11,8 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
+from waypoint.app.options import IngestOptions
 from waypoint.events import EventBus
 from waypoint.pipeline import paying
 from waypoint.settings import load_settings

@@ -8,7 +8,8 @@ import anyio
 import orjson
 import pytest
 
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
+from waypoint.app.options import IngestOptions
 from waypoint.app.planning import make_plan
 from waypoint.chunking import Chunker, ChunkPlan
 from waypoint.events import EventBus
@@ -43,7 +44,7 @@ async def test_it_is_rejected_and_the_rest_goes_on(
     (reject,) = map(orjson.loads, ingestion.rejects.file.read_bytes().splitlines())
     assert reject["source"] == "b.md"
     assert "OverflowError: out of range" in reject["reason"]
-    plan = await anyio.to_thread.run_sync(lambda: make_plan(settings, simulate=True, category=None))
+    plan = await anyio.to_thread.run_sync(lambda: make_plan(settings, IngestOptions(simulate=True)))
     assert (plan.documents, plan.rejected) == (2, 1)
 
     monkeypatch.undo()

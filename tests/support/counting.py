@@ -21,7 +21,8 @@ import anyio
 import httpx2
 import pytest
 
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
+from waypoint.app.options import IngestOptions
 from waypoint.events import CallStarted, ChunksWritten, Event, EventBus
 from waypoint.models import Chunk, Document
 from waypoint.pipeline import paying, writing

@@ -16,9 +16,24 @@ import orjson
 from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
+from waypoint.app.options import IngestOptions
 from waypoint.commands.ingest import IngestCommand
 from waypoint.commands.verify import VerifyCommand, VerifyRequest
 from waypoint.storage.ledger import LEDGER_NAME
+
+
+def move_root(store: Path, knowledge_base: Path) -> None:
+    """Note in a copied store that its collections are made from that folder."""
+    root = str(knowledge_base.resolve())
+    for database, statement in (
+        (LEDGER_NAME, "UPDATE collections SET root = ?"),
+        (
+            "chroma.sqlite3",
+            "UPDATE collection_metadata SET str_value = ? WHERE key = 'waypoint_root'",
+        ),
+    ):
+        with closing(sqlite3.connect(store / database)) as db, db:
+            db.execute(statement, (root,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +72,12 @@ class VerifiedStore:
         """A copy to be damaged; its folder counts as the one that was ingested."""
         shutil.copytree(self.folder, folder, dirs_exist_ok=True)
         copy = VerifiedStore(folder)
-        with copy.ledger() as db:
-            db.execute("UPDATE collections SET root = ?", (str(copy.knowledge_base.resolve()),))
+        move_root(copy.store, copy.knowledge_base)
         return copy
 
     def ingest(self) -> int:
         """Ingest the folder; the exit code."""
-        command = IngestCommand(
-            self.options,
-            category=None,
-            prune=False,
-            clear=False,
-            retry_rejects=False,
-            simulate=True,
-            json=False,
-            verbose=False,
-        )
-        return command.run()
+        return IngestCommand(self.options, IngestOptions(simulate=True)).run()
 
     def verify(self, **request: Any) -> tuple[int, dict[str, Any]]:
         """Verify; the exit code and the report, which must be there."""

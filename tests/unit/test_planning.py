@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
+from waypoint.app.options import IngestOptions
 from waypoint.app.planning import Plan, make_plan
 from waypoint.commands.summary import print_plan
 from waypoint.embedding.text_key import TextKeys
@@ -44,12 +45,8 @@ def plan(
     **settings: Any,
 ) -> Plan:
     """The plan for the working folder."""
-    return make_plan(
-        load_settings(**settings),
-        simulate=simulate,
-        category=category,
-        retry_rejects=retry_rejects,
-    )
+    options = IngestOptions(simulate=simulate, category=category, retry_rejects=retry_rejects)
+    return make_plan(load_settings(**settings), options)
 
 
 def test_what_is_to_be_done(folder: Path) -> None:

@@ -102,7 +102,6 @@ class Flow:
                 collection,
                 stop,
                 events,
-                root=str(self._reader.root),
                 category=self._reader.category,
                 prune=prune,
             )

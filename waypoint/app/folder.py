@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
 
 from anyio import to_thread
 from anyio.from_thread import start_blocking_portal
@@ -30,9 +29,11 @@ MOST_READERS = 16
 class FolderReader:
     """Walks the folder; opens readers, each for one worker of the pipeline."""
 
-    def __init__(self, settings: Settings, category: str | None) -> None:
+    def __init__(
+        self, settings: Settings, category: str | None, only: frozenset[str] | None = None
+    ) -> None:
         self.category = category
-        self.root: Path = settings.knowledge_base_path.resolve()
+        self._only = only
         self.readers = min(_cores(), MOST_READERS)
         self._path = settings.knowledge_base_path
         self._setup = WorkerSetup(
@@ -51,6 +52,7 @@ class FolderReader:
             self._path,
             registry=self._registry,
             category=self.category,
+            only=self._only,
             max_file_size=self._setup.max_file_size,
             rules=self._rules,
             own=self._own,

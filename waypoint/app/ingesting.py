@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import anyio
@@ -16,6 +16,8 @@ from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
 from waypoint.app.mending import drop_damaged, set_ledger_aside
+from waypoint.app.options import IngestOptions
+from waypoint.app.origin import settle
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint, load_sdk
@@ -31,6 +33,7 @@ from waypoint.pipeline.commits import Billed
 from waypoint.pipeline.recipe import Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
 from waypoint.stopping import Stop
 from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
@@ -41,20 +44,6 @@ DEFAULT_COLLECTION = "waypoint_kb"
 
 MOST_REPAIRS = 2
 """Times a run begins anew after the store, or the ledger, was found damaged and mended."""
-
-
-@dataclass(frozen=True, slots=True)
-class IngestOptions:
-    """What is asked of one run, beyond the settings."""
-
-    simulate: bool = False
-    category: str | None = None
-    prune: bool = False
-    clear: bool = False
-    retry_rejects: bool = False
-    """Send rejected texts again."""
-    survey: bool = False
-    """Count the folder first, for a progress display that knows the whole."""
 
 
 def new_run_id() -> str:
@@ -91,6 +80,8 @@ class Ingestion:
         # Done once, not again by an attempt after a repair.
         self._to_clear = options.clear
         self._to_retry = options.retry_rejects
+        self._to_survey = options.survey
+        self._told: set[str] = set()
 
     def quota_share(self) -> float | None:
         """Texts of the last minute, as a share of the limit; None without a limit."""
@@ -123,8 +114,7 @@ class Ingestion:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
         known_model(settings.embedding_model)
-        reader = FolderReader(settings, self._options.category)
-        await to_thread.run_sync(reader.discover)
+        await to_thread.run_sync(FolderReader(settings, self._options.category).discover)
         endpoint = await find_endpoint(settings, simulate=self._options.simulate)
         self._tell_start(endpoint)
         if not (settings.chroma_persist_path / LEDGER_NAME).exists():
@@ -135,14 +125,12 @@ class Ingestion:
             store, embedded = await stack.enter_async_context(
                 open_store(settings.store, lock, settings.log_dir, self._events)
             )
-            if self._options.survey:
-                self._events.emit(await to_thread.run_sync(reader.survey))
             embedder = LazyEmbedder(settings, endpoint, stack)
             stack.callback(self._tell_lost)
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
                     async with open_ledger(settings.chroma_persist_path) as ledger:
-                        await self._attempt(reader, store, embedded, ledger, embedder)
+                        await self._attempt(store, embedded, ledger, embedder)
                         return
                 except LedgerDamagedError as error:
                     if not repairs_left:
@@ -158,7 +146,6 @@ class Ingestion:
 
     async def _attempt(
         self,
-        reader: FolderReader,
         store: ChromaStore,
         embedded: EmbeddedStore | None,
         ledger: LedgerThread,
@@ -190,7 +177,7 @@ class Ingestion:
             if self._to_clear:
                 # Afterwards the ledger would no longer know whose texts they are.
                 await self._retry_rejects(ledger, name)
-            await keeper.open(name, str(reader.root), clear=self._to_clear)
+            reader = await self._open(keeper, name)
             self._to_clear = False
             await self._retry_rejects(ledger, name)
             unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
@@ -205,6 +192,29 @@ class Ingestion:
                     await ledger.run(Ledger.doubt_collections)
                 await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
                 await self._list_rejects(ledger, name)
+
+    async def _open(self, keeper: CollectionKeeper, name: str) -> FolderReader:
+        """Open the collection; returns the folder as it is to be walked."""
+        options = replace(self._options, clear=self._to_clear)
+        reader = FolderReader(self._settings, options.category)
+        notices: tuple[str, ...] = ()
+
+        def settle_origin(recorded: Origin | None, empty: bool) -> Origin:
+            nonlocal reader, notices
+            settled = settle(self._settings, options, name, recorded, empty=empty)
+            reader = FolderReader(settled.settings, options.category, settled.only)
+            notices = settled.notices
+            return settled.origin
+
+        await keeper.open(name, settle_origin, clear=options.clear)
+        for notice in notices:
+            if notice not in self._told:
+                self._told.add(notice)
+                self._events.emit(StoreNotice(notice))
+        if self._to_survey:
+            self._events.emit(await to_thread.run_sync(reader.survey))
+            self._to_survey = False
+        return reader
 
     async def _retry_rejects(self, ledger: LedgerThread, name: str) -> None:
         if not self._to_retry:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
 from waypoint.app.chunker import build_chunker, split_notice
 from waypoint.app.folder import FolderReader
+from waypoint.app.ingesting import collection_name
+from waypoint.app.options import IngestOptions
+from waypoint.app.origin import settle
 from waypoint.app.quota_plan import (
     NO_QUOTA,
     ChunkSizeAdvice,
@@ -38,10 +41,12 @@ from waypoint.models import (
     TextKey,
     UnreadableFolder,
 )
+from waypoint.pipeline.collection_keeper import recorded_origin
 from waypoint.pipeline.ports import FileContent
 from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
+from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.telemetry.report import MOST_LISTED
@@ -86,24 +91,26 @@ class Plan:
 
 
 def make_plan(
-    settings: Settings, *, simulate: bool, category: str | None, retry_rejects: bool = False
+    settings: Settings, options: IngestOptions, *, recorded: Origin | None = None
 ) -> Plan:
     """Read and chunk everything, and count. Synchronous: there is nothing to overlap with.
 
     Of each distinct text 8 bytes are kept in memory. Of an existing store nothing is changed
     but the lock's file.
 
-    ``retry_rejects``: texts that were refused are to be sent again.
+    ``recorded``: what the collection is made from; if it isn't given, the ledger says it.
 
     Raises:
         UsageError: the knowledge base or the category does not exist.
+        CollectionMismatchError: the collection is made from another folder.
     """
+    simulate = options.simulate
     model = known_model(settings.embedding_model)
     provider = SIMULATOR if simulate else GEMINI
     space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
     chunker = build_chunker(settings, model)
-    reader = FolderReader(settings, category)
+    FolderReader(settings, options.category).discover()
     plan = Plan()
     if settings.google_gemini_base_url and not simulate:
         plan.notices.append(
@@ -116,7 +123,10 @@ def make_plan(
             "starts with; see the tiers, and give yours with --quota-tier"
         )
     seen: set[bytes] = set()
-    with _ledger_if_there(settings, plan) as ledger, reader.reading() as read:
+    with ExitStack() as stack:
+        ledger = stack.enter_context(_ledger_if_there(settings, plan))
+        reader = _folder(settings, options, recorded, ledger, plan)
+        read = stack.enter_context(reader.reading())
         for document in _documents(reader, read, plan):
             try:
                 chunks = chunker.plan(document)
@@ -134,7 +144,7 @@ def make_plan(
                 if key[:8] not in seen:
                     seen.add(key[:8])
                     fresh[key] = (estimate_tokens(text), len(text))
-            _count(plan, fresh, ledger, retry_rejects=retry_rejects)
+            _count(plan, fresh, ledger, retry_rejects=options.retry_rejects)
         if ledger:
             used = ledger.day_use(service_day().isoformat(), space)
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
@@ -144,6 +154,25 @@ def make_plan(
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
     _time(plan, settings, model, simulate=simulate)
     return plan
+
+
+def _folder(
+    settings: Settings,
+    options: IngestOptions,
+    recorded: Origin | None,
+    ledger: Ledger | None,
+    plan: Plan,
+) -> FolderReader:
+    """The folder as an ingestion would walk it."""
+    name = collection_name(settings, SIMULATOR if options.simulate else GEMINI)
+    known = ledger.collection(name) if ledger else None
+    empty = recorded is None and (ledger is None or known is None)
+    if ledger is not None and known is not None:
+        recorded = recorded or recorded_origin(known, None)
+        empty = not ledger.document_count(known.id)
+    settled = settle(settings, options, name, recorded, empty=empty)
+    plan.notices += settled.notices
+    return FolderReader(settled.settings, options.category, settled.only)
 
 
 def _documents(

@@ -16,6 +16,7 @@ from anyio import to_thread
 
 from waypoint.app.asking import endpoint_of
 from waypoint.app.ingesting import DEFAULT_COLLECTION
+from waypoint.app.options import IngestOptions
 from waypoint.app.planning import Plan, make_plan
 from waypoint.app.reading import OpenStore, open_for_reading
 from waypoint.app.service import GEMINI, SIMULATOR
@@ -25,6 +26,7 @@ from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace
 from waypoint.pipeline.recipe import space_of
 from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
 from waypoint.verification.inventory import Inventory
@@ -52,14 +54,20 @@ class Repair:
 
 
 def plan_repair(
-    settings: Settings, verdict: Verdict, inventory: Inventory, *, ledger: bool, simulate: bool
+    settings: Settings,
+    verdict: Verdict,
+    inventory: Inventory,
+    recorded: Origin | None,
+    *,
+    ledger: bool,
+    simulate: bool,
 ) -> Repair | None:
     """What to do about what a verification found; None if nothing is wrong that can be mended.
 
     Reads and chunks the whole folder, to know what would be paid for.
 
     Raises:
-        UsageError: the settings are not the collection's, or there is no folder.
+        UsageError: the settings, or the folder, are not the collection's, or there is no folder.
     """
     failing = frozenset(verdict.failing())
     if "recipe" in failing:
@@ -75,7 +83,8 @@ def plan_repair(
     if not verdict.provider:
         # Nobody can be asked: the name and the command tell.
         simulated = simulate or verdict.collection == f"{DEFAULT_COLLECTION}_simulated"
-    plan: Plan = make_plan(settings, simulate=simulated, category=None)
+    options = IngestOptions(simulate=simulated, repaired=recorded)
+    plan: Plan = make_plan(settings, options, recorded=recorded)
     price = known_model(settings.embedding_model).usd_per_million_tokens / 1_000_000
     return Repair(
         collection=verdict.collection,

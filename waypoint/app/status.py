@@ -17,7 +17,9 @@ from waypoint.app.service import GEMINI
 from waypoint.errors import StoreDamagedError, StoreUnavailableError
 from waypoint.events import EventBus
 from waypoint.models import MetadataValue
+from waypoint.pipeline.collection_keeper import recorded_origin
 from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import CachedCollection, LastRun, Ledger, Spending
 from waypoint.storage.set_aside import chroma_files, ledger_files
 
@@ -43,6 +45,8 @@ class CollectionStatus:
     provider: str | None = None
     chunking: str | None = None
     knowledge_base: str | None = None
+    options: str | None = None
+    """What ingestions were told of the folder, as options of ``ingest``; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,18 +125,26 @@ async def _read(status: Status, settings: Settings, store: OpenStore) -> None:
         entry = by_name.setdefault(name, CollectionStatus(name))
         entry.chunks = state.count
         _describe(entry, state.metadata)
+        known = await store.ledger.run(Ledger.collection, name) if store.ledger else None
+        _tell_origin(entry, recorded_origin(known, state))
     status.collections = sorted(by_name.values(), key=lambda entry: entry.name)
 
 
 def _from_ledger(cached: CachedCollection) -> CollectionStatus:
-    return CollectionStatus(
+    status = CollectionStatus(
         name=cached.name,
         documents=cached.documents,
         begun=cached.begun,
         chunks_of_ledger=cached.chunks,
         rejects=cached.rejects,
-        knowledge_base=cached.root,
     )
+    _tell_origin(status, Origin.stored(cached.root, cached.selection))
+    return status
+
+
+def _tell_origin(entry: CollectionStatus, origin: Origin | None) -> None:
+    if origin is not None:
+        entry.knowledge_base, entry.options = str(origin), origin.options()
 
 
 def _describe(entry: CollectionStatus, metadata: Mapping[str, MetadataValue]) -> None:

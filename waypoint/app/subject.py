@@ -10,12 +10,14 @@ from anyio import to_thread
 
 from waypoint.app.chunker import build_chunker
 from waypoint.app.folder import FolderReader
+from waypoint.app.origin import with_choices
 from waypoint.app.reading import OpenStore
 from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.errors import UsageError
 from waypoint.models import EmbeddingSpace, SourceFile
 from waypoint.pipeline.recipe import Recipe
 from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
 from waypoint.sources.snapshot import take_snapshot
 from waypoint.storage.chroma_records import CollectionState
 from waypoint.storage.ledger import LedgerCollection
@@ -24,29 +26,33 @@ from waypoint.verification.ports import Discovery
 
 
 class KnowledgeBase:
-    """The folder, walked as an ingestion walks it."""
+    """The folder ``settings`` name, of it the top folders ``only``, as an ingestion walks it."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
-        self.path = path
-        self._max_file_size = settings.max_file_size
-        self._reader = FolderReader(
-            settings.model_copy(update={"knowledge_base_path": path}), category=None
-        )
+    def __init__(self, settings: Settings, only: frozenset[str] | None) -> None:
+        self.settings = settings
+        self.path = settings.knowledge_base_path
+        self._reader = FolderReader(settings, None, only)
 
     def discover(self) -> Iterator[Discovery]:
         return self._reader.discover()
 
     def digest(self, file: SourceFile) -> str:
-        snapshot = take_snapshot(file, max_file_size=self._max_file_size)
+        snapshot = take_snapshot(file, max_file_size=self.settings.max_file_size)
         return hashlib.sha256(snapshot.data).hexdigest()
 
 
 async def find_folder(
-    settings: Settings, entry: LedgerCollection | None
+    settings: Settings, recorded: Origin | None
 ) -> tuple[KnowledgeBase | None, str]:
-    """The folder that was given, else that of the last run; or why there is none."""
-    path = folder_path(settings, entry.root if entry is not None else "")
-    folder = KnowledgeBase(path, settings)
+    """The folder that was given, else that of the last run; or why there is none.
+
+    What ingestions were told of it holds, whatever the settings say.
+    """
+    path = folder_path(settings, recorded.root if recorded is not None else "")
+    here = settings.model_copy(update={"knowledge_base_path": path})
+    folder = KnowledgeBase(here, None)
+    if recorded is not None:
+        folder = KnowledgeBase(with_choices(here, recorded), recorded.categories)
     try:
         await to_thread.run_sync(folder.discover)
     except UsageError as error:

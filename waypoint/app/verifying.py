@@ -17,6 +17,7 @@ from waypoint.app.choosing import choose_collection, choose_name
 from waypoint.app.ingesting import new_run_id
 from waypoint.app.lazy_service import LazyService
 from waypoint.app.ledger_view import CollectionLedger
+from waypoint.app.origin import compared_with
 from waypoint.app.reading import OpenStore, open_for_reading
 from waypoint.app.sample import sample_questions
 from waypoint.app.subject import KnowledgeBase, describe_subject, find_folder, folder_path
@@ -35,8 +36,10 @@ from waypoint.errors import (
 )
 from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace, MetadataValue
+from waypoint.pipeline.collection_keeper import recorded_origin
 from waypoint.pipeline.recipe import space_of
 from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import CachedCollection
 from waypoint.verification.checks import (
     Status,
@@ -86,6 +89,8 @@ class Verification:
     ledger_is_there: bool = False
     holder: str = ""
     """Who uses the store at the same time, if somebody does."""
+    recorded: Origin | None = None
+    """What the collection is made from, if that is known."""
     failure: WaypointError | None = None
     """Why the service could not be asked; what needs no service was verified all the same."""
 
@@ -128,6 +133,7 @@ class Verification:
         verdict.collection, _ = choose_name(names, self.settings, simulate=simulate)
         for entry in collections:
             if entry.name == verdict.collection:
+                self.recorded = Origin.stored(entry.root, entry.selection)
                 verdict.knowledge_base = str(folder_path(self.settings, entry.root))
 
     async def _verify(self, verdict: Verdict, store: OpenStore, stack: AsyncExitStack) -> None:
@@ -138,8 +144,11 @@ class Verification:
         verdict.notices += chosen.notices
         verdict.collection = chosen.name
         entry, state = chosen.entry, chosen.state
-        folder, no_folder = await find_folder(self.settings, entry)
+        self.recorded = recorded_origin(entry, state)
+        folder, no_folder = await find_folder(self.settings, self.recorded)
         verdict.knowledge_base = str(folder.path) if folder else ""
+        if folder is not None and self.recorded is not None:
+            verdict.notices += compared_with(folder.settings, self.recorded)
         if state is None:
             gone = "it is gone from Chroma; the ledger knows it"
             verdict.checks = [failed("collection", gone, found=1)]

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from waypoint.app.ingesting import DEFAULT_COLLECTION
+from waypoint.app.options import IngestOptions
 from waypoint.app.planning import Plan, make_plan
 from waypoint.benchmark.corpus import CorpusSettings, write_corpus
 from waypoint.benchmark.machine import this_machine
@@ -122,8 +123,7 @@ class Benchmark:
                 chunk_size=self._options.corpus.chunk_size,
                 chunk_overlap=0,
             ),
-            simulate=False,
-            category=None,
+            IngestOptions(),
         )
 
     def run(self) -> Results:

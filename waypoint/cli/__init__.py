@@ -9,6 +9,7 @@ import typer
 from waypoint.cli.cache import cache
 from waypoint.cli.ingest import ingest
 from waypoint.cli.inspect import inspect
+from waypoint.cli.options import StrictCommand
 from waypoint.cli.search import search
 from waypoint.cli.status import status
 from waypoint.cli.streams import steady_streams
@@ -32,7 +33,7 @@ def _root() -> None:
 
 
 for command in (ingest, verify, search, status, cache, inspect):
-    main_app.command()(command)
+    main_app.command(cls=StrictCommand)(command)
 
 
 @main_app.command(

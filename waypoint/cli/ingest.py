@@ -36,7 +36,7 @@ def ingest(
         typer.Option(
             "--prune",
             help="Remove documents that are gone even where that is hard to believe: an empty "
-            "folder, another folder than last time, more than half of the documents.",
+            "folder, or more than half of the documents.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -51,6 +51,13 @@ def ingest(
         bool,
         typer.Option(
             "--clear", help="Start the collection anew; texts already paid for are not paid again."
+        ),
+    ] = False,
+    root_moved: Annotated[
+        bool,
+        typer.Option(
+            "--root-moved",
+            help="PATH is the folder that the collection was made from, at another place now.",
         ),
     ] = False,
     retry_rejects: Annotated[
@@ -106,6 +113,7 @@ def ingest(
     """Ingest a folder of documents: what changed, and nothing else."""
     # numpy starts threads for linear algebra, which no ingestion uses: 0.1 s of CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from waypoint.app.options import IngestOptions
     from waypoint.commands.ingest import IngestCommand
 
     settings = {
@@ -137,14 +145,13 @@ def ingest(
         "metrics_port": monitor_port,
         "metrics_host": monitor_host,
     }
-    command = IngestCommand(
-        settings,
+    options = IngestOptions(
+        simulate=simulate,
         category=category,
         prune=prune,
         clear=clear,
+        root_moved=root_moved,
         retry_rejects=retry_rejects,
-        simulate=simulate,
-        json=json,
-        verbose=verbose,
     )
+    command = IngestCommand(settings, options, json=json, verbose=verbose)
     raise typer.Exit(command.plan() if dry_run else command.run())

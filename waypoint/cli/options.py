@@ -2,11 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
-from waypoint.settings import Settings
+from waypoint.settings import CHOICE_NAMES, Settings
+
+if TYPE_CHECKING:
+    from typer._click.core import Context
+
+
+class StrictCommand(TyperCommand):
+    """A command that takes no empty value: ``ingest "$DIR"`` where DIR is not set means no folder.
+
+    Asked here, since a ``Path`` made of nothing is the working folder. Only what decides which
+    documents there are may be empty: so it is taken back.
+    """
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """As the base class. Raises BadParameter for an empty value."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        for parameter in self.params:
+            value = given.get(parameter.name or "")
+            values = value if isinstance(value, list | tuple) else [value]
+            empty = any(isinstance(each, str) and not each.strip() for each in values)
+            if empty and parameter.name not in CHOICE_NAMES:
+                raise typer.BadParameter("it is empty", param_hint=repr(parameter.opts[0]))
+        return super().parse_args(ctx, args)
 
 
 def described(field: str) -> str:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from waypoint.app import runtime
-from waypoint.app.ingesting import Ingestion, IngestOptions
+from waypoint.app.ingesting import Ingestion
 from waypoint.app.monitoring import monitored
+from waypoint.app.options import IngestOptions
 from waypoint.app.planning import make_plan
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.sampling import delay_figures
@@ -34,40 +35,24 @@ class IngestCommand:
     def __init__(
         self,
         options: dict[str, Any],
+        ingest: IngestOptions,
         *,
-        category: str | None,
-        prune: bool,
-        clear: bool,
-        retry_rejects: bool,
-        simulate: bool,
-        json: bool,
-        verbose: bool,
+        json: bool = False,
+        verbose: bool = False,
     ) -> None:
         # Whatever a person reads goes to stderr: stdout is the report's alone.
         self._console = Terminal(stderr=True)
         self._options = options
         self._json = json
         self._verbose = verbose
-        self._ingest = IngestOptions(
-            simulate=simulate,
-            category=category,
-            prune=prune,
-            clear=clear,
-            retry_rejects=retry_rejects,
-            survey=self._console.is_terminal,
-        )
+        self._ingest = replace(ingest, survey=self._console.is_terminal)
 
     def plan(self) -> int:
         """``--dry-run``: the exit code is that of a run with the same rejects."""
         try:
             settings = self._load()
             check_mounts(settings, settings.knowledge_base_path, writes=False)
-            plan = make_plan(
-                settings,
-                simulate=self._ingest.simulate,
-                category=self._ingest.category,
-                retry_rejects=self._ingest.retry_rejects,
-            )
+            plan = make_plan(settings, self._ingest)
         except Exception as error:
             return self._fail(error)
         if self._json:

@@ -63,7 +63,8 @@ def _collection(entry: CollectionStatus) -> list[str]:
             f"  {entry.model}, {entry.dimensions:,} dimensions, {entry.provider}, {entry.chunking}"
         )
     if entry.knowledge_base:
-        lines.append(f"  from {entry.knowledge_base}")
+        told = f", with {entry.options}" if entry.options else ""
+        lines.append(f"  from {entry.knowledge_base}{told}")
     return lines
 
 

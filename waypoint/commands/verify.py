@@ -12,6 +12,7 @@ from typing import Any
 from rich.prompt import Confirm
 
 from waypoint.app import runtime
+from waypoint.app.options import IngestOptions
 from waypoint.app.proxies import spare_loopback
 from waypoint.app.reading import make_log_folder
 from waypoint.app.repairing import Repair, Repairer, plan_repair
@@ -181,6 +182,7 @@ class VerifyCommand:
             fitting,
             verdict,
             verification.inventory,
+            verification.recorded,
             ledger=verification.ledger_is_there,
             simulate=self._request.simulate,
         )
@@ -194,7 +196,10 @@ class VerifyCommand:
         events.subscribe(self._tell_event)
         repairer = Repairer(fitting, repair, verification.inventory, events)
         simulate = runtime.run(repairer.run)
-        code = self._ingest(fitting, repair, simulate=simulate)
+        options = IngestOptions(
+            simulate=simulate, clear=repair.steps.clear, repaired=verification.recorded
+        )
+        code = self._ingest(fitting, options)
         verdict.repair = {
             "found": list(verdict.failing()),
             **asdict(repair),
@@ -217,23 +222,13 @@ class VerifyCommand:
         if not Confirm.ask("Repair?", console=self._console, default=False):
             raise UsageError("nothing was repaired", hint="answer y, or add --yes")
 
-    def _ingest(self, settings: Settings, repair: Repair, *, simulate: bool) -> int:
+    def _ingest(self, settings: Settings, ingest: IngestOptions) -> int:
         options = {
             **self._options,
-            "collection_name": repair.collection,
+            "collection_name": settings.collection_name,
             "knowledge_base_path": settings.knowledge_base_path,
         }
-        command = IngestCommand(
-            options,
-            category=None,
-            prune=False,
-            clear=repair.steps.clear,
-            retry_rejects=False,
-            simulate=simulate,
-            json=False,
-            verbose=self._request.verbose,
-        )
-        return command.run()
+        return IngestCommand(options, ingest, verbose=self._request.verbose).run()
 
     # -- telling ---------------------------------------------------------------------------
 

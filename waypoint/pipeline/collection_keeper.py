@@ -7,9 +7,11 @@ it is then compared with the collection id by id, and written from vectors alrea
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+from anyio import to_thread
 
 from waypoint import __version__
 from waypoint.chunking import embeds_context
@@ -18,6 +20,7 @@ from waypoint.events import EventBus, StoreNotice
 from waypoint.models import EmbeddingSpace, MetadataValue, Vector
 from waypoint.pipeline.recipe import Recipe, space_of
 from waypoint.pipeline.saved_vectors import VectorSaver
+from waypoint.sources.origin import Origin
 from waypoint.storage.chroma_records import CollectionState, StoredChunk
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
@@ -25,6 +28,12 @@ from waypoint.storage.ledger.thread import LedgerThread
 _GENERATION = "waypoint_generation"
 """Raised before a run's first write, in the ledger and in Chroma. While that is under way the
 ledger holds it negative: Chroma may then have it or the one before."""
+
+_ROOT, _SELECTION = "waypoint_root", "waypoint_selection"
+
+Settle: TypeAlias = Callable[[Origin | None, bool], Origin]
+"""Says what a run is over, given what the collection was made from (None if that isn't known) and
+whether it is empty. Raises CollectionMismatchError if a run must not be."""
 
 _BEING_TAKEN_BACK = ""
 """In place of Chroma's id: a death in the middle must not leave what looks like agreement."""
@@ -75,6 +84,7 @@ class CollectionKeeper:
         self._events = events
         self._recipe = recipe
         self._entry: LedgerCollection | None = None
+        self._origin = Origin("")
 
     @property
     def entry(self) -> LedgerCollection:
@@ -82,32 +92,43 @@ class CollectionKeeper:
         assert self._entry is not None, "no collection is open"
         return self._entry
 
-    async def open(self, name: str, root: str, *, clear: bool) -> LedgerCollection:
+    async def open(self, name: str, settle: Settle, *, clear: bool) -> LedgerCollection:
         """Open or make the collection, and bring the ledger into agreement with it.
 
         One that is doubted is asked whether its index still works.
 
         Args:
-            root: the knowledge base, absolute.
+            settle: what it is made from.
             clear: delete the collection first.
 
         Raises:
-            CollectionMismatchError: it was made with another recipe, or not by Waypoint.
+            CollectionMismatchError: it was made with another recipe, from another folder, or not
+                by Waypoint.
             StoreDamagedError: Chroma cannot read it.
         """
-        if clear:
-            await self._clear(name, root)
-        state = await self._store.open(name)
         known = await self._ledger.run(Ledger.collection, name)
+        try:
+            state = await self._store.open(name)
+        except StoreDamagedError as error:
+            if not clear:
+                raise
+            self._tell_lost(name, error)
+            state = None
+        recorded = recorded_origin(known, state)
+        empty = await self._is_empty(known, state)
+        self._origin = await to_thread.run_sync(settle, recorded, empty)
+        if clear:
+            await self._clear(name, known, state)
+            state = known = None
         if state is None:
-            if known is not None and not clear:
+            if known is not None:
                 self._events.emit(
                     StoreNotice(
                         f"collection {name!r} is gone from Chroma: it is written anew from the "
                         "vectors already paid for"
                     )
                 )
-            self._entry = await self._create(name, root)
+            self._entry = await self._create(name)
             if known is not None and known.doubted:
                 # Its index is gone as well; this one nobody has been killed over.
                 await self._ledger.run(Ledger.trust_collection, self._entry.id)
@@ -118,27 +139,33 @@ class CollectionKeeper:
             await self._ledger.run(Ledger.trust_collection, known.id)
         if known is not None and await self._agrees(known, state):
             self._entry = replace(known, generation=_generation(state))
+            if recorded != self._origin or _ROOT not in state.metadata:
+                await self._note_origin(recorded)
         else:
-            await self._take_back(name, root, known, state)
+            await self._take_back(name, known, state)
         return self.entry
 
-    async def _clear(self, name: str, root: str) -> None:
+    async def _clear(
+        self, name: str, known: LedgerCollection | None, state: CollectionState | None
+    ) -> None:
         """Drop the collection, once the ledger has every vector of it that can be had."""
         try:
-            state = await self._store.open(name)
-            known = await self._ledger.run(Ledger.collection, name)
             if state is not None and (known is None or not await self._agrees(known, state)):
                 await self._save_vectors(name, state)
         except StoreDamagedError as error:
-            self._events.emit(
-                StoreNotice(
-                    f"{error.message}: vectors of collection {name!r} that the ledger lacks are "
-                    "lost with it"
-                )
-            )
+            self._tell_lost(name, error)
         # Before it is dropped: a death in between must not make its vectors look unused.
-        await self._ledger.run(Ledger.clear_collection, name, root)
+        origin = self._origin
+        await self._ledger.run(Ledger.clear_collection, name, origin.root, origin.selection())
         await self._store.drop(name)
+
+    def _tell_lost(self, name: str, error: StoreDamagedError) -> None:
+        self._events.emit(
+            StoreNotice(
+                f"{error.message}: vectors of collection {name!r} that the ledger lacks are "
+                "lost with it"
+            )
+        )
 
     async def _save_vectors(self, name: str, state: CollectionState) -> None:
         space = space_of(state.metadata)
@@ -158,28 +185,57 @@ class CollectionKeeper:
 
     async def raise_generation(self) -> None:
         """Tell later runs that the collection is no longer what a copy made before is."""
-        entry = self.entry
-        generation = entry.generation + 1
-        await self._ledger.run(Ledger.set_generation, entry.id, -generation)
+        generation = self.entry.generation + 1
+        await self._ledger.run(Ledger.set_generation, self.entry.id, -generation)
+        await self._finish_raising(generation)
+
+    async def _finish_raising(self, generation: int) -> None:
         await self._store.set_metadata(self._metadata(generation))
-        await self._ledger.run(Ledger.set_generation, entry.id, generation)
-        self._entry = replace(entry, generation=generation)
+        await self._ledger.run(Ledger.set_generation, self.entry.id, generation)
+        self._entry = replace(self.entry, generation=generation)
 
-    async def _create(self, name: str, root: str) -> LedgerCollection:
+    async def _note_origin(self, recorded: Origin | None) -> None:
+        """With a generation of its own: of ledger and Chroma, the newer one knows the origin."""
+        now, generation = self._origin, self.entry.generation + 1
+        field = "json_text_field"
+        reread = recorded is not None and recorded.choices.get(field) != now.choices.get(field)
+        await self._ledger.run(
+            Ledger.set_origin,
+            self.entry.id,
+            -generation,
+            now.root,
+            now.selection(),
+            reread=reread,
+        )
+        await self._finish_raising(generation)
+
+    async def _is_empty(
+        self, known: LedgerCollection | None, state: CollectionState | None
+    ) -> bool:
+        if state is not None and state.count:
+            return False
+        return known is None or not await self._ledger.run(Ledger.document_count, known.id)
+
+    async def _create(self, name: str) -> LedgerCollection:
         state = await self._store.create(name, self._recipe.space, self._metadata(1))
-        return await self._adopt(name, root, state.id, 1)
+        return await self._adopt(name, state.id, 1)
 
-    async def _adopt(
-        self, name: str, root: str, chroma_id: str, generation: int
-    ) -> LedgerCollection:
+    async def _adopt(self, name: str, chroma_id: str, generation: int) -> LedgerCollection:
         return await self._ledger.run(
-            Ledger.adopt_collection, name, chroma_id=chroma_id, generation=generation, root=root
+            Ledger.adopt_collection,
+            name,
+            chroma_id=chroma_id,
+            generation=generation,
+            root=self._origin.root,
+            selection=self._origin.selection(),
         )
 
     def _metadata(self, generation: int) -> dict[str, MetadataValue]:
         return {
             **self._recipe.metadata(),
             _GENERATION: generation,
+            _ROOT: self._origin.root,
+            _SELECTION: self._origin.selection(),
             "waypoint_version": __version__,
         }
 
@@ -212,12 +268,12 @@ class CollectionKeeper:
         return expected is None or expected == state.count
 
     async def _take_back(
-        self, name: str, root: str, known: LedgerCollection | None, state: CollectionState
+        self, name: str, known: LedgerCollection | None, state: CollectionState
     ) -> None:
         """Learn from Chroma what the ledger does not know: its documents and their vectors."""
         # No generation is given twice: another copy of the collection may still bear it.
         newest = max(_generation(state), abs(known.generation) if known else 0)
-        entry = await self._adopt(name, root, _BEING_TAKEN_BACK, newest)
+        entry = await self._adopt(name, _BEING_TAKEN_BACK, newest)
         saver = VectorSaver(
             self._ledger, self._recipe.space, context_headers=self._recipe.context_headers
         )
@@ -225,7 +281,7 @@ class CollectionKeeper:
             sources = {chunk.source for chunk in page}
             await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
             await saver.save(page)
-        self._entry = await self._adopt(name, root, state.id, newest)
+        self._entry = await self._adopt(name, state.id, newest)
         await self.raise_generation()
         self._events.emit(
             StoreNotice(
@@ -243,6 +299,17 @@ def _told(saver: VectorSaver) -> str:
     return (
         f"; {saver.doubtful:,} were not, since their text or vector was changed by another program"
     )
+
+
+def recorded_origin(known: LedgerCollection | None, state: CollectionState | None) -> Origin | None:
+    """What a collection is made from, by the word of the newer of ledger and Chroma."""
+    ours = None if known is None else Origin.stored(known.root, known.selection)
+    if state is None:
+        return ours
+    theirs = Origin.stored(state.metadata.get(_ROOT), state.metadata.get(_SELECTION))
+    if known is not None and theirs is not None and _generation(state) > abs(known.generation):
+        return theirs
+    return ours or theirs
 
 
 def _generation(state: CollectionState) -> int:

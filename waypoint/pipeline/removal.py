@@ -14,7 +14,6 @@ class Removal:
     """Runs after everything else, so that a renamed file's chunks are in before they are out.
 
     Args:
-        root: the knowledge base of this run, absolute.
         category: the top folder this run was restricted to; only within it is anything removed.
         prune: the user said that the missing documents are to go.
     """
@@ -27,7 +26,6 @@ class Removal:
         stop: Stop,
         events: EventBus,
         *,
-        root: str,
         category: str | None,
         prune: bool,
     ) -> None:
@@ -36,7 +34,6 @@ class Removal:
         self._collection = collection
         self._stop = stop
         self._events = events
-        self._root = root
         self._prefix = f"{category}/" if category else ""
         self._prune = prune
 
@@ -56,16 +53,12 @@ class Removal:
                 return
             await self._writer.remove(source)
         await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix, walk.unreadable)
-        if self._root != self._collection.root:
-            await self._ledger.run(Ledger.set_root, collection, self._root)
 
     async def _disbelief(self, walk: WalkResult, vanished: int) -> str:
         known = await self._ledger.run(Ledger.document_count, self._collection.id, self._prefix)
         way_out = "; if they are to be removed, run again with --prune"
         if walk.files == 0:
             return f"the folder is empty{way_out}"
-        if self._root != self._collection.root:
-            return f"the last run was over another folder, {self._collection.root}{way_out}"
         if vanished * 2 > known:
             return f"more than half of the {known:,} documents are missing{way_out}"
         return ""

@@ -19,9 +19,15 @@ from waypoint.settings.choices import (
     StoreSettings,
 )
 from waypoint.settings.loading import load_settings
-from waypoint.settings.model import MOST_CONCURRENCY, MOST_FOUND_CONCURRENCY, Settings
+from waypoint.settings.model import (
+    CHOICE_NAMES,
+    MOST_CONCURRENCY,
+    MOST_FOUND_CONCURRENCY,
+    Settings,
+)
 
 __all__ = [
+    "CHOICE_NAMES",
     "MOST_CONCURRENCY",
     "MOST_FOUND_CONCURRENCY",
     "ChunkUnit",

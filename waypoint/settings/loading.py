@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from waypoint.errors import ConfigurationError
 from waypoint.sanitize import learn_secrets
-from waypoint.settings.model import Settings
+from waypoint.settings.model import NAMES, Settings
 
 
 def load_settings(**options: Any) -> Settings:
@@ -53,6 +53,10 @@ def _from_file(path: Path) -> dict[str, str]:
 
 
 def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Those that are settings, in whatever case; an empty one says nothing."""
+    """Those that are settings, in whatever case; an empty one says nothing, but for names."""
     lower = ((name.lower(), value) for name, value in variables.items())
-    return {name: value for name, value in lower if value and name in Settings.model_fields}
+    return {
+        name: value
+        for name, value in lower
+        if name in Settings.model_fields and value is not None and (value or name in NAMES)
+    }

@@ -26,6 +26,13 @@ MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
+CHOICE_NAMES = ("include", "exclude", "json_text_field", "max_file_size")
+"""Settings that decide which documents a folder has: they are kept with the collection."""
+
+NAMES = ("knowledge_base_path", "chroma_persist_path", "log_dir", "collection_name")
+"""Settings that are never meant to be empty: in place of what was meant, something else would be
+read or written."""
+
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]*")
 _HOST_NAME = re.compile(r"\w([\w.-]*[\w.])?")
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
@@ -128,7 +135,6 @@ class Settings(BaseModel):
     )
     json_text_field: str | None = Field(
         None,
-        min_length=1,
         description="Field of a JSON record that holds its text (default: a usual one)",
     )
     parse_timeout: float = Field(
@@ -169,10 +175,20 @@ class Settings(BaseModel):
         le=MOST,
         description="Most texts a run may pay for; it stops before exceeding them",
     )
+    knowledge_base_dir: str | None = Field(
+        None, description="In a container, the folder of the host that is the knowledge base there"
+    )
     in_container: bool = Field(
         default=False,
         description="Whether folders are mounted from a host: errors say what to do there",
     )
+
+    @field_validator(*NAMES, mode="before")
+    @classmethod
+    def _names_are_given(cls, name: object) -> object:
+        if isinstance(name, str) and not name.strip():
+            raise ValueError("it is empty: give a name, or leave it out for the default")
+        return name
 
     @field_validator("collection_name")
     @classmethod
@@ -263,7 +279,15 @@ class Settings(BaseModel):
         # In a variable, that is; an option is given once for each pattern.
         if isinstance(patterns, str):
             return tuple(each.strip() for each in re.split(r"[,\n]", patterns) if each.strip())
+        if isinstance(patterns, list | tuple):
+            # ``--exclude ''`` ends what earlier runs were told.
+            return tuple(each for each in patterns if not isinstance(each, str) or each.strip())
         return patterns
+
+    @field_validator("json_text_field", mode="before")
+    @classmethod
+    def _no_field_is_a_usual_one(cls, field: object) -> object:
+        return field or None
 
     @field_validator("quota_tier", mode="before")
     @classmethod

@@ -43,6 +43,7 @@ def discover(
     *,
     registry: ReaderRegistry,
     category: str | None = None,
+    only: frozenset[str] | None = None,
     max_file_size: int,
     rules: Rules | None = None,
     own: Sequence[Path] = (),
@@ -53,7 +54,8 @@ def discover(
     followed: what lies in the folder is found where it lies, what lies outside is not part of it.
     A folder that is left out is one item, whatever it holds.
 
-    ``category`` restricts the walk to that top folder. ``max_file_size`` is in bytes. ``own``:
+    ``category`` restricts the walk to that top folder, ``only`` to those of some top folders that
+    are there. ``max_file_size`` is in bytes. ``own``:
     folders of Waypoint's, left out whatever the rules say: a log that is ingested makes more log.
 
     Raises UsageError, before the first item, if ``root`` is not a folder that can be listed or
@@ -84,6 +86,9 @@ def discover(
         ) from error
     if category is not None:
         top = replace(top, entries=[walk.category(top, category)])
+    if only is not None:
+        folders = [each for each in top.entries if each.name in only and _is_folder(each)]
+        top = replace(top, entries=folders)
     return walk.items(top)
 
 

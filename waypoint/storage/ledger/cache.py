@@ -34,6 +34,8 @@ class CachedCollection:
     """Of them, those that a run has begun and not finished."""
     chunks: int
     rejects: int
+    selection: str
+    """What of the folder ``root`` is meant, as JSON."""
 
 
 class Cache(LedgerFile):
@@ -59,7 +61,7 @@ class Cache(LedgerFile):
                         WHERE collection_id = c.id AND state = 'begun'),
                     (SELECT coalesce(sum(chunk_count), 0) FROM documents
                         WHERE collection_id = c.id),
-                    (SELECT count(*) FROM rejects WHERE collection_id = c.id)
+                    (SELECT count(*) FROM rejects WHERE collection_id = c.id), selection
                 FROM collections AS c ORDER BY name"""
             ).fetchall()
         return [CachedCollection(*row) for row in rows]

@@ -19,8 +19,11 @@ class LedgerCollection:
     chroma_id: str
     generation: int
     root: str
+    """The folder its documents are from."""
     doubted: bool = False
     """A process that may have been writing it was killed, and its index was not asked since."""
+    selection: str = ""
+    """What of the folder is meant, as JSON; empty if that was never noted."""
 
 
 class Collections(LedgerFile):
@@ -30,25 +33,27 @@ class Collections(LedgerFile):
         """The collection of that name, as the ledger knows it."""
         with self._translated():
             row = self._db.execute(
-                "SELECT id, name, chroma_id, generation, root, doubted FROM collections"
+                "SELECT id, name, chroma_id, generation, root, doubted, selection"
+                " FROM collections"
                 " WHERE name = ?",
                 (name,),
             ).fetchone()
         if row is None:
             return None
-        number, own, chroma_id, generation, root, doubted = row
-        return LedgerCollection(number, own, chroma_id, generation, root, bool(doubted))
+        number, own, chroma_id, generation, root, doubted, selection = row
+        return LedgerCollection(number, own, chroma_id, generation, root, bool(doubted), selection)
 
     def adopt_collection(
-        self, name: str, *, chroma_id: str, generation: int, root: str
+        self, name: str, *, chroma_id: str, generation: int, root: str, selection: str = ""
     ) -> LedgerCollection:
         """Describe this collection from now on; documents of an earlier one count as begun."""
         with self._transaction() as db:
             db.execute(
-                """INSERT INTO collections (name, chroma_id, generation, root) VALUES (?, ?, ?, ?)
-                ON CONFLICT (name) DO UPDATE
-                SET chroma_id = excluded.chroma_id, generation = excluded.generation""",
-                (name, chroma_id, generation, root),
+                """INSERT INTO collections (name, chroma_id, generation, root, selection)
+                VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
+                SET chroma_id = excluded.chroma_id, generation = excluded.generation,
+                root = excluded.root, selection = excluded.selection""",
+                (name, chroma_id, generation, root, selection),
             )
             db.execute(
                 "UPDATE documents SET state = 'begun'"
@@ -85,11 +90,24 @@ class Collections(LedgerFile):
             db.execute("UPDATE collections SET unfinished = 1 WHERE id = ?", (collection,))
         return bool(row[0])
 
-    def set_root(self, collection: int, root: str) -> None:
-        with self._transaction() as db:
-            db.execute("UPDATE collections SET root = ? WHERE id = ?", (root, collection))
+    def set_origin(
+        self, collection: int, generation: int, root: str, selection: str, *, reread: bool
+    ) -> None:
+        """Note what it is made from, from that generation on.
 
-    def clear_collection(self, name: str, root: str) -> None:
+        ``reread``: its files say something else now, so that its documents count as begun.
+        """
+        with self._transaction() as db:
+            db.execute(
+                "UPDATE collections SET generation = ?, root = ?, selection = ? WHERE id = ?",
+                (generation, root, selection, collection),
+            )
+            if reread:
+                db.execute(
+                    "UPDATE documents SET state = 'begun' WHERE collection_id = ?", (collection,)
+                )
+
+    def clear_collection(self, name: str, root: str, selection: str = "") -> None:
         """Forget its documents and rejects: it is to be filled anew.
 
         What was paid for stays, and is not unused until a run has come to the collection's end.
@@ -97,9 +115,10 @@ class Collections(LedgerFile):
         with self._transaction() as db:
             db.execute("DELETE FROM collections WHERE name = ?", (name,))
             db.execute(
-                """INSERT INTO collections (name, chroma_id, generation, root, unfinished)
-                VALUES (?, '', 0, ?, 1)""",
-                (name, root),
+                """INSERT INTO collections
+                (name, chroma_id, generation, root, selection, unfinished)
+                VALUES (?, '', 0, ?, ?, 1)""",
+                (name, root, selection),
             )
 
     def chunk_count(self, collection: int) -> int | None:

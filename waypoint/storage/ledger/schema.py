@@ -126,6 +126,10 @@ MIGRATIONS = (
     -- Calls answered on a day: what some accounts' limit of a day counts.
     ALTER TABLE usage ADD COLUMN calls INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- What ingestions were told of the folder ``root``, as JSON: see waypoint/sources/origin.py.
+    ALTER TABLE collections ADD COLUMN selection TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,0 +1,27 @@
+"""What is asked of one ingestion, beyond the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from waypoint.sources.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class IngestOptions:
+    """What the command line says of one run alone."""
+
+    simulate: bool = False
+    category: str | None = None
+    """Ingest only this top folder."""
+    prune: bool = False
+    clear: bool = False
+    """Start the collection anew."""
+    root_moved: bool = False
+    """The folder is the collection's, at another place."""
+    retry_rejects: bool = False
+    """Send rejected texts again."""
+    survey: bool = False
+    """Count the folder first, for a progress display that knows the whole."""
+    repaired: Origin | None = None
+    """What a verification was over: just that is ingested again, whatever the settings say."""
