@@ -1,0 +1,276 @@
+"""Runs of the real command whose every change of a file can be made to fail."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import orjson
+
+from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.collection import assert_holds, chunks_of, read_embedded
+from tests.support.command import SCRIPT, Outcome, Workspace
+from tests.support.corpus import document_text, write_corpus
+from tests.support.fault import Fault, class_of
+from tests.support.faulty_mount import FaultyMount, faulty_mount
+
+Site: TypeAlias = tuple[str, str, int]
+"""Class of the file, operation, and which one of them."""
+
+Stack: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""Class, operation, and who called whom, innermost first."""
+
+CONCURRENCY, BATCH = 2, 4
+OPTIONS = ("--json", "--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
+
+RUN_TIMEOUT = 500.0
+"""Seconds; a Chroma that stands still after an error of its disk is asked for 120 s, twice."""
+
+ANY = ("open", "mkdir", "rename", "unlink", "write", "truncate", "fallocate", "fsync")
+KINDS: Mapping[str, tuple[int, str, Sequence[str]]] = {
+    "no space": (errno.ENOSPC, "once", ("open", "mkdir", "rename", "write", "fallocate", "fsync")),
+    "full disk": (errno.ENOSPC, "full", ("open", "mkdir", "write", "fallocate")),
+    "quota": (errno.EDQUOT, "once", ("open", "mkdir", "write", "fallocate", "fsync")),
+    "I/O error": (errno.EIO, "once", ANY),
+    "bad file": (errno.EIO, "file", ANY),
+    "denied": (errno.EACCES, "once", ("open", "mkdir", "rename", "unlink")),
+    "read-only": (errno.EROFS, "read-only", ANY),
+    "short write": (0, "once", ("write",)),
+    "interrupted": (errno.EINTR, "once", ("write",)),
+}
+"""Error, scope, and the operations that can fail so."""
+
+_CALLS = {
+    "openat": "open",
+    "mkdir": "mkdir",
+    "rename": "rename",
+    "unlink": "unlink",
+    "write": "write",
+    "pwrite64": "write",
+    "ftruncate": "truncate",
+    "fallocate": "fallocate",
+    "fsync": "fsync",
+    "fdatasync": "fsync",
+}
+_BUG = re.compile(r"Traceback \(most recent|unexpected |defect of Waypoint|bug in Waypoint")
+
+
+def faults_at(site: Site) -> dict[str, Fault]:
+    """All that can go wrong there, by name."""
+    target, operation, nth = site
+    return {
+        name: Fault(target, operation, nth, number, scope)
+        for name, (number, scope, operations) in KINDS.items()
+        if operation in operations
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Struck:
+    """A run that met faults."""
+
+    outcome: Outcome
+    met: list[bool]
+    answered: int
+    """Texts, by the simulator."""
+    report: dict[str, Any] | None
+    """From stdout or, if that failed, from its file; None if that failed as well."""
+
+    @property
+    def may_repeat(self) -> int:
+        """Texts that it says were answered, or may have been, and are not saved."""
+        if self.report is None:
+            return CONCURRENCY * BATCH
+        lost: int = self.report["texts_lost"] + self.report["in_flight_at_end"]
+        return lost
+
+    def complaints(self) -> Iterator[str]:
+        """What it did not do as it should."""
+        if self.outcome.code not in (0, 3):
+            yield f"exit code {self.outcome.code}"
+        if found := _BUG.search(self.outcome.stderr):
+            yield f"says {found[0]!r}"
+        if self.outcome.code == 3 and "error: " not in self.outcome.stderr:
+            yield "says no error"
+        if self.report is not None:
+            told = self.report["texts_paid"] + self.may_repeat
+            if not self.report["texts_paid"] <= self.answered <= told:
+                yield f"{self.answered} texts were answered, it tells of {told}"
+
+
+class FaultBench:
+    """A knowledge base, a simulator, and a store with logs and temporaries on a faulty disk."""
+
+    def __init__(self, folder: Path, disk: FaultyMount, simulator: BackgroundSimulator) -> None:
+        self._disk = disk
+        self._simulator = simulator
+        self._folder = folder
+        self._prepared = folder / "prepared"
+        self.workspace = Workspace(folder)
+        self.workspace.store = disk.folder / "chroma_db"
+        self.workspace.logs = disk.folder / "logs"
+        write_corpus(self.workspace.knowledge_base, documents=3, sections=4)
+        self.workspace.use(simulator.environment)
+        self.workspace.use(
+            {
+                "CHROMA_PERSIST_PATH": str(self.workspace.store),
+                "LOG_DIR": str(self.workspace.logs),
+                "TMPDIR": str(disk.folder / "temporary"),
+                "STATS_EVERY": "0.2",
+                "CHROMA_GIVE_UP_AFTER": "2",
+            }
+        )
+
+    def start_over(self, *, changed: bool) -> None:
+        """An empty disk; or ``changed``: what a run left there, and a folder edited since."""
+        self._disk.plan()
+        for path in self._disk.folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        (self._disk.folder / "temporary").mkdir()
+        shutil.rmtree(self.workspace.knowledge_base)
+        write_corpus(self.workspace.knowledge_base, documents=3, sections=4)
+        if changed:
+            self._prepare()
+            for name in ("chroma_db", "logs"):
+                shutil.copytree(self._prepared / name, self._disk.folder / name)
+            self._change()
+        self._simulator.reset()
+
+    def _prepare(self) -> None:
+        if not self._prepared.exists():
+            first = self.run()
+            assert first.code == 0, first.stderr
+            for name in ("chroma_db", "logs"):
+                shutil.move(self._disk.folder / name, self._prepared / name)
+
+    def _change(self) -> None:
+        """One document is edited, one is moved, one goes, one comes."""
+        top = self.workspace.knowledge_base
+        edited, moved, gone = sorted(top.rglob("*.md"))
+        edited.write_text(document_text(3, seed=5) + edited.read_text("utf-8"), "utf-8")
+        moved.rename(moved.with_name("moved.md"))
+        gone.rename(gone.with_name("new.md"))
+        gone.with_name("new.md").write_text(document_text(3, seed=6), "utf-8")
+
+    def run(self, *before: str) -> Outcome:
+        """Run the command, its stdout on the disk; ``before``: what runs it."""
+        stdout = self._disk.folder / "stdout"
+        with stdout.open("wb") as file:
+            ended = subprocess.run(
+                [*before, sys.executable, *SCRIPT, *OPTIONS],
+                cwd=self._folder,
+                env=self.workspace.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.PIPE,
+                text=True,
+                timeout=RUN_TIMEOUT,
+                check=False,
+            )
+        return Outcome(ended.returncode, stdout.read_text("utf-8"), ended.stderr)
+
+    def strike(self, *faults: Fault) -> Struck:
+        """A run that these faults befall."""
+        before = self._simulator.stats().texts_answered
+        reports = set(self.workspace.logs.glob("run-*.json"))
+        self._disk.plan(*faults)
+        outcome = self.run()
+        met = self._disk.met()
+        self._disk.plan()
+        answered = self._simulator.stats().texts_answered - before
+        written = sorted(set(self.workspace.logs.glob("run-*.json")) - reports)
+        texts = [outcome.stdout, *(path.read_text("utf-8") for path in written)]
+        return Struck(outcome, met, answered, next(filter(None, map(_parsed, texts)), None))
+
+    def complaints_after(self, struck: Sequence[Struck]) -> Iterator[str]:
+        """The same command on a sound disk; what is not as it should be then."""
+        known = len(self._simulator.answers())
+        outcome = self.run()
+        if outcome.code != 0:
+            yield f"afterwards: exit code {outcome.code}: {outcome.stderr[-400:]}"
+            return
+        repeated = sum(count - 1 for count in self._simulator.answers().values())
+        may_repeat = sum(each.may_repeat for each in struck)
+        if repeated > may_repeat:
+            yield f"{repeated} texts were answered twice, {may_repeat} were told of as lost"
+        report = outcome.report
+        if struck[-1].outcome.code == 0 and report["chunks"]["added"]:
+            yield "exit code 0, but not all was done"
+        expected = report["texts_paid"]
+        if expected != len(self._simulator.answers()) - known + repeated:
+            yield f"afterwards {expected} texts are said to be paid for"
+        if aside := list(self.workspace.store.glob("set-aside-*")):
+            yield f"moved away: {sorted(path.name for path in aside[0].iterdir())}"
+        for left in ("chroma_db/*ballast*", "logs/*tmp*"):
+            if found := [path.name for path in self._disk.folder.glob(left)]:
+                yield f"left behind: {found}"
+        try:
+            chunks = chunks_of(self.workspace.knowledge_base)
+            assert_holds(read_embedded(self.workspace.store, self.workspace.logs), chunks)
+        except AssertionError as error:
+            yield f"the collection is another: {error}"
+
+    def sites(self, known: set[Stack]) -> list[Site]:
+        """Where an undisturbed run changes files: the first time from each stack of calls that is
+        not ``known`` yet."""
+        trace = self._folder / "trace.txt"
+        calls = ",".join(_CALLS)
+        self._disk.plan()
+        strace = ("strace", "-f", "-k", "-y", "--seccomp-bpf", f"--trace={calls}")
+        outcome = self.run(*strace, f"--output={trace}")
+        assert outcome.code == 0, outcome.stderr
+        return list(_distinct(trace, self._disk.folder, known))
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        report: dict[str, Any] = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return report
+
+
+def _distinct(trace: Path, folder: Path, seen: set[Stack]) -> Iterator[Site]:
+    """From strace's lines: a call, then the lines of its stack."""
+    counts: dict[tuple[str, str], int] = defaultdict(int)
+    site: Site | None = None
+    stack: list[str] = []
+    with trace.open(encoding="utf-8", errors="replace") as lines:
+        for line in (*lines, ""):
+            if line.startswith(" > "):
+                stack.append(line.rpartition(" [")[0])
+                continue
+            if site is not None and (found := (*site[:2], tuple(stack))) not in seen:
+                seen.add(found)
+                yield site
+            site, stack = _site_of(line, folder), []
+            if site is not None:
+                counts[site[:2]] += 1
+                site = (*site[:2], counts[site[:2]])
+
+
+def _site_of(line: str, folder: Path) -> Site | None:
+    call = re.match(r"\d+ +(\w+)\((.*)", line)
+    if call is None or call[1] not in _CALLS or "ENOENT" in line:
+        return None
+    if call[1] == "openat" and not re.search("O_WRONLY|O_RDWR|O_CREAT", call[2]):
+        return None
+    path = re.search(rf"{re.escape(str(folder))}(/[^>\"]*)", call[2])
+    return (class_of(path[1]), _CALLS[call[1]], 0) if path else None
+
+
+@contextmanager
+def fault_bench(folder: Path) -> Iterator[FaultBench]:
+    """All running."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with faulty_mount(folder / "disk") as disk, background_simulator() as simulator:
+        yield FaultBench(folder, disk, simulator)
