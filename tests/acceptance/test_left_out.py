@@ -49,6 +49,26 @@ def test_an_ordinary_folder_with_all_that_lies_about_in_one(tmp_path: Path) -> N
     assert_holds(read_embedded(workspace.store, workspace.logs), documents)
 
 
+def test_ignore_files_are_read_as_they_are_written(tmp_path: Path) -> None:
+    """In UTF-16 too; one that says nothing closes its folder, and no pattern takes for ever."""
+    workspace = Workspace(tmp_path)
+    base = workspace.knowledge_base
+    endless, name = "*a" * 50 + "b", "a" * 200 + ".md"
+    for source in (f"a/{name}", "a/private.md", "b/private.md", "c/_.md", "c/A.md", "d/x.md"):
+        (base / source).parent.mkdir(exist_ok=True)
+        (base / source).write_text(f"The text of {source}.")
+    (base / "a" / ".waypointignore").write_text(f"private.md\n{endless}\n", "utf-16")
+    (base / "b" / ".waypointignore").write_text("private[.md\n")
+    (base / "c" / ".waypointignore").write_text("[!-_].md\n")
+    outcome = workspace.run("--simulate", "--exclude", endless, "--json")
+    assert outcome.code == 1, outcome.stderr
+    stored = read_embedded(workspace.store, workspace.logs).sources()
+    assert set(stored) == {f"a/{name}", "c/_.md", "d/x.md"}
+    (reject,) = outcome.report["rejects"]
+    assert reject["source"] == "b"
+    assert "line 1 is not a pattern" in reject["reason"]
+
+
 def test_waypoints_own_files_are_no_documents(tmp_path: Path) -> None:
     """With store and logs in the folder itself, a run with nothing changed finds no more of it."""
     workspace = Workspace(tmp_path)

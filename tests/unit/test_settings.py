@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from waypoint.cli import main
 from waypoint.errors import ConfigurationError, ExitCode
 from waypoint.settings import QuotaTier, Settings, load_settings
 
@@ -68,6 +69,52 @@ def test_an_empty_variable_says_nothing(folder: Path, monkeypatch: pytest.Monkey
     assert settings.store.host is None
     assert settings.quota.rpm is None
     assert settings.embedding_dimensions == 768
+
+
+@pytest.mark.parametrize(
+    "name", ["KNOWLEDGE_BASE_PATH", "CHROMA_PERSIST_PATH", "LOG_DIR", "COLLECTION_NAME"]
+)
+def test_an_empty_folder_or_collection_is_no_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """It would be another one than was meant: the working folder, or the default."""
+    for value in ("", "  "):
+        monkeypatch.setenv(name, value)
+        with pytest.raises(ConfigurationError, match=f"{name}: it is empty"):
+            load_settings()
+    monkeypatch.delenv(name)
+    (folder / ".env").write_text(f"{name}=\n")
+    with pytest.raises(ConfigurationError, match=f"{name}: it is empty"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ingest", " "],
+        ["ingest", "--collection="],
+        ["ingest", "--category", ""],
+        ["verify", "--queries", ""],
+        ["search", ""],
+        ["search", "words", "--where", " "],
+        ["inspect", ""],
+    ],
+)
+def test_an_empty_value_is_refused_by_every_command(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Before anything else."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "it is empty" in capsys.readouterr().err
+
+
+def test_what_was_left_out_can_be_taken_back(folder: Path) -> None:
+    """By an empty value, which is one that was given."""
+    settings = load_settings(include=[""], exclude=["", "a"], json_text_field="")
+    assert (settings.include, settings.exclude, settings.json_text_field) == ((), ("a",), None)
+    assert {"include", "exclude", "json_text_field"} <= settings.model_fields_set
 
 
 def test_zero_is_a_value(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from waypoint.errors import UsageError
-from waypoint.models import SkippedFile, SourceFile, UnreadableFolder, WalkWarning
+from waypoint.models import SkippedFile, SourceFile, UnreadableFolder
 from waypoint.sources import default_registry, discover
 from waypoint.sources.discover import Discovery
-from waypoint.sources.ignoring import MAX_IGNORE_FILE, Rules
+from waypoint.sources.ignoring import MAX_IGNORE_FILE, MAX_PATTERNS, Rules
+from waypoint.sources.patterns import Pattern
 
 NAMES = ("a", "b", "ab", "a.md", "b.md", "ab.md", "a b.md", "#a.md", "!a.md", "é.md")
 
@@ -118,25 +119,71 @@ def test_an_option_that_is_no_pattern_is_told_at_once(tmp_path: Path) -> None:
     assert "drafts/" in caught.value.hint
 
 
-def test_a_line_that_is_no_pattern_is_warned_of(tmp_path: Path) -> None:
-    """By its number; the other lines hold."""
-    put(tmp_path, "x/a.md", "x/b.md")
-    put(tmp_path, "x/.waypointignore", text="\n!\na.md\n")
+@pytest.mark.parametrize("line", ["!", "a[b", "secret\\", "[[:letters:]]", "*a" * 300_000])
+def test_a_line_that_is_no_pattern_closes_its_folder(tmp_path: Path, line: str) -> None:
+    """By its number: what it was to leave out may be private. As an option it is told at once."""
+    put(tmp_path, "x/a.md", "y.md")
+    put(tmp_path, "x/.waypointignore", text=f"\n# ours\n{line}\n")
     found = walk(tmp_path)
-    assert sources(found) == ["x/b.md"]
-    assert WalkWarning("x/.waypointignore", "line 2 is not a pattern: left out") in found
+    assert sources(found) == ["y.md"]
+    (closed,) = [item for item in found if isinstance(item, UnreadableFolder)]
+    assert closed.source == "x"
+    assert "line 3 is not a pattern" in closed.reason
+    with pytest.raises(UsageError, match="is not a pattern"):
+        walk(tmp_path, exclude=(line,))
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "cp1251"]
+)
+def test_an_ignore_file_is_decoded_as_a_document(tmp_path: Path, encoding: str) -> None:
+    """By its BOM or what its bytes show; what can't be told closes the folder."""
+    name = "частное" if encoding == "cp1251" else "privé"
+    put(tmp_path, f"x/{name}.md", "x/a.md", "x/é/b.md")
+    comment = "Diese Ordner sind nicht für alle bestimmt: Geschäft, résumé"
+    if encoding == "cp1251":
+        comment = "\u043d\u0435 \u0434\u043b\u044f \u0432\u0441\u0435\u0445, "
+        comment += (
+            "\u0442\u043e\u043b\u044c\u043a\u043e \u0434\u043b\u044f \u043c\u0435\u043d\u044f "
+        )
+        comment += "\u0441\u0430\u043c\u043e\u0433\u043e"
+    lines = f"# {comment}\r\n{name}.md\r\n"
+    (tmp_path / "x/.waypointignore").write_bytes(lines.encode(encoding))
+    assert sources(walk(tmp_path)) == ["x/a.md", "x/é/b.md"]
+
+
+@pytest.mark.parametrize(
+    "data", [b"priv\0ate.md\n", b"\xff\xfe\x00", b"a.md\n\xe9", b"\x00\x00\xfe\xffa", b"\x01" * 50]
+)
+def test_an_ignore_file_that_is_no_text_closes_its_folder(tmp_path: Path, data: bytes) -> None:
+    """As a document would be rejected; the reason says why."""
+    put(tmp_path, "x/a.md", "y.md")
+    (tmp_path / "x/.waypointignore").write_bytes(data)
+    found = walk(tmp_path)
+    assert sources(found) == ["y.md"]
+    assert [item.source for item in found if isinstance(item, UnreadableFolder)] == ["x"]
+
+
+def test_no_pattern_takes_long(tmp_path: Path) -> None:
+    """One that a backtracking matcher never ends with."""
+    name = "a" * 240 + ".md"
+    put(tmp_path, f"x/{name}")
+    for pattern in ("*a" * 100 + "b", "**/" * 50 + "*a*a*a*a*a*ab", "?*" * 100 + "!"):
+        (tmp_path / "x/.waypointignore").write_text(pattern)
+        assert sources(walk(tmp_path, exclude=(pattern,), include=("*", pattern))) == [f"x/{name}"]
 
 
 def test_a_folder_whose_ignore_file_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
     """What it would leave out may be private: the folder is unknown, at the top an error."""
-    put(tmp_path, "big/a.md", "folder/a.md", "link/a.md", "open/a.md")
+    put(tmp_path, "big/a.md", "folder/a.md", "link/a.md", "many/a.md", "open/a.md")
+    (tmp_path / "many/.waypointignore").write_text("a\n" * (MAX_PATTERNS + 1))
     (tmp_path / "big/.waypointignore").write_bytes(b"#" * (MAX_IGNORE_FILE + 1))
     (tmp_path / "folder/.waypointignore").mkdir()
     (tmp_path / "link/.waypointignore").symlink_to("a.md")
     found = walk(tmp_path)
     assert sources(found) == ["open/a.md"]
     unreadable = [item for item in found if isinstance(item, UnreadableFolder)]
-    assert [item.source for item in unreadable] == ["big", "folder", "link"]
+    assert [item.source for item in unreadable] == ["big", "folder", "link", "many"]
     assert "larger than 1,048,576 bytes" in unreadable[0].reason
     with pytest.raises(UsageError, match=r"\.waypointignore of the knowledge base"):
         walk(tmp_path / "link")
@@ -153,21 +200,65 @@ def test_an_ignored_folder_is_no_category(tmp_path: Path) -> None:
         assert caught.value.hint.endswith("are: a")
 
 
-PIECES = ["a", "b", "ab", "*", "?", "!", "#", "\\*", "\\#", ".md", "[ab]", "[!a]", " ", "é"]
+SIGNS = st.text("ab-_!#[]^ \\*?$+{\u00e9", min_size=1, max_size=4)
+NAMES_OF_SIGNS = SIGNS.filter(lambda name: "*" not in name or "?" in name)
+NAMED = st.sampled_from(NAMES) | NAMES_OF_SIGNS
+SETS = st.builds(
+    lambda front, members, back: f"[{front}{''.join(members)}{back}]",
+    st.sampled_from(["", "", "!", "^", "]", "!]"]),
+    st.lists(
+        st.sampled_from(
+            ["a", "b", "a-b", "!-_", "-", "z-a", "\\\\", "\\]", "\\a-b", "[:alpha:]", "[:punct:]",
+             "[", "[:", "^", "!", "#", " ", "/", ".-0", "\u00e9"]
+        ),
+        max_size=3,
+    ),
+    st.sampled_from(["", "", "-"]),
+)  # fmt: skip
+PIECES = st.sampled_from(
+    [
+        "a",
+        "b",
+        "ab",
+        "*",
+        "*",
+        "?",
+        "!",
+        "#",
+        "\\*",
+        "\\#",
+        "\\a",
+        "\\\\",
+        ".md",
+        " ",
+        "\\ ",
+        "[",
+        "\u00e9",
+    ]
+)
 # "**" as a part of its own, as documented; what Git makes of "a**/**/" is an accident.
 PARTS = (
-    st.lists(st.sampled_from(PIECES), min_size=1, max_size=3)
+    st.lists(PIECES | SETS, min_size=1, max_size=3)
     .map("".join)
     .filter(lambda part: "**" not in part)
-) | st.just("**")
+) | st.sampled_from(["**", "***"])
 LINES = st.builds(
     lambda front, parts, end: front + "/".join(parts) + end,
-    st.sampled_from(["", "", "!", "/", "!/"]),
+    st.sampled_from(["", "", "!", "/", "!/", "#", " "]),
     st.lists(PARTS, min_size=1, max_size=3),
-    st.sampled_from(["", "", "/", " "]),
+    st.sampled_from(["", "", "/", " ", "\\ ", "\\  ", "\t", "\r", " \r", "\\"]),
 )
-IGNORE_FILES = st.lists(LINES, max_size=5).map("\n".join)
-PATHS = st.lists(st.sampled_from(NAMES), min_size=1, max_size=4).map("/".join)
+IGNORE_FILES = st.lists(LINES, max_size=5)
+PATHS = st.lists(NAMED, min_size=1, max_size=4).map("/".join)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if shutil.which("git") is None:
+        pytest.skip("Git is the oracle")
+    root = tmp_path_factory.mktemp("repository")
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    return root
 
 
 def tracked_by_git(root: Path) -> list[str]:
@@ -179,27 +270,34 @@ def tracked_by_git(root: Path) -> list[str]:
     return [name for name in names if not name.endswith(".waypointignore")]
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="Git is the oracle")
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+def is_pattern(line: str) -> bool:
+    """Git passes over what is none; here it closes the folder."""
+    try:
+        Pattern(line.removesuffix("\r"))
+    except ValueError:
+        return False
+    return True
+
+
+@settings(suppress_health_check=list(HealthCheck))
 @given(
     paths=st.lists(PATHS, min_size=1, max_size=8, unique=True),
     ignore_files=st.tuples(IGNORE_FILES, IGNORE_FILES),
 )
-@example(paths=["a/a"], ignore_files=("", "**/*/**/"))
-@example(paths=["a/b/a"], ignore_files=("!**/*/**/", "**/**/"))
+@example(paths=["a/a"], ignore_files=([], ["**/*/**/"]))
+@example(paths=["a/b/a"], ignore_files=(["!**/*/**/"], ["**/**/"]))
+@example(paths=["A", "_", "0", "~"], ignore_files=(["[!-_]"], []))
 def test_patterns_mean_what_they_mean_to_git(
-    paths: list[str], ignore_files: tuple[str, str]
+    repository: Path, paths: list[str], ignore_files: tuple[list[str], list[str]]
 ) -> None:
     """For files at the top and in a folder with an ignore file of its own."""
-    # To Git, a class or a question mark is a byte, of which an é is two.
-    assume("é" not in "".join(paths) or not set("?[") & set("".join(ignore_files)))
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=repository) as name:
         root = Path(name)
-        subprocess.run(["git", "init", "-q"], cwd=root, check=True)
-        for path in (f"{path}/x.md" for path in paths):
-            (root / path).parent.mkdir(parents=True, exist_ok=True)
-            (root / path).write_text("text")
+        for path in paths:
+            (root / path).mkdir(parents=True, exist_ok=True)
+            (root / path / "x.md").write_text("text")
         (root / "a").mkdir(exist_ok=True)
-        for folder, text in zip((root, root / "a"), ignore_files, strict=True):
-            (folder / ".waypointignore").write_text(text)
+        for folder, lines in zip((root, root / "a"), ignore_files, strict=True):
+            text = "\n".join(line for line in lines if is_pattern(line))
+            (folder / ".waypointignore").write_bytes(text.encode())
         assert sorted(sources(walk(root))) == sorted(tracked_by_git(root))

@@ -82,7 +82,7 @@ def discover(
     except IgnoreFileError as error:
         raise UsageError(
             f"the {IGNORE_FILE} of the knowledge base {str(root)!r} cannot be read: {error}",
-            hint="make it a text file that this user may read, or remove it",
+            hint="make it a text file of patterns that this user may read, or remove it",
         ) from error
     if category is not None:
         top = replace(top, entries=[walk.category(top, category)])
@@ -155,7 +155,7 @@ class _Walk:
 
     def items(self, top: _Folder) -> Iterator[Discovery]:
         # A stack instead of recursion: folders may be nested deeper than Python recurses.
-        yield from _bad_lines(top)
+        yield from _oddities(top)
         stack = [(top, iter(top.entries), NameClashes())]
         while stack:
             folder, remaining, clashes = stack[-1]
@@ -179,7 +179,7 @@ class _Walk:
                     continue
                 if warning := clashes.warning(entry.name):
                     yield WalkWarning(source, warning)
-                yield from _bad_lines(opened, beside=folder)
+                yield from _oddities(opened, beside=folder)
                 stack.append((opened, iter(opened.entries), NameClashes()))
             else:
                 item = self._file(folder, entry, source)
@@ -218,7 +218,7 @@ class _Walk:
             return UnreadableFolder(
                 source,
                 f"its {IGNORE_FILE} cannot be read: {error}",
-                "make that a text file that this user may read, or remove it",
+                "make that a text file of patterns that this user may read, or remove it",
             )
         if is_virtual_environment(each.name for each in opened.entries) and not takes_back(
             source, folder.ignore_files
@@ -257,14 +257,12 @@ class _Walk:
         return "symbolic link: its target lies in the knowledge base already"
 
 
-def _bad_lines(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[WalkWarning]:
+def _oddities(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[WalkWarning]:
     """Warnings of the folder's own ``.waypointignore``, if it has one."""
     inherited = len(beside.ignore_files) if beside else 0
     for ignore_file in folder.ignore_files[inherited:]:
-        for number in ignore_file.bad_lines:
-            yield WalkWarning(
-                ignore_file.prefix + IGNORE_FILE, f"line {number} is not a pattern: left out"
-            )
+        for warning in ignore_file.warnings:
+            yield WalkWarning(ignore_file.prefix + IGNORE_FILE, warning)
 
 
 def too_large(source: str, size: int, max_file_size: int) -> FileReject:

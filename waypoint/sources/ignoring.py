@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from waypoint.errors import UsageError
+from waypoint.errors import DocumentRejectedError, UsageError
+from waypoint.sources.decoding import decode
+from waypoint.sources.patterns import Pattern
 
 IGNORE_FILE = ".waypointignore"
 MAX_IGNORE_FILE = 1024 * 1024
 """Bytes; more than that is no list of patterns written by anybody."""
+
+MAX_PATTERNS = 10_000
+"""In one file: each path is held against all of them, which takes 0.02 s."""
 
 HIDDEN = "hidden"
 IGNORED = f"ignored by {IGNORE_FILE}"
@@ -28,61 +32,6 @@ _FOLDERS = {
     "lost+found": "a file system's own (lost+found)",
 }
 _VIRTUAL_ENVIRONMENT_MARK = "pyvenv.cfg"
-_ANY_FOLDER = "(?P<ps_d>/)"
-"""The regex that pathspec has for ``*/`` and the like."""
-
-
-class _Compiled(Protocol):
-    """What is used of pathspec's patterns."""
-
-    @property
-    def include(self) -> bool | None: ...
-
-    @property
-    def regex(self) -> re.Pattern[str] | None: ...
-
-
-class Pattern:
-    """One line in gitignore syntax, as pathspec compiles it.
-
-    pathspec also takes what lies in a folder for matched where the folder is. Git asks for each
-    path alone, on the way down: ``!src`` takes ``src`` back in, not ``src/node_modules``. So the
-    compiled expression is asked here for a path itself.
-
-    Raises ValueError if the line is no pattern.
-    """
-
-    def __init__(self, line: str) -> None:
-        # Late: it takes 0.08 s to import, and most knowledge bases need none of it.
-        from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
-        compiled: _Compiled = GitIgnoreSpecPattern(line)
-        self.takes_back = compiled.include is False
-        """Whether it begins with ``!``."""
-        regex = compiled.regex if compiled.include is not None else None
-        if regex is not None and "[^" in regex.pattern:
-            # A class such as [!a] never stands for the slash between two names.
-            regex = re.compile(regex.pattern.replace("[^", "[^/"))
-        self._regex = regex
-        parts = line.rstrip().split("/")
-        self._only_folders = not parts[-1]
-        last = parts[-2] if self._only_folders and len(parts) > 1 else parts[-1]
-        self._only_below = last == "**"
-        # ``**/*/**/`` has the same regex as ``**/``, but is about folders below folders.
-        below_some = self._only_below and not set(parts) <= {"", "!", "**", "!**"}
-        self._any_folder = regex is not None and regex.pattern == _ANY_FOLDER and not below_some
-        self._anything = regex is not None and regex.pattern == "."
-
-    def matches(self, path: str, *, is_folder: bool) -> bool:
-        """Whether it matches this very path, relative to where the pattern stands."""
-        regex = self._regex
-        if regex is None or (self._only_folders and not is_folder):
-            return False
-        if self._anything or self._any_folder:
-            return True
-        if self._only_below:
-            return regex.search(path) is not None
-        return regex.fullmatch(f"{path}/" if self._only_folders else path) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +41,12 @@ class IgnoreFile:
     prefix: str
     """The path of its folder below the knowledge base, with ``/`` behind; empty at the top."""
     patterns: tuple[Pattern, ...]
-    bad_lines: tuple[int, ...]
-    """Numbers, from 1, of lines that are no patterns."""
+    warnings: tuple[str, ...]
+    """What was odd about how it is written."""
 
     def verdict(self, source: str, *, is_folder: bool) -> bool | None:
         """True if it ignores the path, False if it takes it back in, None if it is silent."""
-        path = source[len(self.prefix) :]
+        path = os.fsencode(source[len(self.prefix) :])
         for pattern in reversed(self.patterns):
             if pattern.matches(path, is_folder=is_folder):
                 return not pattern.takes_back
@@ -109,33 +58,46 @@ class IgnoreFileError(Exception):
 
 
 def read_ignore_file(path: str, prefix: str) -> IgnoreFile:
-    """Read ``path``, the ``.waypointignore`` of the folder ``prefix``.
+    """Read ``path``, the ``.waypointignore`` of the folder ``prefix``: text as a document's.
 
-    Raises IgnoreFileError.
+    Raises IgnoreFileError, which says why.
     """
     try:
-        # As with documents: a FIFO is not waited for, and a link not followed.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise IgnoreFileError("not a regular file")
-            with os.fdopen(descriptor, "rb", closefd=False) as file:
-                data = file.read(MAX_IGNORE_FILE + 1)
-        finally:
-            os.close(descriptor)
+        text = decode(IGNORE_FILE, _bytes_of(path))
     except OSError as error:
-        raise IgnoreFileError(error.strerror or str(error)) from error
-    if len(data) > MAX_IGNORE_FILE:
-        raise IgnoreFileError(f"larger than {MAX_IGNORE_FILE:,} bytes")
-    patterns, bad_lines = [], []
-    # Names that are not UTF-8 come from the system with the same escapes.
-    text = data.removeprefix(b"\xef\xbb\xbf").decode(errors="surrogateescape")
-    for number, line in enumerate(text.split("\n"), 1):
+        link = error.errno == errno.ELOOP
+        reason = "it is a symbolic link" if link else error.strerror or str(error)
+        raise IgnoreFileError(reason) from error
+    except DocumentRejectedError as error:
+        raise IgnoreFileError(error.reason) from error
+    lines = [line.removesuffix("\r") for line in text.text.split("\n")]
+    told = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
+    if len(told) > MAX_PATTERNS:
+        raise IgnoreFileError(f"it has more than {MAX_PATTERNS:,} patterns")
+    patterns = []
+    for number in told:
         try:
-            patterns.append(Pattern(line))
-        except ValueError:
-            bad_lines.append(number)
-    return IgnoreFile(prefix, tuple(patterns), tuple(bad_lines))
+            patterns.append(Pattern(lines[number - 1]))
+        except ValueError as error:
+            # Git takes it for a pattern that matches nothing. Whoever wrote it meant something.
+            raise IgnoreFileError(f"line {number} is not a pattern: {error}") from error
+    return IgnoreFile(prefix, tuple(patterns), text.warnings)
+
+
+def _bytes_of(path: str) -> bytes:
+    """The file as it is. Raises OSError, IgnoreFileError."""
+
+    def opener(path: str, flags: int) -> int:
+        # As with documents: a FIFO is not waited for, and a link not followed.
+        return os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
+
+    with open(path, "rb", opener=opener) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise IgnoreFileError("it is not a regular file")
+        data = file.read(MAX_IGNORE_FILE + 1)
+    if len(data) > MAX_IGNORE_FILE:
+        raise IgnoreFileError(f"it is larger than {MAX_IGNORE_FILE:,} bytes")
+    return data
 
 
 class Rules:
@@ -199,8 +161,9 @@ def _verdict(source: str, ignore_files: Sequence[IgnoreFile], *, is_folder: bool
 
 
 def _last_match(patterns: Sequence[Pattern], source: str, *, is_folder: bool) -> bool | None:
+    path = os.fsencode(source)
     for pattern in reversed(patterns):
-        if pattern.matches(source, is_folder=is_folder):
+        if pattern.matches(path, is_folder=is_folder):
             return not pattern.takes_back
     return None
 
@@ -212,7 +175,7 @@ def _option_patterns(option: str, lines: Iterable[str]) -> list[Pattern]:
             patterns.append(Pattern(line))
         except ValueError as error:
             raise UsageError(
-                f"{option} {line!r} is not a pattern",
+                f"{option} {line!r} is not a pattern: {error}",
                 hint="patterns are those of .gitignore: '*.tmp', 'drafts/', '/top.md'",
             ) from error
     return patterns
