@@ -14,6 +14,7 @@
     │   ├── ParserUnavailableError      the process that parses documents does not start
     │   ├── StoreLockedError            another process holds the store
     │   ├── OpenFilesError              no more files may be open at once
+    │   ├── ScarceError                 no more memory, processes or threads are to be had
     │   ├── StoreWriteError             a disk or a folder that cannot be written
     │   │   └── DiskFullError           no room, or none for what was to be paid for
     │   └── LedgerError                 the ledger cannot be read or written
@@ -158,6 +159,29 @@ class OpenFilesError(CannotContinueError):
             hint="raise the limit (`ulimit -n 1024`), or close other programs; then run the same "
             "command again",
         )
+
+
+class ScarceError(CannotContinueError):
+    """Memory, processes or threads that this process, or the system, may have no more of."""
+
+
+def scarcity(error: BaseException) -> ScarceError | None:
+    """The error to raise if that is what it comes of."""
+    code = error.errno if isinstance(error, OSError) else None
+    if isinstance(error, MemoryError) or code == errno.ENOMEM:
+        return ScarceError(
+            "not enough memory",
+            hint="allow it more (`ulimit -v`, a container's limit), or end other programs; then "
+            "run the same command again",
+        )
+    # Python has no type for a thread that does not start; EAGAIN is what a fork fails with.
+    if code == errno.EAGAIN or "can't start new thread" in str(error):
+        return ScarceError(
+            "no further process or thread may be started",
+            hint="raise the limit (`ulimit -u`, a container's limit), or end other programs; then "
+            "run the same command again",
+        )
+    return None
 
 
 def no_more_files(error: BaseException) -> OpenFilesError | None:

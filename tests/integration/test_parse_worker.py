@@ -118,11 +118,12 @@ async def test_a_parser_that_takes_for_ever_is_given_up(tmp_path: Path, text: st
 
 
 async def test_a_process_that_was_killed_from_outside(tmp_path: Path) -> None:
-    """By the kernel, if memory was short: one document, whether it was at work or idle."""
+    """By the kernel, if memory was short: once it costs nothing, twice it costs the document."""
     async with running(setup()) as worker:
         await worker.parse(put(tmp_path, "plain"))
         processes()[0].send_signal(signal.SIGKILL)
-        assert "was killed by SIGKILL" in await reason(worker, put(tmp_path, "plain"))
+        assert await text_of(worker, put(tmp_path, "plain")) == TEXT
+        assert "was killed by SIGKILL" in await reason(worker, put(tmp_path, "kill"))
         await worker.parse(put(tmp_path, "plain"))
         processes()[0].suspend()
         with anyio.move_on_after(0.5) as scope:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import signal
 import sys
 import time
 
@@ -26,6 +27,8 @@ class HostileReader:
                 ctypes.string_at(0)
             case "exit":
                 os._exit(int(argument))
+            case "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
             case "sleep":
                 time.sleep(600)
             case "backtrack":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 
 import pytest
 
 from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
-from waypoint.errors import ExitCode, KeyRefusedError, StoreWriteError, WaypointError
+from waypoint.errors import ExitCode, KeyRefusedError, ScarceError, StoreWriteError, WaypointError
 from waypoint.telemetry.terminal import Terminal
 
 
@@ -34,6 +35,23 @@ def test_anything_else_is_a_defect() -> None:
     assert told.exit_code is ExitCode.CANNOT_CONTINUE
     assert told.message == "unexpected ZeroDivisionError: division by zero"
     assert "--verbose" in told.hint
+
+
+@pytest.mark.parametrize(
+    ("cause", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(errno.ENOMEM, "x"), "not enough memory"),
+        (BlockingIOError(errno.EAGAIN, "x"), "no further process or thread"),
+        (RuntimeError("can't start new thread"), "no further process or thread"),
+    ],
+)
+def test_what_the_system_has_no_more_of_is_no_defect(cause: Exception, words: str) -> None:
+    """Memory, processes, threads: it is named, with the limit to raise."""
+    told = flatten(ExceptionGroup("outer", [cause]))
+    assert type(told) is ScarceError
+    assert words in told.message
+    assert "ulimit" in told.hint
 
 
 def shown(error: WaypointError, *, verbose: bool) -> str:

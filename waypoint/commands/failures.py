@@ -11,6 +11,7 @@ from waypoint.errors import (
     WaypointError,
     described,
     no_more_files,
+    scarcity,
 )
 from waypoint.telemetry.terminal import Terminal, Text
 
@@ -30,6 +31,9 @@ def flatten(error: BaseException) -> WaypointError:
         if isinstance(leaf, WaypointError):
             return leaf
     first = leaves[0]
+    if scarce := scarcity(first):
+        scarce.__cause__ = first
+        return scarce
     if isinstance(first, OSError) and first.filename is not None:
         # Of files that a person named: a name that is too long, a folder that is closed.
         failure = CannotContinueError(

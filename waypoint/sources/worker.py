@@ -37,6 +37,11 @@ MAX_REPLY = 256 * 1024 * 1024
 """Bytes of one file's documents: no document has so much text, but a bomb may."""
 
 
+class _KilledError(DocumentRejectedError):
+    """SIGKILL is nothing that a file brings about: someone else's, or the system's that is out of
+    memory."""
+
+
 class ParseWorker:
     """Parses one file at a time, in a process that is started for the first of them."""
 
@@ -54,7 +59,10 @@ class ParseWorker:
             DocumentRejectedError: it cannot be read, or its parser died of it.
             ParserUnavailableError: the process does not start.
         """
-        reply = await self._ask(file)
+        try:
+            reply = await self._ask(file)
+        except _KilledError:
+            reply = await self._ask(file)
         if isinstance(reply, Rejection) and reply.out_of_memory:
             fresh = self._parsed == 1
             await self.close()
@@ -100,7 +108,8 @@ class ParseWorker:
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError) as error:
             process = self._process
             await self.close()
-            raise DocumentRejectedError(
+            kind = _KilledError if process.returncode == -signal.SIGKILL else DocumentRejectedError
+            raise kind(
                 file.source,
                 f"its parser {_ending(process.returncode)}",
                 hint="the file is damaged or hostile: open it in its own program and save it anew",
