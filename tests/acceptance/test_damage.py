@@ -71,6 +71,12 @@ def lose_index_header(workspace: Workspace) -> None:
     header.unlink()
 
 
+def spoil_index_links(workspace: Workspace) -> None:
+    """The private server dies of reading the index."""
+    (data,) = workspace.store.glob("*/data_level0.bin")
+    data.write_bytes(b"\xff" * data.stat().st_size)
+
+
 def break_database(workspace: Workspace) -> None:
     """Chroma's database is no database: the server does not even start."""
     with (workspace.store / "chroma.sqlite3").open("r+b") as database:
@@ -123,6 +129,7 @@ def delete_ledger(workspace: Workspace) -> None:
     [
         break_index,
         lose_index_header,
+        spoil_index_links,
         break_database,
         scribble_over_database,
         delete_store,
@@ -149,7 +156,7 @@ def test_broken_files_are_set_aside_and_never_deleted(workspace: Workspace) -> N
     report = workspace.report_of()
     (aside,) = workspace.store.glob("set-aside-*")
     assert (aside / "chroma.sqlite3").read_bytes() == b"\0" * 5000
-    assert any(aside.name in notice for notice in report["notices"])
+    assert any(aside.name in notice and SIMULATED in notice for notice in report["notices"])
 
 
 def take_copy(workspace: Workspace, folder: Path) -> None:

@@ -210,6 +210,21 @@ async def test_a_server_that_cannot_start_is_told(tmp_path: Path) -> None:
     assert (tmp_path / LOG_NAME).read_text()
 
 
+async def test_a_server_that_takes_long_to_start_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not tried again, and its files stay where they are."""
+    async with serving(tmp_path) as (_, store):
+        await write(store, *range(10))
+    monkeypatch.setattr(chroma_child, "START_TIMEOUT", 0.001)
+    with StoreLock(tmp_path) as lock:
+        async with run_chroma_child(tmp_path, tmp_path, lock.descriptor, started=False) as child:
+            with pytest.raises(StoreUnavailableError, match=r"did not listen within 0\.001 s"):
+                await EmbeddedStore(tmp_path, child, EventBus()).start()
+    assert (tmp_path / "chroma.sqlite3").exists()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("set-aside")]  # noqa: PTH208
+
+
 async def test_another_program_on_its_port_is_never_taken_for_it(tmp_path: Path) -> None:
     """Whoever gets the port of a server that died, the chunks would go to them."""
 

@@ -10,7 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -243,6 +243,63 @@ def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(StoreWriteError):
         Ledger(tmp_path)
+
+
+def test_somebody_elses_database_in_its_place_is_not_written(tmp_path: Path) -> None:
+    """It is told as no ledger, and is what it was, to the byte."""
+    path = tmp_path / LEDGER_NAME
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.executescript("CREATE TABLE theirs (x); INSERT INTO theirs VALUES (1);")
+    content = path.read_bytes()
+    with pytest.raises(LedgerDamagedError, match="not the tables of a ledger"):
+        Ledger(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_a_ledger_that_lost_a_table_is_damaged(tmp_path: Path) -> None:
+    """One that only has more than it should is not."""
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as database:
+        database.execute("CREATE TABLE more (x)")
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as database:
+        database.execute("DROP TABLE rejects")
+    with pytest.raises(LedgerDamagedError, match="tables"):
+        Ledger(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_ledger_that_another_program_has_open_is_not_damaged(tmp_path: Path) -> None:
+    """It is told so, and can be used afterwards."""
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER_NAME, isolation_level=None)) as other:
+        other.execute("PRAGMA busy_timeout=0")
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(LedgerError, match="locked") as caught:
+            Ledger(tmp_path)
+    assert not isinstance(caught.value, LedgerDamagedError)
+    assert "other program" in caught.value.hint
+    Ledger(tmp_path).close()
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, lambda p: p.symlink_to(p.with_name("o"))])
+def test_what_is_no_file_in_its_place_is_left_alone(
+    tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    """A link is not followed, a pipe not waited for; nothing is called damaged."""
+    put(tmp_path / LEDGER_NAME)
+    with pytest.raises(LedgerError, match="not a regular file") as caught:
+        Ledger(tmp_path)
+    assert not isinstance(caught.value, LedgerDamagedError)
+    assert not (tmp_path / "o").exists()
+
+
+def test_a_run_that_ended_elsewhere_noted_is_not_counted_as_killed(tmp_path: Path) -> None:
+    """What others had in flight still is; the collections are doubted for them alone."""
+    with contextlib.closing(Ledger(tmp_path)) as ledger:
+        for run, ended in (("a", ()), ("b", ("a",)), ("c", ())):
+            assert ledger.start_run(run, 8, ended) == (8 if run == "c" else 0)
 
 
 async def test_the_ledgers_thread_runs_its_methods(tmp_path: Path) -> None:

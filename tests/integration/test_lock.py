@@ -7,13 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from tests.support.small_disk import small_disk
 from waypoint.errors import StoreLockedError, StoreWriteError
 from waypoint.storage.lock import LOCK_NAME, StoreLock
 
@@ -125,6 +126,60 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreWriteError) as caught, StoreLock(tmp_path / "file" / "folder"):
         pass
     assert "CHROMA_PERSIST_PATH" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "put",
+    [
+        lambda path: path.symlink_to(path.with_name("precious")),
+        lambda path: path.symlink_to(path.with_name("nothing")),
+        lambda path: path.symlink_to("/dev/null"),
+        os.mkfifo,
+        Path.mkdir,
+    ],
+    ids=["link", "link to nothing", "device", "pipe", "folder"],
+)
+def test_what_lies_in_its_place_is_left_alone(
+    tmp_path: Path, put: Callable[[Path], object]
+) -> None:
+    """It is neither followed, written nor waited for, but named, with the way out."""
+    (tmp_path / "precious").write_text("precious")
+    put(tmp_path / LOCK_NAME)
+    with pytest.raises(StoreWriteError, match="not a regular file") as caught:
+        StoreLock(tmp_path).__enter__()
+    assert LOCK_NAME in caught.value.message
+    assert "remove it" in caught.value.hint
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_hard_link_in_its_place_is_locked_and_not_written(tmp_path: Path) -> None:
+    """Its content may be somebody else's, and what it says of a holder is not believed."""
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / LOCK_NAME).hardlink_to(tmp_path / "precious")
+    with (
+        StoreLock(tmp_path),
+        pytest.raises(StoreLockedError, match="another process"),
+    ):
+        StoreLock(tmp_path).__enter__()
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_it_keeps_what_was_noted_until_it_is_forgotten(tmp_path: Path) -> None:
+    """Also over other holders, and on a disk without room; in a file that does not grow."""
+    with small_disk(tmp_path / "disk", size=1 << 20) as disk:
+        with StoreLock(disk.folder) as lock:
+            disk.leave(0)
+            assert lock.note_ended("run 1")
+            for number in range(100):
+                assert lock.note_ended(f"20261128T145725-{number:06}")
+        for _ in range(2):
+            with StoreLock(disk.folder) as lock:
+                assert lock.ended_runs[-1] == "20261128T145725-000099"
+        with StoreLock(disk.folder) as lock:
+            lock.note_ended()
+        with StoreLock(disk.folder) as lock:
+            assert lock.ended_runs == ()
 
 
 FULL_DISK = """

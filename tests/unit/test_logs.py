@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
 import orjson
 import pytest
 
+from tests.support.small_disk import small_disk
 from waypoint import events
-from waypoint.errors import StoreWriteError
 from waypoint.settings import LogLevel
 from waypoint.telemetry.logs import JsonLog, event_name, level_of, log_record, shown_at, stage_of
 
@@ -78,26 +80,40 @@ def test_what_is_no_utf8_is_escaped(tmp_path: Path) -> None:
     assert orjson.loads(second)["source"] == "a.md"
 
 
-def test_a_folder_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
-    """Before anything is done."""
-    with (
-        pytest.raises(StoreWriteError, match="cannot write the log") as caught,
-        JsonLog(tmp_path / "missing", "r1", LogLevel.INFO),
-    ):
-        pass
-    assert "LOG_DIR" in caught.value.hint
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
 @pytest.mark.parametrize("lines", [1, 5_000], ids=["buffered", "written"])
 def test_a_full_disk_silences_the_log_not_the_run(tmp_path: Path, lines: int) -> None:
     """Whether it is met at a write, at a flush or at the close."""
-    (tmp_path / "waypoint.jsonl").symlink_to("/dev/full")
-    with JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
+    with small_disk(tmp_path, size=1 << 20) as disk, JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
+        disk.leave(0)
         for number in range(lines):
             log(events.DocumentDone(f"{number}.md", 1, 1))
     assert log.failure is not None
     assert log.failure.strerror == "No space left on device"
+
+
+@pytest.mark.parametrize(
+    "obstruct",
+    [
+        Path.mkdir,
+        os.mkfifo,
+        lambda path: path.symlink_to("/dev/null"),
+        lambda path: path.symlink_to(path.with_name("made by it")),
+        lambda path: path.parent.rmdir(),
+        lambda path: (path.with_name("other").touch(), path.hardlink_to(path.with_name("other"))),
+    ],
+    ids=["folder", "pipe without reader", "device", "link to nothing", "no folder", "hard link"],
+)
+def test_what_lies_in_the_logs_place_silences_it(
+    tmp_path: Path, obstruct: Callable[[Path], object]
+) -> None:
+    """At once, without waiting for anybody; and it stays as it was."""
+    (tmp_path / "logs").mkdir()
+    obstruct(tmp_path / "logs" / "waypoint.jsonl")
+    with JsonLog(tmp_path / "logs", "r1", LogLevel.INFO) as log:
+        log(events.DocumentDone("a.md", 1, 1))
+    assert log.failure is not None
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
+    assert not (tmp_path / "logs" / "made by it").exists()
 
 
 KINDS = [

@@ -25,9 +25,16 @@ from waypoint.app.store import EmbeddedStore, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, QuotaState
-from waypoint.errors import InterruptedRunError, LedgerDamagedError, StoreDamagedError
+from waypoint.errors import (
+    InterruptedRunError,
+    LedgerDamagedError,
+    LedgerError,
+    StoreDamagedError,
+    StoreWriteError,
+)
 from waypoint.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.gauges import Gauges
+from waypoint.models import EmbeddingSpace, LearnedQuota
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.commits import Billed
 from waypoint.pipeline.recipe import Recipe
@@ -130,7 +137,7 @@ class Ingestion:
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
                     async with open_ledger(settings.chroma_persist_path) as ledger:
-                        await self._attempt(store, embedded, ledger, embedder)
+                        await self._attempt(lock, store, embedded, ledger, embedder)
                         return
                 except LedgerDamagedError as error:
                     if not repairs_left:
@@ -146,20 +153,23 @@ class Ingestion:
 
     async def _attempt(
         self,
+        lock: StoreLock,
         store: ChromaStore,
         embedded: EmbeddedStore | None,
         ledger: LedgerThread,
         embedder: LazyEmbedder,
     ) -> None:
         settings = self._settings
-        killed = await ledger.run(
-            Ledger.start_run, self.run_id, settings.workers * settings.batch_size
-        )
+        most = settings.workers * settings.batch_size
+        killed = await ledger.run(Ledger.start_run, self.run_id, most, lock.ended_runs)
+        if lock.ended_runs:
+            lock.note_ended()
         if killed:
             self._events.emit(
                 StoreNotice(
-                    f"an earlier run was killed: of at most {killed:,} texts that were in flight "
-                    "then, those whose answer had not arrived are paid for again"
+                    "an earlier run was killed, or could not note its end: of at most "
+                    f"{killed:,} texts that were in flight then, those whose answer had not "
+                    "arrived are paid for again"
                 )
             )
         model = known_model(settings.embedding_model)
@@ -188,10 +198,31 @@ class Ingestion:
                 finished = keeper.entry.id
         finally:
             with anyio.CancelScope(shield=True):
-                if embedded is not None and embedded.has_died:
-                    await ledger.run(Ledger.doubt_collections)
-                await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
+                await self._note_end(lock, ledger, embedded, complete=complete, finished=finished)
                 await self._list_rejects(ledger, name)
+
+    async def _note_end(
+        self,
+        lock: StoreLock,
+        ledger: LedgerThread,
+        embedded: EmbeddedStore | None,
+        *,
+        complete: bool,
+        finished: int | None,
+    ) -> None:
+        """Let the next run know that this one was not killed; a full disk is no reason to fail."""
+        has_died = embedded is not None and embedded.has_died
+        try:
+            if has_died:
+                await ledger.run(Ledger.doubt_collections)
+            await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
+        except LedgerDamagedError:
+            raise
+        except (StoreWriteError, LedgerError) as error:
+            # Without a word of it the next run doubts every collection, as it then should.
+            if not has_died:
+                await to_thread.run_sync(lock.note_ended, self.run_id)
+            self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
 
     async def _open(self, keeper: CollectionKeeper, name: str) -> FolderReader:
         """Open the collection; returns the folder as it is to be walked."""
@@ -258,7 +289,15 @@ class Ingestion:
         finally:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):
-                    await ledger.run(Ledger.keep_quota, embedder.space, quota.learned)
+                    await self._keep_quota(ledger, embedder.space, quota.learned)
+
+    async def _keep_quota(
+        self, ledger: LedgerThread, space: EmbeddingSpace, learned: LearnedQuota
+    ) -> None:
+        try:
+            await ledger.run(Ledger.keep_quota, space, learned)
+        except StoreWriteError as error:
+            self._events.emit(StoreNotice(f"the quota that was found is not kept: {error.message}"))
 
     def _tell_lost(self) -> None:
         """Of what no ledger has come to take."""

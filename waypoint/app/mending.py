@@ -7,22 +7,27 @@ from pathlib import Path
 from anyio import to_thread
 
 from waypoint.app.store import EmbeddedStore
-from waypoint.errors import LedgerDamagedError, StoreDamagedError, StoreUnavailableError
+from waypoint.errors import LedgerDamagedError, StoreDamagedError
 from waypoint.events import EventBus, StoreNotice
 from waypoint.storage.chroma import ChromaStore
-from waypoint.storage.set_aside import ledger_files, set_aside
+from waypoint.storage.set_aside import ledger_files, quarantine, quarantine_of
 
 
 async def set_ledger_aside(folder: Path, error: LedgerDamagedError, events: EventBus) -> None:
-    """Move a damaged ledger out of the way: what Chroma holds is taken into a new one."""
+    """Quarantine a damaged ledger: what Chroma holds is taken into a new one.
+
+    Raises:
+        StoreWriteError: it cannot be moved; nothing was touched.
+    """
     files = await to_thread.run_sync(ledger_files, folder)
-    target = await to_thread.run_sync(set_aside, folder, files)
+    target = quarantine_of(folder)
     events.emit(
         StoreNotice(
-            f"{error.message}; it was moved to {target.name}, and what Chroma holds is taken "
+            f"{error.message}; it is moved to {target.name}, and what Chroma holds is taken "
             "into a new one"
         )
     )
+    await to_thread.run_sync(quarantine, files, target)
 
 
 async def drop_damaged(
@@ -35,12 +40,17 @@ async def drop_damaged(
     """Make room for the collection to be written anew: it alone, if Chroma can drop it.
 
     Raises:
-        StoreDamagedError, StoreUnavailableError: a server of somebody else's cannot.
+        StoreDamagedError, StoreUnavailableError: Chroma cannot, and its files aren't proved to be
+            damaged, or are somebody else's.
+        StoreWriteError: what looks like damage may be the fault of the disk, or of the files'
+            owner; nothing was touched.
     """
+    if embedded is not None:
+        await embedded.doubt_damage()
     events.emit(StoreNotice(error.message))
     try:
         await store.drop(collection)
-    except (StoreDamagedError, StoreUnavailableError):
+    except StoreDamagedError as again:
         if embedded is None:
             raise
-        await embedded.set_aside()
+        await embedded.set_aside(again)

@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from waypoint.errors import (
-    LedgerDamagedError,
-    StoreDamagedError,
-    StoreLockedError,
-    StoreUnavailableError,
-    StoreWriteError,
-    UsageError,
-)
+from waypoint.errors import LedgerDamagedError, StoreLockedError, UsageError
 from waypoint.events import EventBus
+from waypoint.files import make_log_folder
 from waypoint.settings import Settings, StoreSettings
-from waypoint.storage.chroma_child import ChromaChild, run_chroma_child
+from waypoint.storage.chroma_child import run_chroma_child
 from waypoint.storage.chroma_reading import CollectionReader, open_reader
+from waypoint.storage.diagnosis import revive_server, start_server
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
@@ -48,7 +44,8 @@ async def open_for_reading(settings: Settings, events: EventBus) -> AsyncIterato
     Raises:
         UsageError: there is no store.
         StoreLockedError: the embedded store is in use.
-        StoreDamagedError: the private server does not start over its files.
+        StoreDamagedError: the files of the private server are proved to be damaged.
+        StoreWriteError: they cannot be used by this user, or for want of room.
         StoreUnavailableError: the server cannot be reached.
     """
     folder = settings.chroma_persist_path
@@ -106,46 +103,13 @@ async def _private_reader(
     async with run_chroma_child(
         settings.persist_path, log_folder, lock.descriptor, started=False
     ) as child:
-        await _start(child)
-
-        async def revive() -> bool:
-            try:
-                return await child.revive()
-            except StoreUnavailableError as error:
-                raise StoreDamagedError(error.message, hint=error.hint) from error
-
+        await start_server(child, settings.persist_path)
         async with open_reader(
             "127.0.0.1",
             child.port,
             events,
-            revive=revive,
+            revive=partial(revive_server, child, settings.persist_path),
             folder=settings.persist_path,
             give_up_after=settings.give_up_after,
         ) as reader:
             yield reader
-
-
-async def _start(child: ChromaChild) -> None:
-    """Start the server; whatever killed it the first time may have been no fault of the files."""
-    try:
-        await child.start()
-    except StoreUnavailableError:
-        try:
-            await child.start()
-        except StoreUnavailableError as error:
-            raise StoreDamagedError(error.message, hint=error.hint) from error
-
-
-def make_log_folder(folder: Path) -> None:
-    """Make LOG_DIR.
-
-    Raises:
-        StoreWriteError: it cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreWriteError(
-            f"cannot make the folder {folder}: {error.strerror}",
-            hint="make it yourself, or set LOG_DIR to a folder that can be written",
-        ) from error

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from waypoint.storage.ledger import Ledger
+from waypoint.files import told
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.telemetry.rejects_file import write_rejects
 from waypoint.telemetry.report import MOST_LISTED
 
@@ -34,14 +35,22 @@ def list_rejects(ledger: Ledger, collection: str, log_dir: Path) -> StandingReje
     standing = StandingRejects()
     rows = _read(ledger, collection, standing)
     try:
-        standing.file = write_rejects(log_dir, rows)
+        standing.file = write_rejects(log_dir, ledger.path.parent, rows, _is_store)
     except OSError as error:
-        standing.failure = str(error.strerror)
+        standing.failure = told(error)
         # Counted to the end all the same: the exit code goes by it.
         standing.count, standing.listed = 0, []
         for _ in _read(ledger, collection, standing):
             pass
     return standing
+
+
+def _is_store(folder: Path) -> bool:
+    try:
+        return (folder / LEDGER_NAME).exists()
+    except OSError:
+        # It cannot be looked at from here: it may be there all the same.
+        return True
 
 
 def _read(ledger: Ledger, collection: str, standing: StandingRejects) -> Iterator[dict[str, str]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from pathlib import Path
 
 import anyio
 from anyio import to_thread
 
+from waypoint.files import open_to_append
 from waypoint.gauges import Gauges
 from waypoint.gauges.loop_delay import LoopDelay, LoopDelayMeter
 from waypoint.gauges.process import process_use
@@ -20,7 +22,7 @@ class Sampler:
     A disk that fails silences it, not the run: ``failure`` says so afterwards.
 
     Args:
-        path: made anew; a line of JSON for each sample.
+        path: a line of JSON is added for each sample.
         every: seconds between two samples.
     """
 
@@ -39,16 +41,16 @@ class Sampler:
     async def run(self) -> None:
         """Sample until cancelled, at the beginning and at the end as well."""
         started = self._gauges.snapshot().at
-        self._write(self._sample(started), "wb")
+        self._write(self._sample(started))
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._meter.run)
                 while True:
                     await anyio.sleep(self._every)
-                    await to_thread.run_sync(self._write, self._sample(started), "ab")
+                    await to_thread.run_sync(self._write, self._sample(started))
         finally:
             # How it ended, too; there is nothing left that this could hold up.
-            self._write(self._sample(started), "ab")
+            self._write(self._sample(started))
 
     def _sample(self, started: float) -> bytes:
         snapshot, use = self._gauges.snapshot(), process_use()
@@ -61,11 +63,11 @@ class Sampler:
         }
         return json_bytes(sample)
 
-    def _write(self, line: bytes, mode: str) -> None:
+    def _write(self, line: bytes) -> None:
         if self.failure is not None:
             return
         try:
-            with self.path.open(mode) as file:
+            with os.fdopen(open_to_append(self.path), "ab") as file:
                 file.write(line)
         except OSError as error:
             self.failure = error

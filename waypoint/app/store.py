@@ -8,13 +8,26 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from waypoint.errors import StoreDamagedError, StoreUnavailableError
+from waypoint.errors import StoreDamagedError
 from waypoint.events import EventBus, StoreNotice
 from waypoint.settings import StoreSettings
 from waypoint.storage.chroma import ChromaStore, open_chroma
 from waypoint.storage.chroma_child import ChromaChild, run_chroma_child
+from waypoint.storage.diagnosis import (
+    check_access,
+    check_room,
+    find_damage,
+    revive_server,
+    start_server,
+)
 from waypoint.storage.lock import StoreLock
-from waypoint.storage.set_aside import chroma_files, collection_names, set_aside
+from waypoint.storage.set_aside import (
+    chroma_files,
+    collection_names,
+    known_names,
+    quarantine,
+    quarantine_of,
+)
 
 
 class EmbeddedStore:
@@ -32,50 +45,69 @@ class EmbeddedStore:
         return self._has_died or self._child.ended
 
     async def start(self) -> None:
-        """Start the server; over files it cannot open, start it over none."""
-        try:
-            await self._child.start()
-        except StoreUnavailableError:
-            # Whatever killed it may have been no fault of the files: only a second death is.
-            await self._start_again()
-
-    async def _start_again(self) -> None:
-        try:
-            await self._child.start()
-        except StoreUnavailableError:
-            # Without files there is nothing that could be damaged: it is something else.
-            if not await to_thread.run_sync(chroma_files, self._folder):
-                raise
-            await self.set_aside()
-
-    async def revive(self) -> bool:
-        """Start a server that died, once; what kills it a second time is what it holds.
+        """Start the server; over files that are proved to be damaged, start it over none.
 
         Raises:
-            StoreDamagedError: it died again.
+            StoreUnavailableError, StoreWriteError: it does not start; nothing was touched.
+        """
+        try:
+            await start_server(self._child, self._folder)
+        except StoreDamagedError as error:
+            await self.set_aside(error)
+
+    async def revive(self) -> bool:
+        """Start a server that died, once.
+
+        Raises:
+            StoreDamagedError: it died a second time, of what it holds.
+            StoreUnavailableError, StoreWriteError: or of something else.
         """
         # Noted first: a second signal may cancel its revival.
         self._has_died |= self._child.ended
-        try:
-            revived = await self._child.revive()
-        except StoreUnavailableError as error:
-            raise StoreDamagedError(error.message, hint=error.hint) from error
-        return revived
+        return await revive_server(self._child, self._folder)
 
-    async def set_aside(self) -> None:
-        """Move Chroma's files away and start over none; says what went with them."""
+    async def doubt_damage(self) -> None:
+        """Make sure that what the server says of its files is not the disk's or the owner's fault.
+
+        Raises:
+            StoreWriteError: it may be.
+        """
+        for check in (check_access, check_room):
+            await to_thread.run_sync(check, self._folder)
+        if self._child.ended:
+            # An index that it crashes of can be dropped all the same: that does not load it.
+            await self._child.restart()
+
+    async def set_aside(self, error: StoreDamagedError) -> None:
+        """Quarantine Chroma's files and start over none; first says what goes with them.
+
+        Raises:
+            StoreDamagedError: SQLite finds nothing wrong; nothing was touched.
+            StoreWriteError: they cannot be moved; nothing was touched.
+        """
         await self._child.stop()
-        names = await to_thread.run_sync(collection_names, self._folder)
+        if not await to_thread.run_sync(find_damage, self._folder):
+            raise error
+        target = quarantine_of(self._folder)
         files = await to_thread.run_sync(chroma_files, self._folder)
-        target = await to_thread.run_sync(set_aside, self._folder, files)
-        held = "its collections could not be read" if names is None else ", ".join(names) or "none"
+        held = await to_thread.run_sync(_held, self._folder)
         self._events.emit(
             StoreNotice(
-                f"Chroma's files in {self._folder} are damaged and were moved to {target.name}; "
+                f"{error.message}. Chroma's files in {self._folder} are moved to {target.name}; "
                 f"collections that go with them: {held}"
             )
         )
+        await to_thread.run_sync(quarantine, files, target)
         await self._child.restart()
+
+
+def _held(folder: Path) -> str:
+    """The collections in Chroma's files, as far as can be said."""
+    names, known = collection_names(folder), known_names(folder)
+    if names is not None:
+        return ", ".join(names) or "none"
+    unread = "the database cannot be read"
+    return f"{', '.join(known)} (from the ledger: {unread})" if known else f"not known: {unread}"
 
 
 @asynccontextmanager
@@ -101,13 +133,19 @@ async def open_store(
         settings.persist_path, log_folder, lock.descriptor, started=False
     ) as child:
         embedded = EmbeddedStore(settings.persist_path, child, events)
-        await embedded.start()
-        async with open_chroma(
-            "127.0.0.1",
-            child.port,
-            events,
-            revive=embedded.revive,
-            folder=settings.persist_path,
-            give_up_after=settings.give_up_after,
-        ) as store:
-            yield store, embedded
+        try:
+            await embedded.start()
+            async with open_chroma(
+                "127.0.0.1",
+                child.port,
+                events,
+                revive=embedded.revive,
+                folder=settings.persist_path,
+                give_up_after=settings.give_up_after,
+            ) as store:
+                yield store, embedded
+        finally:
+            if child.log_failure:
+                events.emit(
+                    StoreNotice(f"what Chroma printed could not be kept: {child.log_failure}")
+                )

@@ -10,6 +10,7 @@ from rich.table import Table
 from waypoint.app.cache import CacheReport, read_cache
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
+from waypoint.files import keep_private
 from waypoint.settings import load_settings
 from waypoint.telemetry.terminal import Terminal, Text, print_json
 
@@ -18,7 +19,9 @@ def show_cache(*, prune: bool, force: bool, json: bool, verbose: bool) -> int:
     """Print the ledger's figures, after pruning if asked; returns the exit code."""
     console = Terminal(stderr=json)
     try:
-        report = read_cache(load_settings().chroma_persist_path, prune=prune, force=force)
+        settings = load_settings()
+        keep_private(wanted=settings.private_files)
+        report = read_cache(settings.chroma_persist_path, prune=prune, force=force)
     except Exception as error:
         failure = flatten(error)
         tell_failure(Terminal(stderr=True), failure, verbose=verbose)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 from waypoint.app import runtime
@@ -17,8 +16,9 @@ from waypoint.app.sampling import delay_figures
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.mounts import check_mounts
 from waypoint.commands.summary import print_plan, print_summary
-from waypoint.errors import ExitCode, StoreWriteError, WaypointError
+from waypoint.errors import ExitCode, WaypointError
 from waypoint.events import EventBus, RunEnded
+from waypoint.files import keep_private, make_log_folder, told
 from waypoint.gauges import PipelineSnapshot
 from waypoint.gauges.binding import binding_stage
 from waypoint.gauges.process import process_use
@@ -66,7 +66,7 @@ class IngestCommand:
         try:
             settings = self._load()
             check_mounts(settings, settings.knowledge_base_path)
-            _make_folder(settings.log_dir)
+            make_log_folder(settings.log_dir)
             spare_loopback()
             return self._run(settings)
         except Exception as error:
@@ -79,7 +79,9 @@ class IngestCommand:
 
     def _load(self) -> Settings:
         level = LogLevel.DEBUG if self._verbose else None
-        return load_settings(**self._options, log_level=level)
+        settings = load_settings(**self._options, log_level=level)
+        keep_private(wanted=settings.private_files)
+        return settings
 
     def _run(self, settings: Settings) -> int:
         runtime.tune_process()
@@ -105,15 +107,19 @@ class IngestCommand:
                 events.subscribe(listener)
             failure = runtime.run(_ingest, settings, ingestion, reporting, events)
         _tell_resources(report, ingestion)
-        path = write_report(report, settings.log_dir)
+        for name, written in (("log", log), ("samples", ingestion.sampler)):
+            if written is not None and written.failure is not None:
+                report.notices.append(f"the {name} could not be written: {told(written.failure)}")
+        path = None
+        try:
+            path = write_report(report, settings.log_dir)
+        except OSError as error:
+            report.notices.append(f"the report could not be written: {told(error)}")
         if self._json:
             print_bytes(report.to_json())
         if failure is not None:
             tell_failure(self._console, failure, verbose=self._verbose)
         print_summary(self._console, report, path)
-        for name, written in (("log", log), ("samples", ingestion.sampler)):
-            if written is not None and written.failure is not None:
-                self._console.print(f"the {name} could not be written: {written.failure.strerror}")
         return report.exit_code
 
     def _display(self, settings: Settings, ingestion: Ingestion) -> Display:
@@ -163,13 +169,3 @@ def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:
     if failure is not None:
         return failure.exit_code
     return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreWriteError(
-            f"cannot make the folder {folder}: {error.strerror}",
-            hint="make it yourself, or set LOG_DIR to a folder that can be written",
-        ) from error

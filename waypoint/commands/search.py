@@ -14,6 +14,7 @@ from waypoint.app.searching import Hit, SearchResult, search
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
 from waypoint.events import Event, EventBus, StoreRetried, TextsLost
+from waypoint.files import keep_private
 from waypoint.settings import load_settings
 from waypoint.telemetry.terminal import Passage, Terminal, Text, print_json
 from waypoint.verification.keywords import Keyword
@@ -45,6 +46,7 @@ def run_search(
     events.subscribe(tell)
     try:
         settings = load_settings(**options)
+        keep_private(wanted=settings.private_files)
         spare_loopback()
 
         async def ask() -> SearchResult:

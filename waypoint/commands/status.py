@@ -10,6 +10,7 @@ from waypoint.app.status import CollectionStatus, Status, read_status
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
 from waypoint.events import EventBus
+from waypoint.files import keep_private
 from waypoint.settings import load_settings
 from waypoint.telemetry.run_state import duration
 from waypoint.telemetry.terminal import Terminal, Text, print_json
@@ -19,6 +20,7 @@ def show_status(*, json: bool, verbose: bool) -> int:
     """Print what there is; returns the exit code."""
     try:
         settings = load_settings()
+        keep_private(wanted=settings.private_files)
         spare_loopback()
 
         async def read() -> Status:

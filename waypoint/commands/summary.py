@@ -18,9 +18,11 @@ from waypoint.telemetry.terminal import Terminal, Text
 MOST_SHOWN = 10
 
 
-def print_summary(console: Terminal, report: RunReport, path: Path) -> None:
-    """What was done, what it cost, and what stands rejected."""
+def print_summary(console: Terminal, report: RunReport, path: Path | None) -> None:
+    """What was done, what it cost, and what stands rejected; ``path``: None if none was written."""
     if not report.collection:
+        for notice in report.notices:
+            console.print(Text(notice), soft_wrap=True)
         return
     documents, chunks = report.documents, report.chunks
     # A simulator bills nobody: then it is what Gemini would have cost.
@@ -54,7 +56,8 @@ def print_summary(console: Terminal, report: RunReport, path: Path) -> None:
     _print_rejects(console, report.rejects, report.documents["rejected"] + chunks["rejected"])
     _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
-    console.print(Text(f"{verdict}; report: {path}"), soft_wrap=True)
+    where = f"; report: {path}" if path else ""
+    console.print(Text(f"{verdict}{where}"), soft_wrap=True)
 
 
 def _lost(report: RunReport) -> str:

@@ -14,7 +14,6 @@ from rich.prompt import Confirm
 from waypoint.app import runtime
 from waypoint.app.options import IngestOptions
 from waypoint.app.proxies import spare_loopback
-from waypoint.app.reading import make_log_folder
 from waypoint.app.repairing import Repair, Repairer, plan_repair
 from waypoint.app.steady_memory import keep_memory_steady
 from waypoint.app.verifying import Verification, VerifyOptions
@@ -24,6 +23,7 @@ from waypoint.commands.mounts import check_mounts
 from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
 from waypoint.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
+from waypoint.files import keep_private, make_log_folder, told
 from waypoint.settings import LogLevel, Settings, load_settings
 from waypoint.telemetry.terminal import Terminal, Text, print_bytes
 from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
@@ -84,6 +84,7 @@ class VerifyCommand:
         try:
             level = LogLevel.DEBUG if self._request.verbose else None
             settings = load_settings(**self._options, log_level=level)
+            keep_private(wanted=settings.private_files)
             check_mounts(settings)
             make_log_folder(settings.log_dir)
             spare_loopback()
@@ -144,13 +145,18 @@ class VerifyCommand:
     def _end(self, settings: Settings, verification: Verification, verdict: Verdict) -> int:
         """Write and show the verdict; returns the exit code."""
         request = self._request
-        path = write_verdict(verdict, settings.log_dir)
+        path = None
+        try:
+            path = write_verdict(verdict, settings.log_dir)
+        except OSError as error:
+            verdict.notices.append(f"the report could not be written: {told(error)}")
         if request.html is not None:
             _write_page(request.html, make_page(verdict, verification.picture))
         if request.json:
             print_bytes(verdict.to_json())
         print_verdict(self._console, verdict)
-        self._tell(f"report: {path}")
+        if path is not None:
+            self._tell(f"report: {path}")
         if request.html is not None:
             self._tell(f"page: {request.html}")
         failure = verification.failure

@@ -88,6 +88,9 @@ class Settings(BaseModel):
         10_000_000, ge=0, description="Size at which the log gives way to a new one, 0 for never"
     )
     log_backups: int = Field(5, ge=0, le=100, description="Earlier logs that are kept")
+    private_files: bool = Field(
+        default=True, description="Let no other user read the files and folders that are made"
+    )
     chunk_size: int = Field(600, ge=50, le=16_000, description="Largest chunk, in CHUNK_UNIT")
     chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in CHUNK_UNIT")
     chunk_unit: ChunkUnit = Field(

@@ -19,7 +19,8 @@ class TransientStoreError(Exception):
     """Worth another try.
 
     ``suspicious``: Chroma's own fault; if it does not pass, the store is damaged.
-    ``foreign``: an answer that is not in Chroma's form: a proxy's, perhaps.
+    ``foreign``: suspicious of a private server alone: an answer that is not in Chroma's form, or
+    a write that failed, which may be a proxy's fault, or a disk's that can't be looked at.
     """
 
     def __init__(self, reason: str, *, suspicious: bool = False, foreign: bool = False) -> None:
@@ -48,9 +49,20 @@ _MOST_TOLD = 500
 NO_ACCESS = (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN)
 # An index that cannot be loaded or written stays so: seen after kills, with chromadb 1.5.9.
 _DAMAGE = ("hnsw", "malformed", "not a database", "file is encrypted")
+# What Chroma says of an index that it could not write: for want of room, most of the time.
+_UNWRITTEN = ("failed to apply logs",)
+# The same of what lies below it. It may pass, and says nothing of the files.
+_BELOW = (
+    "unable to open database file", "disk i/o error", "database is locked", "out of memory",
+    "cannot allocate memory", "pool timed out", "too many open files", "permission denied",
+    "input/output error",
+)  # fmt: skip
 # A log or a segment that cannot be read is told as an argument of ours that is not valid.
 _WITHIN = ("error executing plan", "compactor")
-_NO_ROOM = ("disk is full", "no space left", "readonly database", "read-only file system")
+_NO_ROOM = (
+    "disk is full", "no space left", "quota exceeded", "readonly database",
+    "read-only file system",
+)  # fmt: skip
 
 
 def translate_store_error(operation: str, error: Exception) -> Exception:
@@ -66,6 +78,11 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
             f"Chroma cannot {operation}: {message}",
             hint="free disk space or make the store writable, then run the same command again",
         )
+    if any(words in said for words in _BELOW):
+        return TransientStoreError(message)
+    if any(words in said for words in _UNWRITTEN):
+        # A private server's files can be looked at, once it does not pass.
+        return TransientStoreError(message, foreign=True)
     if name == "NotFoundError" or any(words in said for words in _DAMAGE):
         return damaged(operation, message)
     if name == "RateLimitError":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import threading
 from dataclasses import fields
@@ -12,7 +11,6 @@ from types import TracebackType
 from typing import Any
 
 from waypoint import events
-from waypoint.errors import StoreWriteError
 from waypoint.sanitize import json_bytes
 from waypoint.settings import LogLevel
 from waypoint.telemetry.rotation import RotatingFile
@@ -109,9 +107,9 @@ class JsonLog:
     """Appends a run's events to ``LOG_DIR/waypoint.jsonl`` while the context is open.
 
     The loop hands events to a thread, and never waits for the disk: they are lines of the file
-    within a tenth of a second, at the latest at the context's end. A disk that fails silences the
-    log, not the run; the context's end says so. ``most_bytes`` and ``backups`` are
-    :class:`RotatingFile`'s.
+    within a tenth of a second, at the latest at the context's end. A file that cannot
+    be made or written silences the log, not the run: ``failure`` says why. ``most_bytes`` and
+    ``backups`` are :class:`RotatingFile`'s.
     """
 
     def __init__(
@@ -137,12 +135,9 @@ class JsonLog:
                 self._path, most_bytes=self._most_bytes, backups=self._backups
             )
         except OSError as error:
-            raise StoreWriteError(
-                f"cannot write the log {self._path}: {error.strerror}",
-                hint=f"make it writable (sudo chown -R {os.getuid()} {self._path.parent}), or set "
-                "LOG_DIR to a folder that is",
-            ) from error
-        self._thread.start()
+            self.failure = error
+        else:
+            self._thread.start()
         return self
 
     def __exit__(
@@ -151,9 +146,10 @@ class JsonLog:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._told.put(None)
-        self._ending.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._told.put(None)
+            self._ending.set()
+            self._thread.join()
 
     def _write(self) -> None:
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint import events
-from waypoint.errors import StoreWriteError
+from waypoint.files import written_whole
 from waypoint.sanitize import json_bytes
 
 MOST_LISTED = 1_000
@@ -284,14 +284,9 @@ def write_report(report: RunReport, folder: Path) -> Path:
     """Write the report as JSON, named by its run.
 
     Raises:
-        StoreWriteError: the folder cannot be written.
+        OSError: the folder cannot be written.
     """
     path = folder / f"run-{report.run_id}.json"
-    try:
-        path.write_bytes(report.to_json())
-    except OSError as error:
-        raise StoreWriteError(
-            f"cannot write the report {path}: {error.strerror}",
-            hint="make LOG_DIR writable",
-        ) from error
+    with written_whole(path) as file:
+        file.write(report.to_json())
     return path

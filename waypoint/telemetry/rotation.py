@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
+
+from waypoint.files import locked_folder, open_to_append
 
 
 class RotatingFile:
     """``name`` is written; ``name.1`` to ``name.<backups>`` are what was before, newest first.
 
-    Another process that writes the same file goes on in what became ``name.1``: no line is
-    broken, and none is lost before that one's turn has come.
+    Several processes may write the same file: each line is whole, and none is lost before its
+    turn has come.
 
     Args:
         most_bytes: size from which on the file gives way; 0 for never.
@@ -24,12 +27,15 @@ class RotatingFile:
         self._path = path
         self._most_bytes = most_bytes
         self._backups = backups
-        self._file = path.open("ab")
+        self._open()
 
     def write(self, line: bytes) -> None:
         """Append a line, which is never divided between two files."""
-        if self._most_bytes and self._file.tell() and self._regular_and_full(len(line)):
-            self._give_way()
+        size = self._file.tell()
+        if self._most_bytes and size and size + len(line) > self._most_bytes:
+            self._file.flush()
+            with locked_folder(self._path.parent):
+                self._give_way()
         self._file.write(line)
 
     def flush(self) -> None:
@@ -46,17 +52,27 @@ class RotatingFile:
     ) -> None:
         self._file.close()
 
-    def _regular_and_full(self, more: int) -> bool:
-        # A pipe or a device has no size, and must not be renamed.
-        return self._file.tell() + more > self._most_bytes and self._path.is_file()
+    def _open(self) -> None:
+        self._file = os.fdopen(open_to_append(self._path), "ab")
 
     def _give_way(self) -> None:
+        if self._is_there():
+            if not self._backups:
+                self._path.unlink()
+            for number in range(self._backups, 0, -1):
+                older = self._path if number == 1 else self._numbered(number - 1)
+                if os.path.lexists(older):
+                    older.replace(self._numbered(number))
         self._file.close()
-        for number in range(self._backups, 0, -1):
-            older = self._path if number == 1 else self._numbered(number - 1)
-            if older.exists():
-                older.replace(self._numbered(number))
-        self._file = self._path.open("ab" if self._backups else "wb")
+        self._open()
+
+    def _is_there(self) -> bool:
+        # Else another process has made it give way already.
+        try:
+            there = self._path.lstat()
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(there, os.fstat(self._file.fileno()))
 
     def _numbered(self, number: int) -> Path:
         return self._path.with_name(f"{self._path.name}.{number}")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waypoint.errors import StoreWriteError
+from waypoint.files import written_whole
 from waypoint.sanitize import json_bytes
 from waypoint.verification.checks import CheckResult, Status
 from waypoint.verification.retrieval import TierResult
@@ -53,13 +53,9 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
     """Write the verdict as JSON, named by its verification.
 
     Raises:
-        StoreWriteError: the folder cannot be written.
+        OSError: the folder cannot be written.
     """
     path = folder / f"verify-{verdict.verify_id}.json"
-    try:
-        path.write_bytes(verdict.to_json())
-    except OSError as error:
-        raise StoreWriteError(
-            f"cannot write the report {path}: {error.strerror}", hint="make LOG_DIR writable"
-        ) from error
+    with written_whole(path) as file:
+        file.write(verdict.to_json())
     return path

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -16,11 +17,12 @@ from waypoint.errors import (
     LedgerError,
     OpenFilesError,
     StoreWriteError,
+    WaypointError,
     no_more_files,
 )
 from waypoint.storage.ledger.ballast import Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
-from waypoint.storage.ledger.schema import migrate
+from waypoint.storage.ledger.schema import is_ledger, migrate
 from waypoint.storage.ledger.seen import SeenSources
 from waypoint.storage.temporary import (
     is_failure_to_write,
@@ -36,6 +38,14 @@ File = TypeVar("File", bound="LedgerFile")
 LEDGER_NAME = "waypoint.sqlite3"
 
 _USED = "the room that was kept for what is in flight is used"
+
+_DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG)
+"""What says something of the file: no row of ours is ever too big. After any other failure that
+is not of the disk, or of the moment, SQLite is asked to check the file."""
+_PASSING = (
+    sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_AUTH, sqlite3.SQLITE_INTERRUPT, sqlite3.SQLITE_PROTOCOL,
+)  # fmt: skip
 
 KEYS_PER_QUERY = 500
 """SQLite takes at most 32,766 parameters; a few hundred are as fast as more."""
@@ -98,6 +108,7 @@ class LedgerFile:
         """Bytes of it that are given back at once."""
         self._may_use_ballast = False
         self._seen = SeenSources()
+        self._look()
         with self._translated():
             # One thread at a time uses the connection, but not always the same one.
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
@@ -107,11 +118,22 @@ class LedgerFile:
                 self.close()
                 raise
 
+    def _look(self) -> None:
+        # What a link leads to may be anybody's; SQLite would write it.
+        with suppress(OSError):
+            if not stat.S_ISREG(self.path.lstat().st_mode):
+                raise LedgerError(
+                    f"the ledger {self.path} is not a regular file: it is never followed or read",
+                    hint="move the ledger itself there, or remove what is in its place",
+                )
+
     def _prepare(self) -> None:
         self._db.execute(f"PRAGMA page_size={PAGE_SIZE}")
         # EXCLUSIVE before WAL keeps the index in memory: mounts of Docker Desktop have
         # no shared memory. The store's lock makes us the only one anyway.
         self._db.execute("PRAGMA locking_mode=EXCLUSIVE")
+        if not is_ledger(self._db):
+            raise self._damaged("it has not the tables of a ledger")
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -183,25 +205,47 @@ class LedgerFile:
         except UnicodeDecodeError as error:
             # SQLite quotes the file in its message: bytes that are no text.
             raise self._damaged("its schema cannot be read") from error
-        except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", None)
-            if code is None:
-                # From Python's own module: a text that is not UTF-8.
-                raise self._damaged(str(error)) from error
-            if is_failure_to_write(error):
-                full = is_full(self.path.parent)
-                if not full and is_full(temporary_folder()):
-                    raise temporary_failure(error) from error
-                # SQLite tells a want of files, or a quota, as something else.
-                if full or code == sqlite3.SQLITE_FULL:
-                    raise self._no_room(str(error), self._ballast.size) from error
-                raise _no_file_left() or StoreWriteError(
-                    f"cannot write the ledger {self.path}: {error}",
-                    hint="free disk space or make the folder writable, then run again",
-                ) from error
-            raise LedgerError(f"the ledger {self.path} failed: {error}") from error
+        except sqlite3.ProgrammingError:
+            raise  # A bug, in no file.
         except sqlite3.DatabaseError as error:
-            raise self._damaged(str(error)) from error
+            raise self._translate(error) from error
+        except MemoryError as error:
+            raise LedgerError(
+                f"the ledger {self.path} cannot be read: there is no memory left",
+                hint="give this process more memory, then run the same command again",
+            ) from error
+
+    def _translate(self, error: sqlite3.DatabaseError) -> WaypointError:
+        code = getattr(error, "sqlite_errorcode", None)
+        # Without a code it is from Python's own module: a text that is not UTF-8.
+        if code is None or code & 0xFF in _DAMAGE:
+            return self._damaged(str(error))
+        if is_failure_to_write(error):
+            full = is_full(self.path.parent)
+            if not full and is_full(temporary_folder()):
+                return temporary_failure(error)
+            # SQLite tells a want of files, or a quota, as something else.
+            if full or code == sqlite3.SQLITE_FULL:
+                return self._no_room(str(error), self._ballast.size)
+            return _no_file_left() or StoreWriteError(
+                f"cannot write the ledger {self.path}: {error}",
+                hint="free disk space or make the folder writable, then run again",
+            )
+        if code & 0xFF not in _PASSING and (found := self._find_damage()):
+            return self._damaged(f"{error}: {found}")
+        return LedgerError(
+            f"the ledger {self.path} failed: {error}",
+            hint="see that no other program has it open, then run the same command again",
+        )
+
+    def _find_damage(self) -> str:
+        """What SQLite's own check finds; empty if that is nothing, or it cannot be made."""
+        try:
+            (said,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+            return str(error) if code & 0xFF in _DAMAGE else ""
+        return "" if said == "ok" else str(said)
 
     def _sources(self, query: str, *values: object) -> Iterator[list[str]]:
         """A query's sources, by the page: a file may be any number of documents."""

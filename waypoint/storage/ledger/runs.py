@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
@@ -10,13 +11,21 @@ from waypoint.storage.ledger.file import LedgerFile, with_ballast
 class Runs(LedgerFile):
     """The runs."""
 
-    def start_run(self, run_id: str, most_in_flight: int) -> int:
+    def start_run(self, run_id: str, most_in_flight: int, ended: Sequence[str] = ()) -> int:
         """Note that a run begins; returns how many texts killed runs before it had in flight.
 
-        ``most_in_flight``: texts that may be in calls at once. Killed runs are told of once, and
-        collections are doubted after them until each was seen to work.
+        Killed runs are told of once, and collections are doubted after them until each was seen
+        to work.
+
+        Args:
+            most_in_flight: texts that may be in calls at once.
+            ended: runs that came to an end of their own without being able to note it here.
         """
         with self._transaction() as db:
+            db.executemany(
+                "UPDATE runs SET ended = started WHERE ended IS NULL AND run_id = ?",
+                [(each,) for each in ended],
+            )
             lost = db.execute("SELECT sum(most_in_flight) FROM runs WHERE ended IS NULL").fetchone()
             if db.execute("UPDATE runs SET ended = started WHERE ended IS NULL").rowcount:
                 db.execute("UPDATE collections SET doubted = 1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 
 from waypoint.errors import LedgerError
 
@@ -133,6 +134,27 @@ MIGRATIONS = (
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)
+
+
+def is_ledger(connection: sqlite3.Connection) -> bool:
+    """Whether a database is empty, newer than this Waypoint, or has what its version should."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    found = _columns(connection)
+    if version == 0:
+        return not found
+    with closing(sqlite3.connect(":memory:")) as fresh:
+        fresh.executescript("".join(MIGRATIONS[:version]))
+        return version > SCHEMA_VERSION or _columns(fresh) <= found
+
+
+def _columns(connection: sqlite3.Connection) -> set[tuple[str, str]]:
+    """Tables with their columns."""
+    return set(
+        connection.execute(
+            """SELECT s.name, c.name FROM sqlite_master AS s JOIN pragma_table_info(s.name) AS c
+            WHERE s.type = 'table' AND s.name NOT LIKE 'sqlite%'"""
+        )
+    )
 
 
 def migrate(connection: sqlite3.Connection) -> None:
