@@ -19,6 +19,7 @@ CLASSES = (
     ("log", r"waypoint\.jsonl"),
     ("stdout", r"stdout$"),
     ("temporary", r"temporary"),
+    ("folders", r"/(chroma_db|logs)$"),
 )
 """Names of files, and what each says of its path; the first that fits."""
 

@@ -260,7 +260,7 @@ def _distinct(trace: Path, folder: Path, seen: set[Stack]) -> Iterator[Site]:
 
 def _site_of(line: str, folder: Path) -> Site | None:
     call = re.match(r"\d+ +(\w+)\((.*)", line)
-    if call is None or call[1] not in _CALLS or "ENOENT" in line:
+    if call is None or call[1] not in _CALLS or re.search("ENOENT|EEXIST", line):
         return None
     if call[1] == "openat" and not re.search("O_WRONLY|O_RDWR|O_CREAT", call[2]):
         return None

@@ -30,6 +30,7 @@ from waypoint.bounded_http import (
     receive,
 )
 from waypoint.embedding.answers import most_bytes, read_answer
+from waypoint.embedding.awake import fail_after_awake
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.model_card import API_VERSION, is_encrypted, names_simulator
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
@@ -88,7 +89,7 @@ class GeminiEmbedder:
         slot = _Slot(most_bytes(len(texts), dimensions))
         token = _answer_slot.set(slot)
         try:
-            with anyio.fail_after(self._timeout):
+            with fail_after_awake(self._timeout):
                 await self._client.aio.models.embed_content(
                     model=self._space.model,
                     # The request list below replaces what the SDK makes of this: for many
