@@ -35,10 +35,10 @@ class Server:
         raise self._failure
 
 
-def refused(status: int, error: str) -> httpx2.HTTPStatusError:
+def refused(status: int, error: str, message: str = "something broke") -> httpx2.HTTPStatusError:
     """An error of Chroma's own form."""
     request = httpx2.Request("POST", "http://chroma/upsert")
-    body = {"error": error, "message": "something broke"}
+    body = {"error": error, "message": message}
     response = httpx2.Response(status, json=body, request=request)
     return httpx2.HTTPStatusError("refused", request=request, response=response)
 
@@ -106,3 +106,41 @@ def test_an_error_within_chroma_is_damage_if_it_lasts(ours: bool, least: float) 
     outcome, seconds, _ = called(Server(refused(500, "InternalError")), ours=ours)
     assert outcome == "StoreDamagedError"
     assert least <= seconds <= least + LONGEST_WAIT
+
+
+@pytest.mark.parametrize("failure", ["disk I/O error", None])
+def test_a_server_of_ours_that_may_be_stuck_is_started_anew_once(failure: str | None) -> None:
+    """After an error of its disk, or without an answer in time; what is stuck again is told."""
+    stops: list[float] = []
+
+    async def run(get_over: bool) -> tuple[str, float]:
+        stops.clear()
+        clock = asyncio.get_running_loop().time
+
+        async def alive() -> bool:
+            return False
+
+        async def stop() -> None:
+            stops.append(clock())
+
+        async def answer() -> str:
+            if stops and get_over:
+                return "an answer"
+            if failure is None:
+                await anyio.sleep_forever()
+            raise refused(500, "InternalError", failure or "")
+
+        calls = StoreCalls(EventBus(), alive, GIVE_UP_AFTER, clock=clock, stop=stop)
+        began = clock()
+        try:
+            return await calls.run("write", answer), clock() - began
+        except StoreUnavailableError as error:
+            return str(error), clock() - began
+
+    said, seconds = run_virtual(lambda: run(True))
+    assert (said, len(stops)) == ("an answer", 1)
+    assert seconds < (CALL_TIMEOUT if failure is None else 0) + 1
+    said, seconds = run_virtual(lambda: run(False))
+    assert said.startswith("Chroma cannot write: " + (failure or "no answer within"))
+    assert len(stops) == 1
+    assert seconds < (2 * CALL_TIMEOUT if failure is None else 0) + 1

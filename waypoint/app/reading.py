@@ -109,6 +109,7 @@ async def _private_reader(
             child.port,
             events,
             revive=partial(revive_server, child, settings.persist_path),
+            stop=child.stop_stuck,
             folder=settings.persist_path,
             give_up_after=settings.give_up_after,
         ) as reader:

@@ -140,6 +140,7 @@ async def open_store(
                 child.port,
                 events,
                 revive=embedded.revive,
+                stop=child.stop_stuck,
                 folder=settings.persist_path,
                 give_up_after=settings.give_up_after,
             ) as store:

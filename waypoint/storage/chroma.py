@@ -224,6 +224,7 @@ async def open_chroma(
     *,
     ssl: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    stop: Callable[[], Awaitable[None]] | None = None,
     folder: Path | None = None,
     give_up_after: float = 120.0,
 ) -> AsyncIterator[ChromaStore]:
@@ -231,6 +232,7 @@ async def open_chroma(
 
     Args:
         revive: starts the server again if it is ours and dead.
+        stop: ends it, if it is ours.
         folder: of a private server, whose disk can be looked at.
         give_up_after: seconds during which a server that went away is tried again.
 
@@ -240,5 +242,6 @@ async def open_chroma(
     address = ChromaAddress(host, port, ssl)
     async with connect(address, ours=revive is not None) as client:
         yield ChromaStore(
-            ChromaProbe(address, client), StoreCalls(events, revive, give_up_after, folder=folder)
+            ChromaProbe(address, client),
+            StoreCalls(events, revive, give_up_after, folder=folder, stop=stop),
         )

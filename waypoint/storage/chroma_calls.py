@@ -41,6 +41,7 @@ class StoreCalls:
         give_up_after: seconds during which a server that went away is tried again, from an
             operation's first failure on: a call may hang for as long before it fails.
         folder: of a private server, whose disk can be looked at.
+        stop: ends the server if it is ours, so that ``revive`` starts it again.
     """
 
     def __init__(
@@ -50,12 +51,15 @@ class StoreCalls:
         give_up_after: float,
         *,
         folder: Path | None = None,
+        stop: Callable[[], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._revive = revive
         self._give_up_after = give_up_after
         self._folder = folder
+        self._stop = stop
+        self._stops = 0
         self._clock = clock
 
     async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -114,17 +118,42 @@ class StoreCalls:
         if self._revive is not None and await self._revive():
             # Not what may answer in its place: any other program may have been given its port.
             raise TransientStoreError("the private server had ended")
+        stops = self._stops
+        try:
+            return await self._made(operation, call)
+        except TransientStoreError as error:
+            # Unless that was of a server which was stopped meanwhile.
+            if error.stuck and self._stop is not None and stops == self._stops:
+                await self._stop_server(self._stop, operation, error)
+            raise
+
+    async def _made(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         try:
             with anyio.fail_after(CALL_TIMEOUT):
                 return await call()
         except TimeoutError as error:
-            raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s") from error
+            raise TransientStoreError(f"no answer within {CALL_TIMEOUT:g} s", stuck=True) from error
         except httpx2.TransportError as error:
             if self._revive is not None:
                 await self._revive()
             raise no_more_files(error) or TransientStoreError(type(error).__name__) from error
         except Exception as error:
             raise translate_store_error(operation, error) from error
+
+    async def _stop_server(
+        self, stop: Callable[[], Awaitable[None]], operation: str, error: TransientStoreError
+    ) -> None:
+        """So that the next attempt is made to a new one; that helps once, or not at all."""
+        if self._stops and self._is_suspicious(error):
+            return  # What it says now may be the truth about its files.
+        if self._stops:
+            raise StoreUnavailableError(
+                f"Chroma cannot {operation}: {error}",
+                hint="see that its disk works, then run the same command again; what is paid is "
+                "kept",
+            ) from error
+        self._stops += 1
+        await stop()
 
     def _patience(self, state: RetryCallState) -> float:
         """Seconds from the first failure until hope is given up."""

@@ -177,6 +177,15 @@ class ChromaChild:
             await self.start()
             return True
 
+    async def stop_stuck(self) -> None:
+        """End a server that may not get over an error, so that it is revived.
+
+        Raises:
+            StoreUnavailableError: as :meth:`stop`.
+        """
+        async with self._reviving:
+            await self.stop()
+
     async def stop(self) -> None:
         """End the server by closing its standard input, and wait until it has ended.
 

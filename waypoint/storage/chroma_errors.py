@@ -21,12 +21,22 @@ class TransientStoreError(Exception):
     ``suspicious``: Chroma's own fault; if it does not pass, the store is damaged.
     ``foreign``: suspicious of a private server alone: an answer that is not in Chroma's form, or
     a write that failed, which may be a proxy's fault, or a disk's that can't be looked at.
+    ``stuck``: the server may not get over it. After an error of its disk Chroma was seen to leave
+    a transaction open, for whose end every later write waits.
     """
 
-    def __init__(self, reason: str, *, suspicious: bool = False, foreign: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        suspicious: bool = False,
+        foreign: bool = False,
+        stuck: bool = False,
+    ) -> None:
         super().__init__(reason)
         self.suspicious = suspicious
         self.foreign = foreign
+        self.stuck = stuck
 
 
 class ChromaRefusalError(CannotContinueError):
@@ -79,10 +89,10 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
             hint="free disk space or make the store writable, then run the same command again",
         )
     if any(words in said for words in _BELOW):
-        return TransientStoreError(message)
+        return TransientStoreError(message, stuck=True)
     if any(words in said for words in _UNWRITTEN):
         # A private server's files can be looked at, once it does not pass.
-        return TransientStoreError(message, foreign=True)
+        return TransientStoreError(message, foreign=True, stuck=True)
     if name == "NotFoundError" or any(words in said for words in _DAMAGE):
         return damaged(operation, message)
     if name == "RateLimitError":

@@ -95,6 +95,7 @@ async def open_reader(
     *,
     ssl: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    stop: Callable[[], Awaitable[None]] | None = None,
     folder: Path | None = None,
     give_up_after: float = 120.0,
 ) -> AsyncIterator[CollectionReader]:
@@ -102,6 +103,7 @@ async def open_reader(
 
     Args:
         revive: starts the server again if it is ours and dead.
+        stop: ends it, if it is ours.
         folder: of a private server, whose disk can be looked at.
         give_up_after: seconds during which a server that went away is tried again.
 
@@ -111,4 +113,5 @@ async def open_reader(
     address = ChromaAddress(host, port, ssl)
     async with connect(address, ours=revive is not None) as client:
         probe = ChromaProbe(address, client)
-        yield CollectionReader(probe, StoreCalls(events, revive, give_up_after, folder=folder))
+        calls = StoreCalls(events, revive, give_up_after, folder=folder, stop=stop)
+        yield CollectionReader(probe, calls)
