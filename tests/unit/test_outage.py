@@ -75,7 +75,7 @@ def test_delays_that_many_are_told_at_once_count_once() -> None:
         return too_many(40.0) if now - began[0] < 60 else None
 
     on_bench(run, outcomes, give_up_after=45)
-    assert began[-1] - began[0] == pytest.approx(80, abs=1)
+    assert began[-1] - began[0] == pytest.approx(80, abs=1.1)
 
 
 def test_waiting_for_our_own_quota_is_no_failure() -> None:

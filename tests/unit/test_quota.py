@@ -259,6 +259,7 @@ def test_what_the_service_refused_does_not_count_for_the_day() -> None:
     async def run() -> int:
         quota = quota_of(QuotaLimits(0, 0, 10))
         quota.refused(await quota.acquire(10, 1))
+        quota.ended()
         await quota.acquire(10, 1)
         return quota.state().texts_today
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Sequence
-
 import pytest
 
 from tests.support.quota_bench import CountingService, drive
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.port import Answer, QuotaExceededError
 from waypoint.embedding.quota import AUTO_START, TIERS, Quota, QuotaLimits
 from waypoint.events import EventBus, QuotaChanged
 from waypoint.models import LearnedLimit, LearnedQuota
@@ -38,10 +34,10 @@ def service_of(
 @pytest.mark.parametrize("rpm", [100, 1_000, 3_000, 5_000, 10_000, 20_000])
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
 def test_an_unknown_quota_is_found(rpm: int, tells: bool) -> None:
-    """90 % of it over minutes 4 to 6 with at most a 429 a minute, whether or not it is named."""
+    """97 % of it over minutes 4 to 6 with about a 429 a minute, whether or not it is named."""
     driven = drive(service_of(rpm, tells=tells), AUTO_START, to_find=BOTH, minutes=6)
-    assert driven.texts_between(180, 360) >= 0.9 * 3 * rpm
-    assert driven.refused_between(180, 360) <= 3
+    assert driven.texts_between(180, 360) >= 0.97 * 3 * rpm
+    assert driven.refused_between(180, 360) <= 5
 
 
 def test_an_unknown_quota_of_fixed_minutes_is_found() -> None:
@@ -54,37 +50,54 @@ def test_an_unknown_quota_of_fixed_minutes_is_found() -> None:
 @pytest.mark.parametrize("known", [True, False], ids=["tier given", "auto"])
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
 def test_what_others_leave_of_a_quota_is_found(known: bool, tells: bool) -> None:
-    """The figure that the service names is then not ours: 90 % of the rest, minutes 4 to 6."""
+    """The figure that the service names is then not ours: 94 % of the rest, minutes 4 to 6."""
     driven = drive(
         service_of(3_000, tells=tells, others=1_200),
         TIERS[QuotaTier.ONE] if known else AUTO_START,
         to_find=frozenset() if known else BOTH,
         minutes=6,
     )
-    assert driven.texts_between(180, 360) >= 0.9 * 3 * 1_800
-    assert driven.refused_between(180, 360) <= 3
+    assert driven.texts_between(180, 360) >= 0.94 * 3 * 1_800
+    assert driven.refused_between(180, 360) <= 6
 
 
-class Crowded(CountingService):
-    """Refuses a share of the calls for want of capacity, at whatever pace they come."""
-
-    share: float
-    draw: random.Random
-
-    async def embed(self, texts: Sequence[str]) -> Answer:
-        if self.draw.random() < self.share:
-            raise QuotaExceededError("429 RESOURCE_EXHAUSTED", retry_after=None)
-        return await super().embed(texts)
+def bare(rpm: int, *, busy: float = 0.0, window: WindowKind = "sliding") -> CountingService:
+    """Of whose refusals none tells anything."""
+    service = service_of(rpm, tells=False, window=window)
+    service.busy = busy
+    return service
 
 
-@pytest.mark.parametrize("share", [0.01, 0.05])
-def test_refusals_that_no_pace_mends_do_not_bring_it_down(share: float) -> None:
-    """Nearly all of a given quota is used, after minutes of them."""
-    service = Crowded(SimulatorSettings(rpm=3_000), tokens_a_text=120)
-    service.share, service.draw = share, random.Random(5)
-    driven = drive(service, TIERS[QuotaTier.ONE], minutes=15)
-    for begin in (240, 540, 840):
-        assert driven.texts_between(begin, begin + 60) >= 0.9 * 3_000
+@pytest.mark.parametrize("delays", [True, False], ids=["RetryInfo", "bare"])
+@pytest.mark.parametrize("window", ["sliding", "fixed"])
+def test_tier_3_is_found_within_45_s(window: WindowKind, delays: bool) -> None:
+    """From then on no minute loses more than a twentieth, although no refusal tells the limit."""
+    service = bare(10_000, window=window)
+    service.delays = delays
+    driven = drive(service, AUTO_START, to_find=BOTH, minutes=5)
+    assert driven.refused_between(0, 45) <= 3
+    if window == "sliding":
+        assert driven.least_window(45, 300) >= 0.95 * 10_000
+    assert driven.texts_between(60, 300) >= 0.97 * 4 * 10_000
+
+
+@pytest.mark.parametrize("rpm", [100, 1_000, 3_000])
+def test_what_a_burst_used_is_used_again_as_it_comes_free(rpm: int) -> None:
+    """No minute after the first loses more than a few seconds of the limit."""
+    driven = drive(bare(rpm), AUTO_START, to_find=BOTH, minutes=4)
+    assert driven.texts_between(0, 240) >= 0.95 * 4 * rpm
+    assert driven.refused_between(0, 45) <= 6
+
+
+@pytest.mark.parametrize("rpm", [100, 3_000, 10_000])
+@pytest.mark.parametrize("busy", [0.015, 0.05, 0.1])
+@pytest.mark.parametrize("known", [True, False], ids=["tier given", "auto"])
+def test_refusals_that_no_pace_mends_cost_their_wait(rpm: int, busy: float, known: bool) -> None:
+    """At most a fifth of the time that the quota takes, whether or not it is known."""
+    limits = QuotaLimits(rpm, AMPLE, 0) if known else AUTO_START
+    to_find = frozenset[str]() if known else BOTH
+    driven = drive(bare(rpm, busy=busy), limits, to_find=to_find, minutes=8)
+    assert driven.seconds_for(6 * rpm) <= 1.2 * 6 * 60
 
 
 @pytest.mark.parametrize("tells", [True, False], ids=["told", "not told"])
@@ -99,7 +112,7 @@ def test_a_quota_that_changes_is_followed(tells: bool) -> None:
     )
     assert driven.texts_between(420, 600) >= 0.9 * 3 * 5_000
     assert driven.texts_between(660, 840) >= (0.9 if tells else 0.8) * 3 * 1_000
-    assert driven.refused_between(180, 840) <= 20
+    assert driven.refused_between(180, 840) <= (20 if tells else 35)
 
 
 def test_a_limit_that_was_given_is_never_left_upwards() -> None:
@@ -134,6 +147,7 @@ def test_a_run_that_asks_for_little_forgets_nothing(texts: int) -> None:
     async def ask() -> None:
         for _ in range(texts):
             await quota.acquire(1, 100)
+            quota.ended()
 
     run_virtual(ask)
     assert quota.learned == before
@@ -153,21 +167,23 @@ def test_what_was_given_is_not_learned() -> None:
     assert driven.quota.learned is None
 
 
-def test_it_starts_at_the_free_pace_and_doubles() -> None:
-    """Texts and tokens together, since one would hold back the other."""
+def test_the_pace_of_a_search_rises_with_what_goes_through() -> None:
+    """Evenly, and told as it rises; a tier's minute is sent within 40 s."""
     driven = drive(service_of(0), AUTO_START, to_find=BOTH, minutes=1)
-    changes = [event for event in driven.events if isinstance(event, QuotaChanged)]
-    assert [event.rpm for event in changes] == [200, 400, 800]
-    assert [event.tpm for event in changes] == [60_000, 120_000, 240_000]
-    assert driven.texts_between(0, 10) <= 20
+    found = [event.rpm for event in driven.events if isinstance(event, QuotaChanged)]
+    assert found == sorted(found)
+    assert driven.texts_between(0, 5) <= 100
+    assert driven.texts_between(0, 45) >= 10_000
+    assert len(driven.events) < 10_000
 
 
-def test_a_pace_that_is_not_used_is_not_raised() -> None:
-    """What was not tried cannot be known to be allowed."""
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_search_is_not_held_back_by_its_own_small_batches(workers: int) -> None:
+    """Few calls in flight, or slow ones, carry more texts as more go through."""
     service = service_of(0)
-    service.latency = 30.0
-    driven = drive(service, AUTO_START, to_find=BOTH, minutes=10, workers=1)
-    assert driven.quota.limits.rpm == AUTO_START.rpm
+    service.latency = 3.0
+    driven = drive(service, AUTO_START, to_find=BOTH, minutes=10, workers=workers)
+    assert driven.texts_between(540, 600) >= workers * 60 / 3.5 * 50
 
 
 def test_a_limit_appears_where_none_was_known() -> None:

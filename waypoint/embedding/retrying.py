@@ -267,8 +267,6 @@ class RetryingEmbedder:
                     reason = "more than the quota allows in a minute"
                     self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
                     raise BatchTooLargeError(reason, error.status) from error
-                if error.retry_after is not None:
-                    self._quota.pause(error.retry_after)
             elif isinstance(error, TransientCallError) and error.overload:
                 self._slots.overloaded()
             raise
@@ -300,11 +298,12 @@ class RetryingEmbedder:
         if error.retry_after is not None:
             # Jitter on top of the server's delay, too, or all workers come back at once.
             return error.retry_after + self._jitter(0.0, FIRST_BACKOFF)
-        doublings = min(state.attempt_number - 1, _DOUBLINGS)
-        backoff = self._jitter(0.0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**doublings))
+        failures = state.attempt_number
         if isinstance(error, QuotaExceededError):
-            self._quota.pause(backoff)
-        return backoff
+            # Whoever is refused, the service refuses all.
+            failures = max(1, self._quota.refusals_in_a_row)
+        doublings = min(failures - 1, _DOUBLINGS)
+        return self._jitter(0.0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**doublings))
 
     def _hopeless(self, state: RetryCallState) -> bool:
         return self._outage.is_hopeless(_failure(state).retry_after)
@@ -324,6 +323,10 @@ class RetryingEmbedder:
     def _report(self, state: RetryCallState) -> None:
         error = _failure(state)
         wait = state.next_action.sleep if state.next_action else 0.0
+        if isinstance(error, QuotaExceededError) and (
+            error.retry_after is not None or self._quota.halts
+        ):
+            self._quota.pause(wait)
         self._events.emit(CallFailed(error.reason, error.status, wait, state.attempt_number))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
-import anyio
-
 from waypoint.errors import DailyQuotaError
 from waypoint.service_day import PACIFIC, next_service_day, service_day
 
@@ -30,18 +28,6 @@ class DayCount:
         self._used = used
         self._now = now
         self._day: date = service_day(now())
-        self._in_flight = 0
-        self._changed: anyio.Event | None = None
-
-    @property
-    def in_flight(self) -> bool:
-        """Whether a call that took its texts may still give them back."""
-        return self._in_flight > 0
-
-    async def changed(self) -> None:
-        """Return when a call in flight ends."""
-        self._changed = self._changed or anyio.Event()
-        await self._changed.wait()
 
     @property
     def used(self) -> int:
@@ -63,14 +49,6 @@ class DayCount:
 
     def take(self, texts: int) -> None:
         self._used += texts
-        self._in_flight += 1
-
-    def end_call(self) -> None:
-        """A call that took its texts has ended, and gave them back before if it does at all."""
-        self._in_flight -= 1
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
 
     def give_back(self, texts: int) -> None:
         """The service did not count them."""

@@ -11,6 +11,9 @@ from collections import deque
 LEAST = 0.6
 """Seconds that are kept clear before, and whatever, was measured: 1 % of the quota."""
 
+LEAST_UNKNOWN = 0.3
+"""The same where a limit has to be found, which does not go without a refusal now and then."""
+
 MOST = 5.0
 """Seconds. What varies more is the service's own work, which comes after the arrival."""
 
@@ -26,15 +29,14 @@ _TRIMMED = 100
 
 
 class JitterMeter:
-    """Seconds by which arrivals are taken to vary."""
+    """Seconds by which arrivals are taken to vary: ``least`` at first, and at least."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float = LEAST) -> None:
         # Calls of another size take another time, which is no jitter: sizes within a factor
         # of two are compared with each other.
         self._calls: dict[int, deque[tuple[int, float]]] = {}
         self._count = 0
-        self._least = LEAST
-        self.margin = LEAST
+        self._least = self.margin = least
 
     def observe(self, texts: int, seconds: float) -> None:
         """Note how long a call of ``texts`` texts took until its answer."""

@@ -6,19 +6,26 @@ import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from waypoint.embedding.quota.finding import LimitFinder
-from waypoint.embedding.quota.limits import QuotaLimits
+from waypoint.embedding.quota.estimator import RateEstimator
+from waypoint.embedding.quota.limits import TIERS, QuotaLimits
 from waypoint.embedding.quota.pace import WINDOW, Pace
 from waypoint.models import LearnedLimit, LearnedQuota
+from waypoint.settings import QuotaTier
 
 Name: TypeAlias = Literal["rpm", "tpm"]
 NAMES: tuple[Name, ...] = ("rpm", "tpm")
+Amounts: TypeAlias = Mapping[Name, float]
+"""Texts and tokens."""
 
-BINDING = 0.8
-"""Share of a limit in use from which on it is taken to be what holds us back."""
+LARGEST: Mapping[Name, int] = {
+    "rpm": TIERS[QuotaTier.THREE].rpm,
+    "tpm": TIERS[QuotaTier.THREE].tpm,
+}
+"""What is likely to be found at most; more is found as well, only later."""
 
-_LOOK_BACK = 15.0
-"""Seconds over which that share is taken."""
+QUIET, QUIET_AFTER_BURST = 2.2, 6.0
+"""Seconds in which as much as is tried must not come free by itself. After a burst it is tried at
+its end: a service that counts in fixed minutes has most of it in the present one then."""
 
 
 class MinuteLimits:
@@ -46,18 +53,24 @@ class MinuteLimits:
         )
         self._known = known
         self.paces: dict[Name, Pace] = {}
-        self.finders: dict[Name, LimitFinder] = {}
+        self.estimators: dict[Name, RateEstimator] = {}
         for name in NAMES:
             start = float(told[name]) or math.inf
             if name in to_find:
                 before = known.get(name, LearnedLimit())
                 start = float(before.value) if before.met else max(start, float(before.value))
-                passed = float(before.value)
-                finder = LimitFinder(start, ceiling=0, found=before.met, now=now, passed=passed)
+                passed, found, ceiling = float(before.value), before.met, 0.0
             else:
-                finder = LimitFinder(start, ceiling=start, found=True, now=now)
-            self.finders[name] = finder
-            self.paces[name] = Pace(finder.value, margin=margin, now=now)
+                passed, found, ceiling = 0.0, True, start
+            self.estimators[name] = RateEstimator(
+                start, largest=LARGEST[name], ceiling=ceiling, found=found, now=now, passed=passed
+            )
+            self.paces[name] = Pace(start, margin=margin, now=now)
+
+    def most_in_flight(self, now: float) -> int:
+        """Calls that may be under way, so that few are refused; 0: any."""
+        most = (each.most_in_flight(now) for each in self.estimators.values())
+        return min((each for each in most if each), default=0)
 
     def limit(self, name: Name) -> int:
         """A limit as it is known now; 0 for none."""
@@ -67,7 +80,7 @@ class MinuteLimits:
     def learned(self, now: float) -> dict[Name, LearnedLimit]:
         """What is worth keeping for the next run; of what was given, what was known before."""
         return {
-            name: self.finders[name].learned(used=self.paces[name].used(now))
+            name: self.estimators[name].learned(used=self.paces[name].used(now))
             if name in self._to_find
             else self._known.get(name, LearnedLimit())
             for name in NAMES
@@ -87,36 +100,64 @@ class MinuteLimits:
 
         return max(NAMES, key=share)
 
-    def refuse(self, name: Name, now: float, *, sent_at: float, used: float, told: float) -> bool:
-        """Take in a refusal, as ``LimitFinder.refuse`` says, and go on at what it teaches."""
-        finder = self.finders[name]
-        share = self.paces[name].refused_share(now)
-        exceeded = finder.refuse(now, sent_at=sent_at, used=used, told=told, share=share)
-        self.paces[name].change(finder.value, now)
+    def answered(self, now: float, *, sent_at: float, amounts: Amounts, levels: Amounts) -> int:
+        """Take in a good answer, as ``RateEstimator.answered`` says."""
+        cleared = 0
+        for name, estimator in self.estimators.items():
+            cleared += estimator.answered(
+                now, sent_at=sent_at, amount=amounts[name], level=levels[name]
+            )
+            self._follow(name, now)
+        return cleared
+
+    def refuse(
+        self,
+        name: Name,
+        now: float,
+        *,
+        sent_at: float,
+        amount: float,
+        level: float,
+        used: float,
+        told: float,
+        others: int,
+        under_way: int,
+    ) -> bool:
+        """Take in a refusal, as ``RateEstimator.refuse`` says, and go on at what it teaches."""
+        estimator, pace = self.estimators[name], self.paces[name]
+        searching = estimator.searching
+        exceeded = estimator.refuse(
+            now,
+            sent_at=sent_at,
+            amount=amount,
+            level=level,
+            used=used,
+            told=told,
+            others=others,
+            under_way=under_way,
+        )
+        self._follow(name, now)
+        if searching and not estimator.searching:
+            # What the search sent at once comes free at once: evened out, it would leave a part
+            # of each window that passes meanwhile empty.
+            pace.owe(WINDOW)
         return exceeded
 
-    def go_up_if_due(self, now: float) -> None:
+    def go_up_if_due(self, name: Name, amount: float, now: float) -> None:
         """Try a little more of what holds us back, if nothing spoke against it for a while."""
-        due = [
-            name
-            for name in NAMES
-            if (name in self._to_find or self.finders[name].lowered)
-            and math.isfinite(self.paces[name].limit)
-            and self.finders[name].is_due(now)
-        ]
-        binding = {name for name in due if self._binds(name, now)}
-        searching = {name for name in due if self.finders[name].searching}
-        if binding & searching:
-            # Together: else one would hold back the other, and each would be found in turn.
-            binding |= searching
-        for name in due:
-            finder, pace = self.finders[name], self.paces[name]
-            if name in binding:
-                finder.go_up(now, used=pace.used(now))
-                pace.change(finder.value, now)
-            else:
-                finder.put_off(now)
+        estimator, pace = self.estimators[name], self.paces[name]
+        quiet = QUIET_AFTER_BURST if pace.goes_by_log else QUIET
+        if (
+            (name in self._to_find or estimator.lowered)
+            and estimator.is_due(now)
+            # Full, and not about to be free: what is tried has to be more than what was found.
+            and pace.wait(estimator.step(amount) + amount, now) >= quiet
+        ):
+            before = pace.limit
+            estimator.go_up(amount, now)
+            self._follow(name, now)
+            pace.owe(WINDOW * (1 - before / pace.limit))
 
-    def _binds(self, name: Name, now: float) -> bool:
-        pace = self.paces[name]
-        return pace.sent_since(now - _LOOK_BACK) >= BINDING * pace.limit * _LOOK_BACK / WINDOW
+    def _follow(self, name: Name, now: float) -> None:
+        if self.paces[name].limit != self.estimators[name].value:
+            self.paces[name].change(self.estimators[name].value, now)

@@ -20,12 +20,11 @@ from collections import deque
 WINDOW = 60.0
 """Seconds over which the service counts."""
 
-SINGLE = 2
-"""Refusals in a minute that say nothing about their share."""
-
 CATCH_UP = 0.5
 """Seconds by which the beat may be late and still be made up for: the loop's and the system's
-delays cost nothing, and idle time is not saved up for a burst."""
+delays cost nothing, and idle time is not saved up for a burst. What a refusal costs is owed as
+well, and so is a whole span where the limit was found: what is sent as soon as the log allows it
+leaves no window empty that was full before."""
 
 
 class Pace:
@@ -36,8 +35,11 @@ class Pace:
         self._span = WINDOW + margin
         self._sent: deque[tuple[float, float]] = deque()
         self._total = 0.0
-        self._refused: deque[tuple[float, float]] = deque()
+        self._counted: deque[tuple[float, float]] = deque()
+        """Of that, what the service counts: without the margin."""
+        self._used = 0.0
         self._next = now
+        self._owed = 0.0
 
     @property
     def limit(self) -> float:
@@ -46,7 +48,8 @@ class Pace:
     def change(self, limit: float, now: float) -> None:
         """Go on at another limit, from the next amount on."""
         # What is left of the present beat is walked at the new pace.
-        self._next = now + max(0.0, self._next - now) * min(1.0, self._limit / limit)
+        if self._next > now:
+            self._next = now + (self._next - now) * min(1.0, self._limit / limit)
         self._limit = limit
 
     def keep_clear(self, margin: float) -> None:
@@ -68,62 +71,57 @@ class Pace:
             room_at = at + self._span
         return max(room_at, self._next) - now
 
-    def take(self, amount: float, now: float) -> None:
-        """Count ``amount`` as sent now."""
+    def take(self, amount: float, now: float) -> float:
+        """Count ``amount`` as sent now; returns what the service then counts."""
         self._sent.append((now, amount))
         self._total += amount
-        beat = amount * self._span / self._limit
-        self._next = max(self._next, now - CATCH_UP) + beat
+        self._counted.append((now, amount))
+        self._used = self.used(now) + amount
+        if self._next >= now - CATCH_UP:
+            self._owed = 0.0
+        self._next = max(self._next, now - CATCH_UP - self._owed) + self._beat(amount)
+        return self._used
+
+    def owe(self, seconds: float) -> None:
+        """So much of the beat may be made up for, as far as the log allows it."""
+        self._owed = min(self._span, self._owed + seconds)
+        self._next -= seconds
+
+    @property
+    def goes_by_log(self) -> bool:
+        """Whether the beat does not matter: what comes free is sent at once."""
+        return self._owed >= self._span / 2
 
     def recount(self, factor: float) -> None:
         """All that was sent is found to be so many times as much."""
         self._sent = deque((at, amount * factor) for at, amount in self._sent)
-        self._refused = deque((at, amount * factor) for at, amount in self._refused)
         self._total *= factor
-
-    def refused(self, amount: float, now: float) -> None:
-        """The service did not count an amount that was sent.
-
-        The log keeps it all the same: to go on as if it had never been sent would be bold.
-        """
-        self._refused.append((now, amount))
+        self._counted = deque((at, amount * factor) for at, amount in self._counted)
+        self._used *= factor
 
     def forget(self, amount: float, at: float) -> None:
-        """An amount that was sent at that time could not have been counted: it never fits."""
+        """An amount that was admitted at that time was not sent, or not counted."""
         if (at, amount) in self._sent:
             self._sent.remove((at, amount))
             self._total -= amount
+            if (at, amount) in self._counted:
+                self._counted.remove((at, amount))
+                self._used -= amount
+            self._next -= self._beat(amount)
+
+    def _beat(self, amount: float) -> float:
+        return amount * self._span / self._limit
 
     def used(self, now: float) -> float:
         """What the service has counted in the last minute, as far as we know."""
-        self._forget(now)
-        window = sum(amount for at, amount in self._sent if at > now - WINDOW)
-        return max(0.0, window - sum(amount for _, amount in self._refused))
-
-    def refused_share(self, now: float) -> float:
-        """Of what was sent in the last minute, the share that the service refused.
-
-        0 for one call or two: of the first few calls, each is a large share.
-        """
-        self._forget(now)
-        if len(self._refused) <= SINGLE:
-            return 0.0
-        window = sum(amount for at, amount in self._sent if at > now - WINDOW)
-        return min(1.0, sum(amount for _, amount in self._refused) / window) if window else 1.0
-
-    def sent_since(self, since: float) -> float:
-        """What was sent after that time, at most a minute ago."""
-        total = 0.0
-        for at, amount in reversed(self._sent):
-            if at <= since:
-                break
-            total += amount
-        return total
+        while self._counted and self._counted[0][0] <= now - WINDOW:
+            self._used -= self._counted.popleft()[1]
+        if not self._counted:
+            self._used = 0.0
+        return self._used
 
     def _forget(self, now: float) -> None:
         while self._sent and self._sent[0][0] <= now - self._span:
             self._total -= self._sent.popleft()[1]
         if not self._sent:
             self._total = 0.0
-        while self._refused and self._refused[0][0] <= now - WINDOW:
-            self._refused.popleft()

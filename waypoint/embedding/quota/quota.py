@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import anyio
 
 from waypoint.embedding.quota.day import DayCount
-from waypoint.embedding.quota.finding import ALONE
-from waypoint.embedding.quota.jitter import JitterMeter
+from waypoint.embedding.quota.estimator import ALONE
+from waypoint.embedding.quota.jitter import LEAST, LEAST_UNKNOWN, JitterMeter
 from waypoint.embedding.quota.limits import QuotaLimits
-from waypoint.embedding.quota.minute import NAMES, MinuteLimits, Name
+from waypoint.embedding.quota.minute import NAMES, Amounts, MinuteLimits, Name
+from waypoint.embedding.quota.streak import RefusalStreak
 from waypoint.embedding.quota.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
 from waypoint.events import EventBus, QuotaChanged
@@ -25,6 +26,12 @@ BURST_SHARE = 100
 
 LARGEST_BATCH = 100
 """Texts that a call takes, however large the limit is."""
+
+SEARCH_SHARE = 300
+"""The same while a limit is looked for: a batch is as much as it may be missed by."""
+
+MADE_UP_FOR = 5.0
+"""Seconds that refusals may have taken, so that what was not sent meanwhile is sent at once."""
 
 _LONGEST_SLEEP = 1.0
 _SHARE_SLEPT = 0.05
@@ -40,6 +47,12 @@ class Admission:
     """As the quota counts them: 1 for the call where calls are what counts."""
     tokens: int
     """As estimated, corrected by what the service counted before."""
+    levels: Amounts = field(compare=False)
+    """What was sent within a minute, this call included."""
+
+    @property
+    def amounts(self) -> Amounts:
+        return {"rpm": self.texts, "tpm": self.tokens}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +103,10 @@ class Quota:
         self._sleep = sleep
         self._counts_calls = counts_calls
         self._lock = anyio.Lock()
-        self._jitter = JitterMeter()
+        self._in_flight = 0
+        self._changed = anyio.Event()
+        self._streak = RefusalStreak()
+        self._jitter = JitterMeter(LEAST_UNKNOWN if to_find else LEAST)
         self._factor = TokenFactor(learned.token_factor if learned else 1.0)
         self._day = DayCount(limits.rpd, used_today, now)
         self._resume_at = self._paused_at = clock()
@@ -117,14 +133,21 @@ class Quota:
     @property
     def best_batch(self) -> tuple[int, int]:
         """Texts and (estimated) tokens of the largest batch that keeps the pace even; 0: any."""
-        texts, tokens = self._minute.limit("rpm"), self._minute.limit("tpm")
+        texts, tokens = self._best("rpm"), self._best("tpm")
         if texts and not self._counts_calls:
-            most = max(1, min(texts // BURST_SHARE, LARGEST_BATCH))
+            most = min(texts, LARGEST_BATCH)
+            limit = self._minute.limit("rpm")
             # Of the sizes about that, one that divides the limit leaves nothing of it over.
-            best_texts = max(range(-(-most * 2 // 3), most + 1), key=lambda n: (-(texts % n), n))
-        else:
-            best_texts = 0
-        return best_texts, max(1, int(tokens / BURST_SHARE / self._factor.value)) if tokens else 0
+            texts = max(range(-(-most * 2 // 3), most + 1), key=lambda n: (-(limit % n), n))
+        return (
+            0 if self._counts_calls else texts,
+            max(1, int(tokens / self._factor.value)) if tokens else 0,
+        )
+
+    def _best(self, name: Name) -> int:
+        limit = self._minute.limit(name)
+        share = SEARCH_SHARE if self._minute.estimators[name].searching else BURST_SHARE
+        return max(1, limit // share) if limit else 0
 
     @property
     def share_in_use(self) -> float | None:
@@ -170,31 +193,48 @@ class Quota:
                     try:
                         self._day.check(counted)
                     except DailyQuotaError:
-                        if not self._day.in_flight:
+                        if not self._in_flight:
                             raise
                         # The day is used up only when no call can give its texts back.
-                        await self._day.changed()
+                        await self._changed.wait()
                         continue
-                    self._go_up_if_due()
-                    amount = self._factor.apply(tokens)
+                    corrected = self._factor.apply(tokens)
+                    amounts: Amounts = {"rpm": counted, "tpm": corrected}
                     now = self._clock()
-                    wait, reason = max(
-                        (self._resume_at - now, "service"),
-                        (self._minute.paces["rpm"].wait(counted, now), "texts"),
-                        (self._minute.paces["tpm"].wait(amount, now), "tokens"),
-                    )
-                    if wait <= 0:
+                    wait, reason = self._wait(amounts, now)
+                    if wait <= 0 and not self._is_crowded(now):
                         break
                     if self._waiting[0] != reason:
                         self._waiting = (reason, now)
-                    await self._sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
+                    if wait <= 0:
+                        await self._changed.wait()
+                    else:
+                        await self._sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
             finally:
                 self._waiting = ("", 0.0)
             # Nothing is awaited between the last look and this: what is counted is sent.
-            self._minute.paces["rpm"].take(counted, now)
-            self._minute.paces["tpm"].take(amount, now)
+            levels = {name: self._minute.paces[name].take(amounts[name], now) for name in NAMES}
             self._day.take(counted)
-            return Admission(now, counted, amount)
+            self._in_flight += 1
+            return Admission(now, counted, corrected, levels)
+
+    def _wait(self, amounts: Amounts, now: float) -> tuple[float, str]:
+        """Seconds until a call may be sent, and for what."""
+        waits = {name: self._minute.paces[name].wait(amounts[name], now) for name in NAMES}
+        if not self._streak.length:
+            before = self.limits
+            for name in NAMES:
+                if waits[name] > 0:
+                    self._minute.go_up_if_due(name, amounts[name], now)
+            self._tell(before, "no 429 for a while")
+        return max(
+            (self._resume_at - now, "service"), (waits["rpm"], "texts"), (waits["tpm"], "tokens")
+        )
+
+    def _is_crowded(self, now: float) -> bool:
+        """Whether another call might be refused for the same reason as those under way."""
+        most = 1 if self._streak.halts else self._minute.most_in_flight(now)
+        return 0 < most <= self._in_flight
 
     def fits(self, texts: int, tokens: int) -> bool:
         """Whether a call of that size fits into a minute at all."""
@@ -206,11 +246,13 @@ class Quota:
 
     def give_back(self, admission: Admission) -> None:
         """A call that was admitted is not made after all."""
-        amounts: dict[Name, int] = {"rpm": admission.texts, "tpm": admission.tokens}
+        self._forget(admission)
+        self.ended()
+
+    def _forget(self, admission: Admission) -> None:
         for name, pace in self._minute.paces.items():
-            pace.forget(amounts[name], admission.at)
+            pace.forget(admission.amounts[name], admission.at)
         self._day.give_back(admission.texts)
-        self._day.end_call()
 
     def estimated(self, counted: int) -> int:
         """What we estimate where the service is expected to count so many tokens."""
@@ -225,7 +267,9 @@ class Quota:
 
     def ended(self) -> None:
         """A call that was admitted has ended, well or not; after what was learned of it."""
-        self._day.end_call()
+        self._in_flight -= 1
+        self._changed.set()
+        self._changed = anyio.Event()
 
     # -- learning --------------------------------------------------------------------------
 
@@ -233,8 +277,17 @@ class Quota:
         self, admission: Admission, *, texts: int, estimated: int, counted: int | None
     ) -> None:
         """Take in a good answer: how long it took, and the tokens the service counted."""
-        self._jitter.observe(texts, self._clock() - admission.at)
+        now, before = self._clock(), self.limits
+        self._jitter.observe(texts, now - admission.at)
         self._minute.keep_clear(self._jitter.margin)
+        cleared = self._minute.answered(
+            now, sent_at=admission.at, amounts=admission.amounts, levels=admission.levels
+        )
+        lost = self._streak.answered(now, sent_at=admission.at, cleared=cleared)
+        if lost <= MADE_UP_FOR:
+            for pace in self._minute.paces.values():
+                pace.owe(lost)
+        self._tell(before, "no 429 so far")
         if counted is not None:
             self._factor.observe(estimated, counted)
 
@@ -243,11 +296,9 @@ class Quota:
     ) -> None:
         """Take in a 429: the service's own figures where it names some."""
         now, minute, before = self._clock(), self._minute, self.limits
-        amounts: dict[Name, int] = {"rpm": admission.texts, "tpm": admission.tokens}
         told: dict[Name, int] = {"rpm": rpm or 0, "tpm": tpm or 0}
-        for name, pace in minute.paces.items():
-            pace.refused(amounts[name], now)
-        self._day.give_back(admission.texts)
+        self._forget(admission)
+        self._streak.refused(now, sent_at=admission.at)
         named = [name for name in NAMES if told[name]]
         for name in named or [minute.fullest(now)]:
             used = minute.paces[name].used(now)
@@ -255,18 +306,31 @@ class Quota:
                 # Not more than was allowed, by our estimate: it is the estimate that is low.
                 minute.paces[name].recount(self._factor.last_correction)
                 used = tpm
-            if minute.refuse(name, now, sent_at=admission.at, used=used, told=told[name]):
+            if minute.refuse(
+                name,
+                now,
+                sent_at=admission.at,
+                amount=admission.amounts[name],
+                level=admission.levels[name],
+                used=used,
+                told=told[name],
+                others=self._streak.needed,
+                # Without this one.
+                under_way=self._in_flight - 1,
+            ):
                 self._jitter.widen()
                 minute.keep_clear(self._jitter.margin)
-            if amounts[name] > minute.paces[name].limit:
-                for other, pace in minute.paces.items():
-                    pace.forget(amounts[other], admission.at)
         self._tell(before, "the service said so" if named else "429 without a limit")
 
-    def _go_up_if_due(self) -> None:
-        before = self.limits
-        self._minute.go_up_if_due(self._clock())
-        self._tell(before, "no 429 for a while")
+    @property
+    def refusals_in_a_row(self) -> int:
+        """Since the last call that went through."""
+        return self._streak.length
+
+    @property
+    def halts(self) -> bool:
+        """Whether a refusal has to make all calls wait."""
+        return self._streak.halts
 
     def _tell(self, before: QuotaLimits, why: str) -> None:
         limits = self.limits
