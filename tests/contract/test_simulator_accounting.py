@@ -122,6 +122,16 @@ async def test_a_429_uses_up_no_quota_and_a_refused_call_draws_no_fault() -> Non
     assert statuses == [200, 429, 429, 503, 429]
 
 
+async def test_a_quota_may_refuse_without_a_word_about_itself() -> None:
+    """Neither its figure nor a delay; it is counted as a refusal of the quota all the same."""
+    settings = SimulatorSettings(rpm=2, quota_told="nothing")
+    async with Simulator(settings, clock=lambda: 0) as simulator, http(simulator) as client:
+        answer = await client.post(PATH, json=batch_of("a", "b", "c"))
+        assert simulator.stats().quota_refusals == {"texts_per_minute": 1}
+    assert answer.status_code == 429
+    assert "details" not in answer.json()["error"]
+
+
 async def test_a_client_that_leaves_has_not_been_answered() -> None:
     """Its texts were admitted, and are counted as abandoned."""
     settings = SimulatorSettings(latency_ms=60_000)

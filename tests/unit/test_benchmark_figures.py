@@ -50,6 +50,16 @@ def test_a_share_of_a_time_that_was_not_reached_is_none() -> None:
     assert paced((0, 0, 0, 600), (120, 1_200, 0, 600)).share(240, 360) is None
 
 
+def test_the_emptiest_minute_is_of_any_that_begins_late_enough() -> None:
+    """A burst, a pause of 70 s, and a pace that the quota would allow."""
+    samples = [(0, 0, 0, 600), (40, 600, 0, 600), (110, 600, 0, 600), (170, 1_200, 0, 600)]
+    run = paced(*samples)
+    assert run.least_window() == pytest.approx(0.0)
+    assert run.least_window(80) == pytest.approx(0.5)
+    assert run.least_window(120) is None
+    assert paced(*samples[:3], (170, 1_200, 0, 1_200)).least_window() is None
+
+
 def test_where_tokens_bind_they_are_the_share() -> None:
     """Whichever of the two is used more."""
     samples = [PaceSample(0, 0, 0, 0, 3_000, 10_000), PaceSample(60, 30, 9_800, 0, 3_000, 10_000)]

@@ -17,6 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from waypoint.benchmark.charts import Chart, Series
 from waypoint.benchmark.corpus import CorpusSettings, write_corpus
 from waypoint.benchmark.processes import Simulating, SimulatorProcess, environment, run_simulator
@@ -43,6 +45,9 @@ CHANGES = (1.0, 0.5, 2.0)
 
 LATE = (240.0, 360.0)
 """Seconds from the first call: minutes 4 to 6, when an unknown quota must have been found."""
+
+FOUND = 45.0
+"""Seconds from which on no minute may lose much of a quota, found by then."""
 
 SMOOTHING = 5.0
 """Seconds over which the plot averages."""
@@ -95,6 +100,23 @@ class PaceResult:
         if not text_quota or (start and self.seconds < end - 1):
             return None
         return max(texts / text_quota, tokens / token_quota)
+
+    def least_window(self, start: float = FOUND) -> float | None:
+        """The share of the quota's texts, or of its tokens, that the emptiest minute carries
+        which begins at that moment or later; None for no such minute, or a changing quota."""
+        times = [sample.seconds for sample in self.samples]
+        if len({sample.rpm for sample in self.samples}) != 1 or times[-1] < start + 60:
+            return None
+
+        def carried(counts: Sequence[int], quota: int) -> list[float]:
+            begins = np.arange(start, times[-1] - 60, 0.1)
+            # In between two samples, evenly.
+            ends = np.interp(begins + 60, times, counts)
+            return list((ends - np.interp(begins, times, counts)) / quota)
+
+        texts = carried([sample.texts for sample in self.samples], self.samples[0].rpm)
+        tokens = carried([sample.tokens for sample in self.samples], self.samples[0].tpm)
+        return min(map(max, texts, tokens), default=None)
 
     def refusals(self, start: float = 0.0, end: float = float("inf")) -> int:
         """Calls answered with 429 between two moments."""
@@ -229,17 +251,20 @@ def _watch(
 def pace_grid(results: Sequence[PaceResult]) -> Grid:
     """The table by tier."""
     columns = (
-        "quota / tier", "minutes", "of quota used", "peak in 60 s", "429s",
+        "quota / tier", "minutes", "of quota used", "peak in 60 s",
+        "least in 60 s, from second 45", "429s", "429s by then",
         "minutes 4-6: of quota", "minutes 4-6: 429s a minute",
     )  # fmt: skip
     rows = []
     for run in results:
-        late = run.share(*LATE)
+        late, least = run.share(*LATE), run.least_window()
         most = max(sample.rpm for sample in run.samples)
         rows.append(
             [
                 f"{run.mode} / {run.tier}", f"{run.seconds / 60:.1f}", f"{run.share() or 0:.1%}",
-                f"{run.peak_texts:,} of {most:,} texts", f"{run.refusals():,}",
+                f"{run.peak_texts:,} of {most:,} texts",
+                "-" if least is None else f"{least:.1%}",
+                f"{run.refusals():,}", f"{run.refusals(0, FOUND):,}",
                 "-" if late is None else f"{late:.1%}",
                 "-" if late is None else f"{run.refusals(*LATE) / 2:.1f}",
             ]

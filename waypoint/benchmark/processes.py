@@ -45,6 +45,7 @@ class Simulating:
     faults: tuple[str, ...] = ()
     """``NAME=RATE`` each, as ``simulate --fault``."""
     seed: int = 0
+    quota_told: str = "limit"
 
     def arguments(self) -> list[str]:
         """As options of ``python -m waypoint.simulator``."""
@@ -55,6 +56,7 @@ class Simulating:
             "rpm": self.rpm,
             "tpm": self.tpm,
             "seed": self.seed,
+            "quota-told": self.quota_told,
         }
         options = [f"--{name}={value}" for name, value in values.items()]
         # What it would remember of each text is memory and time that no real service takes.

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from waypoint.simulator.faults import Fault
-from waypoint.simulator.settings import QuotaUnit, SimulatorSettings, Tier, WindowKind
+from waypoint.simulator.settings import QuotaTold, QuotaUnit, SimulatorSettings, Tier, WindowKind
 from waypoint.simulator.simulator import serve
 
 
@@ -87,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         ("tier", Tier, "whose quota ids a 429 names"),
         ("quota_window", WindowKind, "what a minute is"),
         ("quota_unit", QuotaUnit, "what counts against --rpm and --rpd"),
+        ("quota_told", QuotaTold, "what a 429 tells of the quota"),
     ):
         quota.add_argument(
             f"--{name.replace('_', '-')}",

@@ -81,6 +81,8 @@ class EmbeddingService:
         exceeded = self._quota.check(arrival_ns, texts, tokens, settings)
         if exceeded is not None:
             self.stats.refused(exceeded)
+            if settings.quota_told == "nothing":
+                raise errors.resource_exhausted()
             raise errors.quota_exceeded(call.model, settings.tier, exceeded)
         fault = self._faults.pick()
         if settings.spoil and any(settings.spoil in text for text in call.texts):

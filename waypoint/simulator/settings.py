@@ -12,6 +12,7 @@ from waypoint.simulator.faults import Fault
 Tier = Literal["free", "paid"]
 WindowKind = Literal["sliding", "fixed"]
 QuotaUnit = Literal["texts", "calls"]
+QuotaTold = Literal["limit", "nothing"]
 
 _COUNTS = ("rpm", "tpm", "rpd")
 _DURATIONS = (
@@ -21,7 +22,12 @@ _DURATIONS = (
     "arrival_jitter_ms",
     "fault_retry_delay_s",
 )
-_CHOICES = {"tier": Tier, "quota_window": WindowKind, "quota_unit": QuotaUnit}
+_CHOICES = {
+    "tier": Tier,
+    "quota_window": WindowKind,
+    "quota_unit": QuotaUnit,
+    "quota_told": QuotaTold,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +50,8 @@ class SimulatorSettings:
     """Whether a minute is the last 60 s, or one of a fixed row of minutes."""
     quota_unit: QuotaUnit = "texts"
     """What counts as one against ``rpm`` and ``rpd``."""
+    quota_told: QuotaTold = "limit"
+    """Whether a 429 names the quota and a delay, or neither."""
 
     latency_ms: float = 0.0
     """From arrival to answer, for the call as such."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -37,6 +37,10 @@ def pace(
     latency_ms: LatencyOption = 200.0,
     latency_per_text_ms: LatencyPerTextOption = 1.0,
     latency_jitter_ms: LatencyJitterOption = 0.0,
+    quota_told: Annotated[
+        Literal["limit", "nothing"],
+        typer.Option(help="Whether a 429 names the quota and a delay, or neither."),
+    ] = "limit",
     option: Annotated[
         list[str] | None,
         typer.Option(help="Another option for ingest, as in --option=--batch-size=50."),
@@ -53,7 +57,7 @@ def pace(
             chosen(quota, MODES, "--quota"),
             minutes,
             concurrency,
-            Simulating(latency_ms, latency_per_text_ms, latency_jitter_ms),
+            Simulating(latency_ms, latency_per_text_ms, latency_jitter_ms, quota_told=quota_told),
             chunk_size,
             tuple(option or ()),
         )

@@ -148,10 +148,9 @@ class RateEstimator:
             if sent_at > each.sent_at + OVERTAKING:
                 each.reached = max(each.reached, level)
         # By a call more: arrivals vary, and with them what the service had counted.
-        cleared += sum(each.reached >= each.level + each.amount for each in self._suspects)
-        self._suspects = [
-            each for each in self._suspects if each.reached < each.level and each.at > now - WINDOW
-        ]
+        kept = [each for each in self._suspects if each.reached < each.level + each.amount]
+        cleared += len(self._suspects) - len(kept)
+        self._suspects = [each for each in kept if each.at > now - WINDOW]
         return cleared
 
     def _raise(self, now: float) -> int:
@@ -225,16 +224,13 @@ class RateEstimator:
                 self._settle(told, now)
             if used >= ALONE * told:
                 return known and is_news
-        young = not self.searching and now - self._began < WINDOW
-        if (
-            not is_news
-            or not math.isfinite(self.value)
-            # Of a minute that began before us, we do not know what is used.
-            or young
-            or (self.searching and used < TOO_FEW * self._start)
-        ):
+        if not is_news or not math.isfinite(self.value):
             return False
         self._suspects.append(_Suspect(sent_at, now, amount, level))
+        # Of a minute that began before us, we do not know what is used.
+        young = not self.searching and now - self._began < WINDOW
+        if young or (self.searching and used < TOO_FEW * self._start):
+            return False
         probing = 0 < self._probed_from < level
         if probing or told:
             needed = max(PROBING_NEEDS, others)

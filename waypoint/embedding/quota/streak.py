@@ -6,7 +6,7 @@ import math
 
 _UNLIKELY = 1e-4
 """That so many refusals in a row are all for want of capacity: once in so many calls."""
-_AT_FIRST, _MEMORY = 50, 1_000
+_AT_FIRST, _MEMORY = 20, 1_000
 """Calls that are taken to have gone through before, and after which older ones weigh half."""
 
 
