@@ -72,7 +72,9 @@ def lose_index_header(workspace: Workspace) -> None:
 
 
 def spoil_index_links(workspace: Workspace) -> None:
-    """The private server dies of reading the index."""
+    """The private server dies of reading the index, which it does once it has to write."""
+    document = sorted(workspace.knowledge_base.rglob("*.md"))[0]
+    document.rename(document.with_name("moved.md"))
     (data,) = workspace.store.glob("*/data_level0.bin")
     data.write_bytes(b"\xff" * data.stat().st_size)
 

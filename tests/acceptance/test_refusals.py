@@ -67,13 +67,12 @@ def test_impossible_requests(workspace: Workspace, arguments: list[str], word: s
     assert not workspace.store.exists()
 
 
-@pytest.mark.parametrize("variable", ["LOG_DIR", "CHROMA_PERSIST_PATH"])
-def test_folders_that_cannot_be_made(workspace: Workspace, variable: str) -> None:
+def test_a_store_that_cannot_be_made(workspace: Workspace) -> None:
     """A file lies where the folder should."""
     obstacle = workspace.folder / "obstacle"
     obstacle.touch()
-    workspace.use({variable: str(obstacle)})
-    assert_refused(workspace.run("--simulate"), 3, variable, "obstacle")
+    workspace.use({"CHROMA_PERSIST_PATH": str(obstacle)})
+    assert_refused(workspace.run("--simulate"), 3, "CHROMA_PERSIST_PATH", "obstacle")
 
 
 def test_keys_that_the_service_refuses(workspace: Workspace) -> None:

@@ -70,7 +70,8 @@ def test_a_first_run_and_one_with_nothing_to_do(
     # The files of a step of the walk are known by one statement; each is marked, in a database
     # of its own.
     assert again.statements.pop("INSERT seen") == DOCUMENTS
-    assert again.statements.total() <= 46
+    # Half of it makes a schema in memory, which that of the file is compared with.
+    assert again.statements.total() <= 86
     assert again.tasks.total() <= tasks
 
 
@@ -85,7 +86,7 @@ def assert_statements_are_few(counts: Counts) -> None:
     # One for each group that is looked up; a group ends with a parcel of files.
     assert statements["SELECT vectors"] <= CHUNKS // GROUP + 4
     known = 2 * CHUNKS + 5 * DOCUMENTS + 9 * counts.calls
-    assert statements.total() - known <= 75
+    assert statements.total() - known <= 80
 
 
 def assert_requests_are_few(counts: Counts) -> None:

@@ -123,7 +123,8 @@ def test_a_servers_words_that_quote_a_text_are_known() -> None:
 
 
 SPEAKS_TO_PROGRAMS = {
-    "sources/origin.py",  # into the ledger and the collection, for Waypoint itself
+    # Into the ledger, the collection and a hidden part of the list of rejects, for Waypoint itself.
+    "sources/origin.py", "telemetry/rejects_file.py",
     # Requests, the ledger and the lock, messages between our own processes: nobody reads these.
     "bounded_http.py", "embedding/refusals.py", "sources/json_records.py", "sources/metadata.py",
     "sources/worker_messages.py", "storage/lock.py", "benchmark/bare_chroma.py",
