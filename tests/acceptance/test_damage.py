@@ -22,6 +22,8 @@ from waypoint.storage.set_aside import chroma_files, ledger_files
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
+CHUNKS = 1_200
+
 Damage = Callable[[Workspace], None]
 
 
@@ -79,6 +81,16 @@ def spoil_index_links(workspace: Workspace) -> None:
     data.write_bytes(b"\xff" * data.stat().st_size)
 
 
+def cut_index(workspace: Workspace) -> None:
+    """Half of the index's vectors are gone; the records are not. A kill casts the doubt."""
+    (data,) = workspace.store.glob("*/data_level0.bin")
+    with data.open("r+b") as file:
+        file.truncate(data.stat().st_size // 2)
+    edited = workspace.knowledge_base / "category_2" / "document_029.md"
+    edited.touch()
+    assert workspace.run("before-touch", "1", entry=ENTRY).code == CRASHED
+
+
 def break_database(workspace: Workspace) -> None:
     """Chroma's database is no database: the server does not even start."""
     with (workspace.store / "chroma.sqlite3").open("r+b") as database:
@@ -132,6 +144,7 @@ def delete_ledger(workspace: Workspace) -> None:
         break_index,
         lose_index_header,
         spoil_index_links,
+        cut_index,
         break_database,
         scribble_over_database,
         delete_store,
@@ -213,6 +226,56 @@ def test_a_death_while_the_ledger_is_made_anew_costs_nothing(
     assert crashed.code == CRASHED, crashed.stderr
     assert workspace.report_of()["texts_paid"] == 1
     assert_whole(workspace)
+
+
+def test_with_a_cut_index_and_no_ledger_what_can_be_read_is_not_paid_again(
+    workspace: Workspace,
+) -> None:
+    """The rest is told of with its number."""
+    cut_index(workspace)
+    delete_ledger(workspace)
+    report = workspace.report_of()
+    paid = report["texts_paid"]
+    assert 0 < paid < CHUNKS - 300
+    assert any(f"; {paid:,} cannot be read" in notice for notice in report["notices"])
+    assert_whole(workspace)
+
+
+@pytest.mark.parametrize(
+    ("point", "nth"),
+    [
+        ("after-rename", 1),
+        *(
+            pytest.param(point, nth, marks=pytest.mark.slow)
+            for point, nth in [
+                ("after-beside", 1),
+                ("after-copy", 1),
+                ("before-swap", 1),
+                ("before-swap", 2),
+                ("after-rename", 2),
+                ("before-drop", 1),
+                ("before-trust", 1),
+            ]
+        ),
+    ],
+)
+def test_a_death_while_it_is_rebuilt_costs_nothing(
+    workspace: Workspace, point: str, nth: int
+) -> None:
+    """At each step: the next run brings it to its end, and leaves nothing behind."""
+    cut_index(workspace)
+    crashed = workspace.run(point, str(nth), entry=ENTRY)
+    assert crashed.code == CRASHED, crashed.stderr
+    assert workspace.report_of()["texts_paid"] == 0
+    assert_whole(workspace)
+    assert names_in(workspace) == [SIMULATED]
+
+
+def names_in(workspace: Workspace) -> list[str]:
+    """The names of all collections, as any other client sees them."""
+    with private_server(workspace.store) as port:
+        listed = httpx2.get(f"http://127.0.0.1:{port}{_COLLECTIONS}").json()
+        return sorted(each["name"] for each in listed)
 
 
 def test_with_store_and_ledger_lost_it_is_a_first_run(workspace: Workspace) -> None:

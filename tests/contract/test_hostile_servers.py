@@ -64,7 +64,7 @@ WRITER: dict[str, Callable[[ChromaStore], Awaitable[object]]] = {
     "put": lambda store: store.set_metadata({}),
     "open": lambda store: store.open("other"),
     "create": lambda store: store.create("other", SPACE, {}),
-    "examine": lambda store: store.examine({}),
+    "examine": lambda store: store.examine(),
 }
 READER: dict[str, Callable[[CollectionReader], Awaitable[object]]] = {
     "names": lambda reader: reader.names(),

@@ -211,8 +211,8 @@ async def test_the_nearest_are_the_nearest(port: int) -> None:
     async with collection(port) as store:
         await write(store, *(chunk(number) for number in numbers))
         found = await store.nearest(vectors[17], 5)
-        stored = {each.id: each.vector async for page in store.stored_chunks() for each in page}
-        await store.examine({"a.md:17": vectors[17], "a.md:3": vectors[3]})
+        stored = await store.vectors(["a.md:17", "a.md:3"])
+        await store.examine()
     distances = 1 - vectors @ vectors[17]
     expected = [f"a.md:{number}" for number in np.argsort(distances)[:5]]
     assert [each.id for each in found] == expected

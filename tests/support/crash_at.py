@@ -53,6 +53,17 @@ CLEAR_POINTS: dict[str, tuple[type, str, bool]] = {
 }
 """Of a run that starts the collection anew."""
 
+REBUILD_POINTS: dict[str, tuple[type, str, bool]] = {
+    "before-touch": (Ledger, "touch", False),
+    "after-beside": (ChromaStore, "create", True),
+    "after-copy": (ChromaStore, "upsert", True),
+    "before-swap": (ChromaStore, "rename", False),
+    "after-rename": (ChromaStore, "rename", True),
+    "before-drop": (ChromaStore, "drop", False),
+    "before-trust": (Ledger, "trust_collection", False),
+}
+"""Of a run that writes a damaged collection anew beside it."""
+
 REJECT_POINTS: dict[str, tuple[type, str, bool]] = {
     "before-refuse": (Ledger, "refuse", False),
     "after-refuse": (Ledger, "refuse", True),
@@ -76,7 +87,7 @@ def crash_at(point: str, nth: int) -> None:
     chosen = (
         POINTS.values()
         if point == ANY
-        else [(POINTS | REPAIR_POINTS | CLEAR_POINTS | REJECT_POINTS)[point]]
+        else [(POINTS | REPAIR_POINTS | CLEAR_POINTS | REBUILD_POINTS | REJECT_POINTS)[point]]
     )
     countdown = itertools.count(nth - 1, -1)
 

@@ -15,13 +15,13 @@ from waypoint.app.account import budget_of, open_quota
 from waypoint.app.chunker import build_chunker
 from waypoint.app.flow import Flow
 from waypoint.app.folder import FolderReader
-from waypoint.app.mending import drop_damaged, set_ledger_aside
+from waypoint.app.mending import mend_store, set_ledger_aside
 from waypoint.app.options import IngestOptions
 from waypoint.app.origin import settle
 from waypoint.app.rejects import StandingRejects, list_rejects
 from waypoint.app.sampling import Sampler
 from waypoint.app.service import SIMULATOR, Endpoint, LazyEmbedder, find_endpoint, load_sdk
-from waypoint.app.store import EmbeddedStore, open_store
+from waypoint.app.store import EmbeddedStore, no_restart, open_store
 from waypoint.chunking import Chunker
 from waypoint.embedding.known_models import known_model
 from waypoint.embedding.quota import Quota, QuotaState
@@ -37,6 +37,7 @@ from waypoint.gauges import Gauges
 from waypoint.models import EmbeddingSpace, LearnedQuota
 from waypoint.pipeline.collection_keeper import CollectionKeeper
 from waypoint.pipeline.commits import Billed
+from waypoint.pipeline.rebuilding import Rebuilding
 from waypoint.pipeline.recipe import Recipe
 from waypoint.pipeline.shutdown import Interruption, watch_signals
 from waypoint.settings import Settings
@@ -88,6 +89,9 @@ class Ingestion:
         self._to_clear = options.clear
         self._to_retry = options.retry_rejects
         self._to_survey = options.survey
+        self._to_rebuild = options.rebuild
+        self._repaired = False
+        """Since the attempt before; the one to come begins anew."""
         self._told: set[str] = set()
 
     def quota_share(self) -> float | None:
@@ -143,13 +147,12 @@ class Ingestion:
                     if not repairs_left:
                         raise
                     await set_ledger_aside(settings.chroma_persist_path, error, self._events)
-                    self._events.emit(RunRepeated(dropped=False))
+                    self._repaired = True
                 except StoreDamagedError as error:
                     if not repairs_left:
                         raise
-                    name = collection_name(settings, endpoint.provider)
-                    await drop_damaged(store, embedded, name, error, self._events)
-                    self._events.emit(RunRepeated(dropped=True))
+                    await mend_store(embedded, error, self._events, rebuilt=self._to_rebuild)
+                    self._repaired = self._to_rebuild = True
 
     async def _attempt(
         self,
@@ -174,13 +177,11 @@ class Ingestion:
             )
         model = known_model(settings.embedding_model)
         chunker = build_chunker(settings, model)
-        recipe = Recipe(
-            embedder.space,
-            chunker.settings.fingerprint(),
-            context_headers=chunker.settings.context_headers,
-        )
-        keeper = CollectionKeeper(store, ledger, self._events, recipe)
+        recipe = Recipe(embedder.space, chunker.settings.fingerprint())
         name = collection_name(settings, embedder.space.provider)
+        restart = no_restart if embedded is None else embedded.restart
+        rebuilding = Rebuilding(name, store, ledger, self._events, restart)
+        keeper = CollectionKeeper(store, ledger, self._events, recipe, rebuilding)
         complete = False
         finished: int | None = None
         try:
@@ -188,7 +189,10 @@ class Ingestion:
                 # Afterwards the ledger would no longer know whose texts they are.
                 await self._retry_rejects(ledger, name)
             reader = await self._open(keeper, name)
-            self._to_clear = False
+            if self._repaired:
+                dropped = self._to_rebuild and not rebuilding.whole
+                self._events.emit(RunRepeated(dropped=dropped))
+            self._to_clear = self._to_rebuild = self._repaired = False
             await self._retry_rejects(ledger, name)
             unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
             await self._flow(reader, store, ledger, embedder, keeper, chunker)
@@ -237,7 +241,7 @@ class Ingestion:
             notices = settled.notices
             return settled.origin
 
-        await keeper.open(name, settle_origin, clear=options.clear)
+        await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
         for notice in notices:
             if notice not in self._told:
                 self._told.add(notice)

@@ -9,7 +9,6 @@ from anyio import to_thread
 from waypoint.app.store import EmbeddedStore
 from waypoint.errors import LedgerDamagedError, StoreDamagedError
 from waypoint.events import EventBus, StoreNotice
-from waypoint.storage.chroma import ChromaStore
 from waypoint.storage.set_aside import ledger_files, quarantine, quarantine_of
 
 
@@ -30,27 +29,23 @@ async def set_ledger_aside(folder: Path, error: LedgerDamagedError, events: Even
     await to_thread.run_sync(quarantine, files, target)
 
 
-async def drop_damaged(
-    store: ChromaStore,
-    embedded: EmbeddedStore | None,
-    collection: str,
-    error: StoreDamagedError,
-    events: EventBus,
+async def mend_store(
+    embedded: EmbeddedStore | None, error: StoreDamagedError, events: EventBus, *, rebuilt: bool
 ) -> None:
-    """Make room for the collection to be written anew: it alone, if Chroma can drop it.
+    """Make ready for the collection to be rebuilt by the next attempt.
+
+    Args:
+        rebuilt: this was tried already, and is what failed.
 
     Raises:
-        StoreDamagedError, StoreUnavailableError: Chroma cannot, and its files aren't proved to be
-            damaged, or are somebody else's.
+        StoreDamagedError: nothing else is left to be tried.
         StoreWriteError: what looks like damage may be the fault of the disk, or of the files'
             owner; nothing was touched.
     """
     if embedded is not None:
         await embedded.doubt_damage()
     events.emit(StoreNotice(error.message))
-    try:
-        await store.drop(collection)
-    except StoreDamagedError as again:
+    if rebuilt:
         if embedded is None:
-            raise
-        await embedded.set_aside(again)
+            raise error
+        await embedded.set_aside(error)

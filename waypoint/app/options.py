@@ -17,6 +17,8 @@ class IngestOptions:
     prune: bool = False
     clear: bool = False
     """Start the collection anew."""
+    rebuild: bool = False
+    """Its index was found to be broken: write it anew from what is stored."""
     root_moved: bool = False
     """The folder is the collection's, at another place."""
     retry_rejects: bool = False

@@ -59,7 +59,6 @@ def plan_repair(
     inventory: Inventory,
     recorded: Origin | None,
     *,
-    ledger: bool,
     simulate: bool,
 ) -> Repair | None:
     """What to do about what a verification found; None if nothing is wrong that can be mended.
@@ -78,7 +77,7 @@ def plan_repair(
         )
     if not failing - NOT_MENDED:
         return None
-    steps = find_repairs(inventory, failing, ledger=ledger)
+    steps = find_repairs(inventory, failing)
     simulated = verdict.provider == SIMULATOR
     if not verdict.provider:
         # Nobody can be asked: the name and the command tell.
@@ -118,7 +117,7 @@ class Repairer:
         """
         provider = SIMULATOR if self._repair.simulated else GEMINI
         endpoint = await endpoint_of(self._settings, provider)
-        # What cannot be read is dropped, or set aside, by the ingestion.
+        # What cannot be read is rebuilt, or set aside, by the ingestion.
         with suppress(StoreDamagedError):
             async with open_for_reading(self._settings, self._events) as store:
                 await self._mend(store)
@@ -134,7 +133,7 @@ class Repairer:
                 await self._begin(store.ledger, entry)
             if space is not None:
                 await self._mend_vectors(store.ledger, space)
-        if state is not None and not self._repair.steps.clear:
+        if state is not None and not self._repair.steps.rebuild:
             pages = ids_to_delete(self._inventory)
             while ids := await to_thread.run_sync(next, pages, None):
                 await store.reader.delete(ids)
@@ -147,6 +146,7 @@ class Repairer:
     async def _mend_vectors(self, ledger: LedgerThread, space: EmbeddingSpace) -> None:
         pages = bad_vectors(self._inventory)
         while page := await to_thread.run_sync(next, pages, None):
-            await ledger.run(Ledger.drop_vectors, [key for key, _ in page])
-            whole = {key: np.frombuffer(data, "<f4") for key, data in page if data is not None}
-            await ledger.run(Ledger.take_back, space, whole)
+            vectors = {
+                key: None if data is None else np.frombuffer(data, "<f4") for key, data in page
+            }
+            await ledger.run(Ledger.replace_vectors, space, vectors)

@@ -74,8 +74,11 @@ class EmbeddedStore:
         """
         for check in (check_access, check_room):
             await to_thread.run_sync(check, self._folder)
+        await self.restart()
+
+    async def restart(self) -> None:
+        """Start the server again if it has ended: not all that is asked of it loads an index."""
         if self._child.ended:
-            # An index that it crashes of can be dropped all the same: that does not load it.
             await self._child.restart()
 
     async def set_aside(self, error: StoreDamagedError) -> None:
@@ -108,6 +111,10 @@ def _held(folder: Path) -> str:
         return ", ".join(names) or "none"
     unread = "the database cannot be read"
     return f"{', '.join(known)} (from the ledger: {unread})" if known else f"not known: {unread}"
+
+
+async def no_restart() -> None:
+    """Of somebody else's server: it is not ours to start."""
 
 
 @asynccontextmanager

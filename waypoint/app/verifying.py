@@ -86,7 +86,6 @@ class Verification:
     progress: Progress
     inventory: Inventory = field(default_factory=Inventory)
     picture: Picture | None = None
-    ledger_is_there: bool = False
     holder: str = ""
     """Who uses the store at the same time, if somebody does."""
     recorded: Origin | None = None
@@ -127,7 +126,6 @@ class Verification:
         with suppress(LedgerError, UsageError):
             cache = read_cache(self.settings.chroma_persist_path, prune=False, force=False)
             collections = cache.collections
-            self.ledger_is_there = True
         names = [entry.name for entry in collections]
         simulate = self.options.simulate
         verdict.collection, _ = choose_name(names, self.settings, simulate=simulate)
@@ -138,7 +136,6 @@ class Verification:
 
     async def _verify(self, verdict: Verdict, store: OpenStore, stack: AsyncExitStack) -> None:
         options = self.options
-        self.ledger_is_there = store.ledger is not None
         self.holder = store.holder
         chosen = await choose_collection(store, self.settings, simulate=options.simulate)
         verdict.notices += chosen.notices

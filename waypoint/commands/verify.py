@@ -189,7 +189,6 @@ class VerifyCommand:
             verdict,
             verification.inventory,
             verification.recorded,
-            ledger=verification.ledger_is_there,
             simulate=self._request.simulate,
         )
         if repair is None:
@@ -203,7 +202,7 @@ class VerifyCommand:
         repairer = Repairer(fitting, repair, verification.inventory, events)
         simulate = runtime.run(repairer.run)
         options = IngestOptions(
-            simulate=simulate, clear=repair.steps.clear, repaired=verification.recorded
+            simulate=simulate, rebuild=repair.steps.rebuild, repaired=verification.recorded
         )
         code = self._ingest(fitting, options)
         verdict.repair = {
@@ -259,8 +258,8 @@ def _describe(repair: Repair) -> list[str]:
     """What will be done, and what it will cost."""
     steps = repair.steps
     lines = [f"to repair {repair.collection}:"]
-    if steps.clear:
-        lines.append("  the collection is started anew: its index is broken")
+    if steps.rebuild:
+        lines.append("  the collection is written anew: its index is broken")
     for count, what in (
         (steps.chunks_deleted, "damaged chunks are deleted and written again"),
         (steps.documents, "documents are compared with the collection, chunk by chunk"),

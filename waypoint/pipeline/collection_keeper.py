@@ -7,21 +7,21 @@ it is then compared with the collection id by id, and written from vectors alrea
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Protocol, TypeAlias
 
 from anyio import to_thread
 
 from waypoint import __version__
-from waypoint.chunking import embeds_context
 from waypoint.errors import CollectionMismatchError, StoreDamagedError
 from waypoint.events import EventBus, StoreNotice
-from waypoint.models import EmbeddingSpace, MetadataValue, Vector
-from waypoint.pipeline.recipe import Recipe, space_of
-from waypoint.pipeline.saved_vectors import VectorSaver
+from waypoint.models import MetadataValue
+from waypoint.pipeline.rebuilding import ManyCollections, Rebuilding
+from waypoint.pipeline.recipe import Recipe
+from waypoint.pipeline.saved_vectors import VectorSaver, save_collection
 from waypoint.sources.origin import Origin
-from waypoint.storage.chroma_records import CollectionState, StoredChunk
+from waypoint.storage.chroma_records import CollectionState
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
 
@@ -38,9 +38,6 @@ whether it is empty. Raises CollectionMismatchError if a run must not be."""
 _BEING_TAKEN_BACK = ""
 """In place of Chroma's id: a death in the middle must not leave what looks like agreement."""
 
-_SAMPLES = 5
-"""Chunks that must be found by their own vectors after a kill."""
-
 _WORDS = {
     "waypoint_schema": "schema version",
     "waypoint_provider": "provider",
@@ -51,22 +48,12 @@ _WORDS = {
 }
 
 
-class CollectionStore(Protocol):
+class CollectionStore(ManyCollections, Protocol):
     """What the keeper needs of a vector store; errors as ``VectorStore``."""
-
-    async def open(self, name: str) -> CollectionState | None: ...
-
-    async def create(
-        self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
-    ) -> CollectionState: ...
-
-    async def drop(self, name: str) -> None: ...
 
     async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None: ...
 
-    async def examine(self, samples: Mapping[str, Vector]) -> None: ...
-
-    def stored_chunks(self) -> AsyncIterator[Sequence[StoredChunk]]: ...
+    async def examine(self) -> None: ...
 
 
 class CollectionKeeper:
@@ -78,11 +65,13 @@ class CollectionKeeper:
         ledger: LedgerThread,
         events: EventBus,
         recipe: Recipe,
+        rebuilding: Rebuilding,
     ) -> None:
         self._store = store
         self._ledger = ledger
         self._events = events
         self._recipe = recipe
+        self._rebuilding = rebuilding
         self._entry: LedgerCollection | None = None
         self._origin = Origin("")
 
@@ -92,7 +81,9 @@ class CollectionKeeper:
         assert self._entry is not None, "no collection is open"
         return self._entry
 
-    async def open(self, name: str, settle: Settle, *, clear: bool) -> LedgerCollection:
+    async def open(
+        self, name: str, settle: Settle, *, clear: bool, damaged: bool = False
+    ) -> LedgerCollection:
         """Open or make the collection, and bring the ledger into agreement with it.
 
         One that is doubted is asked whether its index still works.
@@ -100,20 +91,18 @@ class CollectionKeeper:
         Args:
             settle: what it is made from.
             clear: delete the collection first.
+            damaged: it was found to be: what of it can be read is written anew.
 
         Raises:
             CollectionMismatchError: it was made with another recipe, from another folder, or not
                 by Waypoint.
             StoreDamagedError: Chroma cannot read it.
         """
+        await self._rebuilding.settle()
         known = await self._ledger.run(Ledger.collection, name)
-        try:
-            state = await self._store.open(name)
-        except StoreDamagedError as error:
-            if not clear:
-                raise
-            self._tell_lost(name, error)
-            state = None
+        # What is to go, or is known to be damaged, is not asked for what needs its index.
+        find = self._store.find if clear or damaged else self._store.open
+        state = await find(name)
         recorded = recorded_origin(known, state)
         empty = await self._is_empty(known, state)
         self._origin = await to_thread.run_sync(settle, recorded, empty)
@@ -134,8 +123,11 @@ class CollectionKeeper:
                 await self._ledger.run(Ledger.trust_collection, self._entry.id)
             return self._entry
         self._check(name, state)
+        if damaged:
+            await self._rebuild(name, known, state)
+            return self.entry
         if known is not None and known.doubted:
-            await self._store.examine(await self._ledger.run(Ledger.samples, known.id, _SAMPLES))
+            await self._store.examine()
             await self._ledger.run(Ledger.trust_collection, known.id)
         if known is not None and await self._agrees(known, state):
             self._entry = replace(known, generation=_generation(state))
@@ -149,39 +141,42 @@ class CollectionKeeper:
         self, name: str, known: LedgerCollection | None, state: CollectionState | None
     ) -> None:
         """Drop the collection, once the ledger has every vector of it that can be had."""
-        try:
-            if state is not None and (known is None or not await self._agrees(known, state)):
-                await self._save_vectors(name, state)
-        except StoreDamagedError as error:
-            self._tell_lost(name, error)
+        if state is not None:
+            await self._save_vectors(name, known, state)
         # Before it is dropped: a death in between must not make its vectors look unused.
         origin = self._origin
         await self._ledger.run(Ledger.clear_collection, name, origin.root, origin.selection())
         await self._store.drop(name)
 
-    def _tell_lost(self, name: str, error: StoreDamagedError) -> None:
-        self._events.emit(
-            StoreNotice(
-                f"{error.message}: vectors of collection {name!r} that the ledger lacks are "
-                "lost with it"
-            )
-        )
-
-    async def _save_vectors(self, name: str, state: CollectionState) -> None:
-        space = space_of(state.metadata)
-        if space is None:
+    async def _save_vectors(
+        self, name: str, known: LedgerCollection | None, state: CollectionState
+    ) -> None:
+        lacking = 0
+        if known is not None:
+            lacking = await self._ledger.run(Ledger.unpaid_chunks, known.id)
+        try:
+            counted = await self._store.open(name)
+            if not lacking and known and counted and await self._agrees(known, counted):
+                return
+            saver = await save_collection(self._store, self._ledger, state.metadata)
+        except StoreDamagedError as error:
+            await self._rebuilding.restart()
+            lost = f"{lacking:,} chunks" if known else "chunks that nobody can count"
+            if lacking or known is None:
+                self._events.emit(
+                    StoreNotice(
+                        f"{error.message}: with collection {name!r} go the vectors of {lost}, "
+                        "which the ledger lacks"
+                    )
+                )
             return
-        chunking = str(state.metadata.get("waypoint_chunking", ""))
-        saver = VectorSaver(self._ledger, space, context_headers=embeds_context(chunking))
-        async for page in self._store.stored_chunks():
-            await saver.save(page)
-        self._events.emit(
-            StoreNotice(
-                f"collection {name!r} is not as the ledger knows it: of its {saver.read:,} chunks, "
-                f"{saver.saved:,} vectors were taken into the ledger before it is dropped"
-                + _told(saver)
+        if saver is not None:
+            self._events.emit(
+                StoreNotice(
+                    f"collection {name!r} is not as the ledger knows it: of its {saver.read:,} "
+                    f"chunks, {saver.told()}, before it is dropped"
+                )
             )
-        )
 
     async def raise_generation(self) -> None:
         """Tell later runs that the collection is no longer what a copy made before is."""
@@ -271,34 +266,41 @@ class CollectionKeeper:
         self, name: str, known: LedgerCollection | None, state: CollectionState
     ) -> None:
         """Learn from Chroma what the ledger does not know: its documents and their vectors."""
-        # No generation is given twice: another copy of the collection may still bear it.
-        newest = max(_generation(state), abs(known.generation) if known else 0)
-        entry = await self._adopt(name, _BEING_TAKEN_BACK, newest)
+        entry = await self._begin_taking_back(name, known, state)
+        recipe = self._recipe
         saver = VectorSaver(
-            self._ledger, self._recipe.space, context_headers=self._recipe.context_headers
+            self._store, self._ledger, recipe.space, recipe.chunking, tolerant=False
         )
         async for page in self._store.stored_chunks():
             sources = {chunk.source for chunk in page}
             await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
             await saver.save(page)
-        self._entry = await self._adopt(name, state.id, newest)
+        self._entry = await self._adopt(name, state.id, entry.generation)
         await self.raise_generation()
         self._events.emit(
             StoreNotice(
                 f"collection {name!r} is not as the ledger left it: its {saver.read:,} chunks are "
-                f"compared one by one; {saver.saved:,} vectors were taken into the ledger"
-                + _told(saver)
+                f"compared one by one; {saver.told()}"
             )
         )
 
+    async def _rebuild(
+        self, name: str, known: LedgerCollection | None, state: CollectionState
+    ) -> None:
+        entry = await self._begin_taking_back(name, known, state)
+        # Until it is rebuilt, however this run ends.
+        await self._ledger.run(Ledger.doubt_collections)
+        generation = entry.generation + 1
+        made = await self._rebuilding.run(entry.id, self._recipe, self._metadata(generation))
+        self._entry = await self._adopt(name, made.id, generation)
+        await self._ledger.run(Ledger.trust_collection, entry.id)
 
-def _told(saver: VectorSaver) -> str:
-    """What is to be said of the chunks that were not believed."""
-    if not saver.doubtful:
-        return ""
-    return (
-        f"; {saver.doubtful:,} were not, since their text or vector was changed by another program"
-    )
+    async def _begin_taking_back(
+        self, name: str, known: LedgerCollection | None, state: CollectionState
+    ) -> LedgerCollection:
+        # No generation is given twice: another copy of the collection may still bear it.
+        newest = max(_generation(state), abs(known.generation) if known else 0)
+        return await self._adopt(name, _BEING_TAKEN_BACK, newest)
 
 
 def recorded_origin(known: LedgerCollection | None, state: CollectionState | None) -> Origin | None:

@@ -19,8 +19,6 @@ class Recipe:
     space: EmbeddingSpace
     chunking: str
     """The chunker's fingerprint."""
-    context_headers: bool = False
-    """Whether title and heading path are embedded with each chunk; part of the fingerprint."""
 
     def metadata(self) -> dict[str, MetadataValue]:
         """As it is kept in the collection's metadata."""

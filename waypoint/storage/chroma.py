@@ -29,6 +29,14 @@ from waypoint.storage.chroma_collection import RemoteCollection, packed_changes,
 from waypoint.storage.chroma_errors import damaged
 from waypoint.storage.chroma_probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma_records import CollectionState, Neighbour, StoredChunk
+from waypoint.storage.index_look import (
+    CLOSER_LOOK,
+    FIRST_LOOK,
+    NEAREST,
+    is_damage,
+    unfound,
+    with_direction,
+)
 from waypoint.storage.persisted_function import persisted_function
 
 PAGE = 5_000
@@ -36,9 +44,6 @@ PAGE = 5_000
 
 VECTOR_PAGE = 1_000
 """Records a request when vectors come with them: about 5 MB at 768 dimensions."""
-
-SAME = 1e-3
-"""Cosine distance below which two vectors are the same; float32 rounds at about 1e-7."""
 
 INDEX: dict[str, object] = {
     "hnsw": {
@@ -74,6 +79,20 @@ class ChromaStore:
             self._collection = self._probe.collection(state.id)
         return state
 
+    async def find(self, name: str) -> CollectionState | None:
+        """As :meth:`open`, of one whose index may not be loadable: it is not counted."""
+        self._collection = None
+        state = await self._calls.run(
+            "find the collection", lambda: self._probe.describe(name, counted=False)
+        )
+        if state is not None:
+            self._collection = self._probe.collection(state.id)
+        return state
+
+    def another(self) -> ChromaStore:
+        """The same server, for another of its collections."""
+        return ChromaStore(self._probe, self._calls)
+
     async def create(
         self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
     ) -> CollectionState:
@@ -95,6 +114,10 @@ class ChromaStore:
         """Delete the collection; no error if there is none."""
         self._collection = None
         await self._calls.run("delete the collection", lambda: self._probe.drop(name))
+
+    async def rename(self, name: str) -> None:
+        """Give the collection a name that no other has."""
+        await self._calls.run("rename the collection", partial(self._here.rename, name))
 
     async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None:
         """Replace the collection's metadata."""
@@ -166,24 +189,30 @@ class ChromaStore:
                 return ids
 
     async def stored_chunks(self) -> AsyncIterator[list[StoredChunk]]:
-        """All chunks with their vectors, a page at a time."""
-        here = self._here
-        offset = 0
+        """All chunks, a page of at most ``VECTOR_PAGE`` at a time."""
+        get, offset = self._here.get, 0
         while True:
             page = await self._calls.run(
-                "read chunks",
-                partial(
-                    here.get,
-                    include=["metadatas", "documents", "embeddings"],
-                    limit=VECTOR_PAGE,
-                    offset=offset,
-                ),
+                "read chunks", partial(get, limit=VECTOR_PAGE, offset=offset)
             )
-            columns = (page.ids, page.fields(), page.texts(), page.matrix())
-            yield [StoredChunk.of(*row) for row in zip(*columns, strict=True)]
+            columns = (page.ids, page.texts(), page.fields())
+            yield [
+                StoredChunk(chunk_id, text or "", fields)
+                for chunk_id, text, fields in zip(*columns, strict=True)
+            ]
             offset += len(page.ids)
             if len(page.ids) < VECTOR_PAGE:
                 return
+
+    async def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
+        """The vectors of those of the chunks that exist, by id; at most ``VECTOR_PAGE`` ids.
+
+        Raises:
+            UnreadableVectorError: the index lacks one of them.
+        """
+        get = partial(self._here.get, list(ids), include=["embeddings"])
+        page = await self._calls.run("read vectors", get)
+        return dict(zip(page.ids, page.matrix(), strict=True))
 
     async def nearest(self, vector: Vector, top: int) -> list[Neighbour]:
         """The chunks nearest to a vector of shape (dimensions,), nearest first."""
@@ -193,22 +222,36 @@ class ChromaStore:
         )
         return found[0]
 
-    async def examine(self, samples: Mapping[str, Vector]) -> None:
-        """See whether the index works: each sample must be found by its own vector.
-
-        Args:
-            samples: ids of stored chunks with the vectors they were stored with; the index is
-                loaded and asked even if there are none.
+    async def examine(self) -> None:
+        """See whether the index works, by a look at a few chunks; if in doubt, by one at more.
 
         Raises:
-            StoreDamagedError: the index cannot be loaded, or does not find what it holds.
+            StoreDamagedError: the index cannot be loaded, lacks vectors of what is stored, or
+                does not lead to most of them.
         """
-        here = self._here
-        await self._calls.run("read a chunk", partial(here.get, limit=1, include=["embeddings"]))
-        for chunk_id, vector in samples.items():
-            found = await self.nearest(vector, 5)
-            if not any(neighbour.distance < SAME for neighbour in found):
-                raise damaged("find", f"chunk {chunk_id} is not found by its own vector")
+        count = await self.count()
+        for look in (FIRST_LOOK, CLOSER_LOOK):
+            asked = lost = 0
+            for offset in look.offsets(count):
+                vectors = await self._stored_vectors(offset, look.together)
+                asked += len(vectors)
+                lost += len(await self._unfound(vectors))
+            if not lost:
+                return
+        if is_damage(asked, lost):
+            raise damaged("find", f"{lost:,} of {asked:,} chunks by their own vectors")
+
+    async def _stored_vectors(self, offset: int, count: int) -> Vectors:
+        """Vectors as they are stored, those that have a direction."""
+        get = partial(self._here.get, include=["embeddings"], limit=count, offset=offset)
+        page = await self._calls.run("read vectors", get)
+        return with_direction(page.matrix())
+
+    async def _unfound(self, vectors: Vectors) -> list[int]:
+        if not len(vectors):
+            return []
+        query = partial(self._here.query, list(vectors), n_results=NEAREST)
+        return unfound(await self._calls.run("search", query))
 
     @property
     def _here(self) -> RemoteCollection:

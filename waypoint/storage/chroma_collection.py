@@ -104,6 +104,11 @@ class RemoteCollection:
         response = await self._client.put(self._path, json={"new_metadata": dict(metadata)})
         response.raise_for_status()
 
+    async def rename(self, name: str) -> None:
+        """Give it another name, which no other collection has."""
+        response = await self._client.put(self._path, json={"new_name": name})
+        response.raise_for_status()
+
     async def _ask(
         self, method: str, question: Mapping[str, Any], form: type[T], most_bytes: int
     ) -> T:

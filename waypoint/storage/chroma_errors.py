@@ -39,6 +39,10 @@ class TransientStoreError(Exception):
         self.stuck = stuck
 
 
+class UnreadableVectorError(StoreDamagedError):
+    """The index lacks a vector of those that were asked for; others may be there."""
+
+
 class ChromaRefusalError(CannotContinueError):
     """Chroma refuses what was asked, which no repetition mends: a bug, or a server of another
     kind."""
@@ -67,6 +71,7 @@ _BELOW = (
     "cannot allocate memory", "pool timed out", "too many open files", "permission denied",
     "input/output error",
 )  # fmt: skip
+_NO_VECTOR = ("error finding id", "error getting embedding")
 # A log or a segment that cannot be read is told as an argument of ours that is not valid.
 _WITHIN = ("error executing plan", "compactor")
 _NO_ROOM = (
@@ -93,6 +98,8 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     if any(words in said for words in _UNWRITTEN):
         # A private server's files can be looked at, once it does not pass.
         return TransientStoreError(message, foreign=True, stuck=True)
+    if any(words in said for words in _NO_VECTOR):
+        return damaged(operation, message, UnreadableVectorError)
     if name == "NotFoundError" or any(words in said for words in _DAMAGE):
         return damaged(operation, message)
     if name == "RateLimitError":
@@ -125,9 +132,11 @@ def no_access(status: int, operation: str) -> StoreUnavailableError:
     )
 
 
-def damaged(operation: str, message: str) -> StoreDamagedError:
+def damaged(
+    operation: str, message: str, kind: type[StoreDamagedError] = StoreDamagedError
+) -> StoreDamagedError:
     """The error for a store that answers but cannot work."""
-    return StoreDamagedError(
+    return kind(
         f"Chroma cannot {operation}: {message}",
         hint="the collection is damaged; --clear makes it anew from the vectors already paid for",
     )

@@ -21,7 +21,8 @@ from waypoint.storage.chroma_answers import Described, read_answer
 from waypoint.storage.chroma_calls import CALL_TIMEOUT
 from waypoint.storage.chroma_collection import COLLECTIONS, RemoteCollection
 from waypoint.storage.chroma_errors import NO_ACCESS, no_access
-from waypoint.storage.chroma_records import CollectionState
+from waypoint.storage.chroma_records import UNCOUNTED, CollectionState
+from waypoint.storage.passing_names import is_passing
 
 _LIST_BYTES = 16 * 1024 * 1024
 """Of the list of all collections, each of which takes one to three kilobytes."""
@@ -109,23 +110,27 @@ class ChromaProbe:
         """The collection of that id, to be read and written."""
         return RemoteCollection(self._client, collection_id)
 
-    async def describe(self, name: str) -> CollectionState | None:
-        """The collection of that name; None if there is none."""
+    async def describe(self, name: str, *, counted: bool = True) -> CollectionState | None:
+        """The collection of that name; None if there is none.
+
+        ``counted``: with the number of its records, which Chroma loads the index for.
+        """
         response = await self._client.get(f"{COLLECTIONS}/{quote(name, safe='')}")
         if response.status_code == httpx2.codes.NOT_FOUND:
             return None
         response.raise_for_status()
-        return await self._state(response)
+        return await self._state(response, counted=counted)
 
     async def names(self) -> list[str]:
-        """The names of all collections, sorted."""
+        """The names of all collections, sorted; none that is only there during a rebuild."""
         response = await self._client.get(COLLECTIONS, extensions={ANSWER_BYTES: _LIST_BYTES})
         response.raise_for_status()
-        return sorted(each.name for each in read_answer(response.content, list[Described]))
+        names = (each.name for each in read_answer(response.content, list[Described]))
+        return sorted(name for name in names if not is_passing(name))
 
-    async def _state(self, response: httpx2.Response) -> CollectionState:
+    async def _state(self, response: httpx2.Response, *, counted: bool = True) -> CollectionState:
         found = read_answer(response.content, Described)
-        count = await self.collection(found.id).count()
+        count = await self.collection(found.id).count() if counted else UNCOUNTED
         return CollectionState(found.id, cast(Metadata, found.metadata or {}), count)
 
     async def create(

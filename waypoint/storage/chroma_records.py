@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waypoint.models import Metadata, Vector, Vectors
+from waypoint.models import Metadata, Vectors
+
+UNCOUNTED = -1
+"""In place of the number of a collection's records, where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,29 +22,19 @@ class CollectionState:
 
 @dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A chunk as it is stored."""
+    """A chunk as it is stored, without its vector; whatever it lacks is empty."""
 
     id: str
-    source: str
-    title: str
-    heading_path: str
     text: str
-    vector: Vector
+    metadata: Metadata
 
-    @classmethod
-    def of(
-        cls,
-        chunk_id: str,
-        metadata: Mapping[str, object] | None,
-        text: str | None,
-        vector: Vector,
-    ) -> StoredChunk:
-        """A record as Chroma answers it; whatever it lacks is empty."""
-        fields = metadata or {}
-        source, title, path = (
-            str(fields.get(name, "")) for name in ("source", "title", "heading_path")
-        )
-        return cls(chunk_id, source, title, path, text or "", vector)
+    @property
+    def source(self) -> str:
+        return self.field("source")
+
+    def field(self, name: str) -> str:
+        """A field of its metadata, as text."""
+        return str(self.metadata.get(name, ""))
 
 
 @dataclass(frozen=True, slots=True)

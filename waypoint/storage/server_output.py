@@ -7,11 +7,13 @@ a log on a full disk costs lines of the log, and nothing else.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from pathlib import Path
 
 from waypoint.files import open_to_append
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _MOST_KEPT = 8_192
 """Bytes of its last words that are kept in memory."""
 _MOST_TOLD = 300
@@ -41,7 +43,7 @@ class ServerOutput:
     def last_words(self) -> str:
         """The last line of a server that has ended; empty if it said nothing."""
         self._thread.join(timeout=5)
-        lines = self._kept.decode(errors="replace").splitlines()
+        lines = _COLOURS.sub("", self._kept.decode(errors="replace")).splitlines()
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return "".join(c for c in words if c.isprintable())[:_MOST_TOLD]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from waypoint.models import TextKey
 from waypoint.verification.inventory import PAGE, Inventory
 
-MENDED_BY_CLEARING = frozenset({"collection", "index", "recall"})
+MENDED_BY_REBUILDING = frozenset({"collection", "index", "recall"})
 """Checks whose failure says that the index is broken: it is built anew as a whole."""
 
 NOT_MENDED = frozenset({"recipe", "sample", "retrieval"})
@@ -53,19 +53,13 @@ class RepairSteps:
     """From the ledger: damaged there, and not whole in the collection."""
     tokens_dropped: int
     """Of their texts, estimated: these are paid for again."""
-    clear: bool
-    """The collection is started anew."""
+    rebuild: bool
+    """The collection is written anew, from what is stored and what is paid for."""
 
 
-def find_repairs(
-    inventory: Inventory, verdict_failing: frozenset[str], *, ledger: bool
-) -> RepairSteps:
-    """The steps that what was found asks for. Called once.
-
-    ``ledger``: whether there is one; without, nothing can be built anew from what was paid.
-    """
+def find_repairs(inventory: Inventory, verdict_failing: frozenset[str]) -> RepairSteps:
+    """The steps that what was found asks for. Called once."""
     inventory.script(_FIND_DOCUMENTS)
-    broken = not verdict_failing.isdisjoint(MENDED_BY_CLEARING)
     whole = "SELECT count(*) FROM bad_keys WHERE vector IS NOT NULL"
     damaged = "FROM bad_keys WHERE vector IS NULL"
     return RepairSteps(
@@ -74,7 +68,7 @@ def find_repairs(
         vectors_taken_back=inventory.value(whole),
         vectors_dropped=inventory.value(f"SELECT count(*) {damaged}"),
         tokens_dropped=inventory.value(f"SELECT coalesce(sum(tokens), 0) {damaged}"),
-        clear=broken and ledger,
+        rebuild=not verdict_failing.isdisjoint(MENDED_BY_REBUILDING),
     )
 
 

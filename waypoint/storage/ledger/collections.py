@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from waypoint.models import Vector
 from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
@@ -135,26 +132,13 @@ class Collections(LedgerFile):
             ).fetchone()[0]
         return None if begun else int(total) - int(rejected)
 
-    def samples(self, collection: int, count: int) -> dict[str, Vector]:
-        """Ids of a few stored chunks, from first to last document, with their vectors."""
+    def unpaid_chunks(self, collection: int) -> int:
+        """Chunks of its documents, as they last were, whose vectors are not here."""
         with self._translated():
-            documents = self._db.execute(
-                """SELECT min(id), max(id) FROM documents
-                WHERE collection_id = ? AND state = 'done' AND chunk_count > 0""",
+            row = self._db.execute(
+                """SELECT count(*) FROM documents JOIN chunks ON document_id = documents.id
+                WHERE collection_id = ?
+                AND NOT EXISTS (SELECT 1 FROM vectors WHERE vectors.text_key = chunks.text_key)""",
                 (collection,),
             ).fetchone()
-            if documents[0] is None:
-                return {}
-            first, last = documents
-            starts = {first + (last - first) * step // max(1, count - 1) for step in range(count)}
-            found = {}
-            for start in starts:
-                row = self._db.execute(
-                    """SELECT chunk_id, vector FROM documents
-                    JOIN chunks ON document_id = documents.id JOIN vectors USING (text_key)
-                    WHERE collection_id = ? AND state = 'done' AND documents.id >= ? LIMIT 1""",
-                    (collection, start),
-                ).fetchone()
-                if row:
-                    found[str(row[0])] = np.frombuffer(row[1], dtype="<f4")
-        return found
+        return int(row[0])

@@ -104,11 +104,6 @@ class Contents(LedgerFile):
                 found.update(self._db.execute(query, some))
         return found
 
-    def drop_vectors(self, keys: Sequence[TextKey]) -> None:
-        """Forget vectors that are damaged: their texts are to be paid for again."""
-        with self._transaction() as db:
-            db.executemany("DELETE FROM vectors WHERE text_key = ?", [(key,) for key in keys])
-
     def last_run(self) -> LastRun | None:
         """The latest run; None if there was none."""
         with self._translated():

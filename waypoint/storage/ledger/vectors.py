@@ -63,18 +63,30 @@ class PaidVectors(LedgerFile):
 
     def take_back(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
         """Enter vectors that are stored but not in the ledger; returns how many were not."""
-        now = time.time()
+        with self._transaction():
+            return self._enter(space, vectors)
+
+    def _enter(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
+        now, space_id = time.time(), self._space_id(space)
+        before = self._db.total_changes
+        self._db.executemany(
+            "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
+            [
+                (key, space_id, np.ascontiguousarray(vector, dtype="<f4").tobytes(), now)
+                for key, vector in vectors.items()
+            ],
+        )
+        return self._db.total_changes - before
+
+    def replace_vectors(
+        self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector | None]
+    ) -> None:
+        """Put others in the place of damaged ones; without one (None), its text is unpaid again."""
         with self._transaction() as db:
-            space_id = self._space_id(space)
-            before = db.total_changes
-            db.executemany(
-                "INSERT OR IGNORE INTO vectors VALUES (?, ?, ?, ?)",
-                [
-                    (key, space_id, np.ascontiguousarray(vector, dtype="<f4").tobytes(), now)
-                    for key, vector in vectors.items()
-                ],
+            db.executemany("DELETE FROM vectors WHERE text_key = ?", [(key,) for key in vectors])
+            self._enter(
+                space, {key: vector for key, vector in vectors.items() if vector is not None}
             )
-            return db.total_changes - before
 
     def paid_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
         """Those of the texts that are paid for, with their vectors.
