@@ -16,11 +16,13 @@ settings.register_profile("gate", deadline=None, derandomize=True)
 settings.register_profile("search", deadline=None, max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
+_MASK = os.umask(0o022)
+os.umask(_MASK)
+
 
 @pytest.fixture(autouse=True)
 def _umask() -> Iterator[None]:
     """Commands that run within the test's process make their files private."""
-    before = os.umask(0o022)
-    os.umask(before)
+    os.umask(_MASK)
     yield
-    os.umask(before)
+    os.umask(_MASK)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
 from tests.support.counting import Counts, count_ingestion
 from waypoint.app.folder import FolderReader
@@ -19,10 +20,15 @@ from waypoint.pipeline.intake import GROUP
 from waypoint.pipeline.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_PAY_BUFFER
 from waypoint.pipeline.writing import ROWS
 from waypoint.settings import Settings
+from waypoint.storage.passing_names import beside, replaced
 
 DOCUMENTS, SECTIONS = 40, 30
 CHUNKS = DOCUMENTS * SECTIONS
 BATCH = 100
+
+
+PASSING = {f"GET {name(SIMULATED)}": 1 for name in (beside, replaced)}
+"""Each run looks whether a death left the collection, or a copy of it, under another name."""
 
 
 def settings_in(folder: Path, **changes: object) -> Settings:
@@ -66,7 +72,7 @@ def test_a_first_run_and_one_with_nothing_to_do(
 
     again = count_ingestion(settings, monkeypatch)
     assert (again.calls, again.bytes_read, again.files_opened) == (0, 0, {})
-    assert again.requests == {"GET waypoint_kb_simulated": 1, "GET count": 1}
+    assert again.requests == PASSING | {f"GET {SIMULATED}": 1, "GET count": 1}
     # The files of a step of the walk are known by one statement; each is marked, in a database
     # of its own.
     assert again.statements.pop("INSERT seen") == DOCUMENTS
@@ -91,10 +97,10 @@ def assert_statements_are_few(counts: Counts) -> None:
 
 def assert_requests_are_few(counts: Counts) -> None:
     """One for a call, one upsert for a thousand rows, and to Chroma a fixed number besides."""
-    assert counts.requests == {
+    assert counts.requests == PASSING | {
         "POST gemini-embedding-001:batchEmbedContents": counts.calls,
         "POST upsert": -(-CHUNKS // ROWS),
-        "GET waypoint_kb_simulated": 1,
+        f"GET {SIMULATED}": 1,
         "POST collections": 1,
         "GET count": 1,
         "PUT <id>": 1,
