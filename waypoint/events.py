@@ -86,8 +86,15 @@ class DocumentUnchanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class DocumentWarning(Event):
+    """Something of a document was lost, or is odd; or something is about a name in the folder."""
+
     source: str
     warning: str
+    first: bool = False
+    """Whether it is the first one of a document, which then counts as one with warnings."""
+    named: bool = True
+    """Whether it is worth a word of its own; not if the document is unchanged, so that the run
+    that read it has said so."""
 
 
 @dataclass(frozen=True, slots=True)

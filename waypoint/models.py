@@ -94,7 +94,7 @@ class Document:
     read_at_ns: int
     """Wall clock at the time of reading, nanoseconds since the epoch."""
     warnings: tuple[str, ...] = ()
-    """What was odd about the file but did not keep it from being read."""
+    """What of the file was lost, and where; or was odd, but did not keep it from being read."""
     format: str = "text"
     """As the registry names it."""
     pages: tuple[int, ...] = ()

@@ -43,6 +43,7 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
     report = workspace.report_of(str(EXAMPLES), "--simulate")
     assert report["documents"] == {
         "found": 20, "unchanged": 0, "ingested": 20, "removed": 0, "rejected": 0, "skipped": 0,
+        "with_warnings": 0,
     }  # fmt: skip
     assert report["chunks"]["added"] == len(chunks)
     assert report["texts_paid"] == dry["texts_to_pay"]

@@ -68,7 +68,7 @@ async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert report.files == DOCUMENTS + 1
     assert report.documents == {
         "found": DOCUMENTS + 1, "unchanged": 0, "ingested": DOCUMENTS, "removed": 0,
-        "rejected": 1, "skipped": 0,
+        "rejected": 1, "skipped": 0, "with_warnings": 0,
     }  # fmt: skip
     assert len(report.rejects) == 1
     chunks = report.chunks

@@ -54,14 +54,16 @@ def test_documents() -> None:
         events.DocumentRejected("d.md", "why", "hint"),
         events.FileSkipped("e.exe", "no reader", named=False),
         events.FileSkipped("link.md", "symbolic link to nothing"),
-        events.DocumentWarning("g.md", "odd"),
+        events.DocumentWarning("g.md", "odd", first=True),
+        events.DocumentWarning("g.md", "odder"),
     )
     assert report.documents == {
         "found": 9, "unchanged": 5, "ingested": 1, "removed": 1, "rejected": 1, "skipped": 2,
+        "with_warnings": 1,
     }  # fmt: skip
     assert report.chunks["deleted"] == 5
     assert report.rejects == [{"source": "d.md", "reason": "why", "hint": "hint"}]
-    assert [warning["source"] for warning in report.warnings] == ["link.md", "g.md"]
+    assert [warning["source"] for warning in report.warnings] == ["link.md", "g.md", "g.md"]
     assert report.files == 10
     assert report.left_out == {"no reader": 1, "symbolic link to nothing": 1}
 

@@ -49,7 +49,7 @@ from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
-from waypoint.telemetry.report import MOST_LISTED
+from waypoint.telemetry.report import MOST_LISTED, count_reason
 
 
 @dataclass(slots=True)
@@ -63,6 +63,10 @@ class Plan:
     documents: int = 0
     rejected: int = 0
     skipped: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    """What is left out, by reason."""
+    with_warnings: int = 0
+    """Documents of which something was lost or is odd."""
     chunks: int = 0
     chunks_split: int = 0
     """Of them, parts of texts that the model might have cut."""
@@ -84,6 +88,8 @@ class Plan:
     chunk_size_advice: ChunkSizeAdvice | None = None
     rejects: list[dict[str, str]] = field(default_factory=list)
     """The first of them."""
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    """Likewise."""
     notices: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
@@ -134,6 +140,7 @@ def make_plan(
                 _reject(plan, error.source, error.reason)
                 continue
             plan.documents += 1
+            _note_warnings(plan, document)
             plan.chunks += chunks.count
             plan.chunks_split += chunks.split
             fresh: dict[TextKey, tuple[int, int]] = {}
@@ -182,6 +189,7 @@ def _documents(
     for entry in reader.discover():
         if isinstance(entry, SkippedFile):
             plan.skipped += 1
+            count_reason(plan.left_out, entry.reason)
         elif isinstance(entry, FileReject | UnreadableFolder):
             _reject(plan, entry.source, entry.reason)
         elif isinstance(entry, SourceFile):
@@ -227,6 +235,12 @@ def _reject(plan: Plan, source: str, reason: str) -> None:
     plan.rejected += 1
     if len(plan.rejects) < MOST_LISTED:
         plan.rejects.append({"source": source, "reason": reason})
+
+
+def _note_warnings(plan: Plan, document: Document) -> None:
+    plan.with_warnings += bool(document.warnings)
+    for warning in document.warnings[: MOST_LISTED - len(plan.warnings)]:
+        plan.warnings.append({"source": document.source, "warning": warning})
 
 
 def _count(

@@ -53,6 +53,7 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
         lines.insert(1, f"left out: {_most_frequent(report.left_out)}")
     for line in (*lines, *report.notices):
         console.print(Text(line), soft_wrap=True)
+    _print_warnings(console, report.warnings, documents["with_warnings"])
     _print_rejects(console, report.rejects, report.documents["rejected"] + chunks["rejected"])
     _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
@@ -91,6 +92,7 @@ def print_plan(console: Terminal, plan: Plan) -> None:
     used_today = f"; {plan.texts_used_today:,} texts used today" if plan.texts_used_today else ""
     for line in (
         f"documents: {plan.documents:,} ({plan.rejected:,} rejected, {plan.skipped:,} left out)",
+        *([f"left out: {_most_frequent(plan.left_out)}"] if plan.left_out else []),
         f"chunks: {plan.chunks:,}",
         f"texts to pay for: {plan.texts_to_pay:,} ({before})",
         f"tokens: about {plan.tokens_to_pay:,}",
@@ -104,6 +106,7 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         console.print(_tiers(plan))
     for line in (*_advice(plan), *plan.notices):
         console.print(Text(line), soft_wrap=True)
+    _print_warnings(console, plan.warnings, plan.with_warnings)
     _print_rejects(console, plan.rejects, plan.rejected)
     console.print("nothing was written")
 
@@ -175,6 +178,19 @@ def _place(reject: dict[str, str]) -> tuple[str, str]:
 
 def _name(reject: dict[str, str]) -> str:
     return f"{reject['chunk']} of {reject['source']}" if reject.get("chunk") else reject["source"]
+
+
+def _print_warnings(console: Terminal, warnings: list[dict[str, str]], documents: int) -> None:
+    """What documents lost; a run's list may also have warnings that are about names alone."""
+    for each in warnings[:MOST_SHOWN]:
+        line = f"warning {each['source']}: {each['warning']}"
+        console.print(Text(line, style="yellow"), soft_wrap=True)
+    if len(warnings) > MOST_SHOWN:
+        console.print(f"and {len(warnings) - MOST_SHOWN:,} more warnings: see the report")
+    if documents:
+        console.print(
+            f"{documents:,} {'document' if documents == 1 else 'documents'} with warnings"
+        )
 
 
 def _print_rejects(console: Terminal, rejects: list[dict[str, str]], total: int) -> None:

@@ -165,6 +165,7 @@ class Board:
             "latest": {
                 "documents": [asdict(done) for done in tally.documents],
                 "rejects": [asdict(reject) for reject in tally.rejects],
+                "warnings": [asdict(warned) for warned in tally.warnings],
             },
             "process": asdict(process_use()),
         }

@@ -78,6 +78,11 @@ class RunCollector(Collector):
             "Documents found: files, or records of a file.",
             documents.pop("found"),
         )
+        yield _counter(
+            "documents_with_warnings",
+            "Documents of which something was lost or is odd.",
+            documents.pop("with_warnings"),
+        )
         yield _counters("documents", "Documents by outcome.", "outcome", documents)
         yield _counter("chunks_cut", "Chunks that documents were cut into.", chunks["cut"])
         outcomes = ("added", "updated", "deleted", "rejected")

@@ -14,7 +14,7 @@ from waypoint.monitor.histogram import Histogram
 from waypoint.monitor.outlook import DocumentSums
 
 LATEST = 12
-"""Documents and rejects that are shown."""
+"""Documents, rejects and warnings that are shown."""
 
 PACE_WINDOW = 60.0
 """Seconds over which the pace of late is taken: a quota's own."""
@@ -63,6 +63,14 @@ class Reject:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """What a document lost, or what is odd about it."""
+
+    source: str
+    warning: str
+
+
 class Tally:
     """Listens to a run.
 
@@ -87,6 +95,7 @@ class Tally:
         """The last one since something moved."""
         self.documents: deque[DoneDocument] = deque(maxlen=LATEST)
         self.rejects: deque[Reject] = deque(maxlen=LATEST)
+        self.warnings: deque[Warned] = deque(maxlen=LATEST)
         self.sums = DocumentSums()
         self.calling_since: float | None = None
         self.draining = ""
@@ -127,6 +136,7 @@ class Tally:
         self.sums = DocumentSums()
         self.documents.clear()
         self.rejects.clear()
+        self.warnings.clear()
 
     @_take.register
     def _(self, event: events.DocumentChunked) -> None:
@@ -169,6 +179,10 @@ class Tally:
     def _(self, event: events.DocumentDone) -> None:
         done = DoneDocument(self._time(), event.source, event.chunks, round(event.seconds, 1))
         self.documents.appendleft(done)
+
+    @_take.register
+    def _(self, event: events.DocumentWarning) -> None:
+        self.warnings.appendleft(Warned(event.source, event.warning))
 
     @_take.register
     def _(self, event: events.DocumentRejected) -> None:

@@ -129,6 +129,10 @@ class Intake:
         self.walk.files += found
         size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
         unchanged = sifted.unchanged_documents
+        for source, warnings in sifted.warnings.items():
+            for number, warning in enumerate(warnings):
+                told = DocumentWarning(source, warning, first=not number, named=False)
+                self._events.emit(told)
         self._events.emit(FilesFound(found, size, unchanged, size - changed_size))
         self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
 

@@ -99,8 +99,8 @@ class Reading:
         changed: list[ReadDocument] = []
         touched: list[tuple[Document, int]] = []
         for document, siblings in read:
-            for warning in document.warnings:
-                self._events.emit(DocumentWarning(document.source, warning))
+            for number, warning in enumerate(document.warnings):
+                self._events.emit(DocumentWarning(document.source, warning, first=not number))
             before = known.get(document.source)
             if before is not None and before.done and before.digest == document.digest:
                 touched.append((document, siblings))

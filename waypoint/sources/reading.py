@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError, described
 from waypoint.models import Document, MetadataValue, SourceFile
+from waypoint.sources.losses import bounded
 from waypoint.sources.registry import ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
@@ -79,7 +80,7 @@ def _document(
         metadata=metadata,
         digest=digest,
         read_at_ns=snapshot.read_at_ns,
-        warnings=(*parsed.warnings, "no text in it") if empty else parsed.warnings,
+        warnings=bounded((*parsed.warnings, "no text in it") if empty else parsed.warnings),
         format=format_name,
         pages=() if empty else parsed.pages,
         blocks=() if empty else parsed.blocks,

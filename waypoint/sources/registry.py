@@ -23,6 +23,7 @@ class ParsedDocument:
     """Empty if the document does not say; then its first H1 or its name serves."""
     metadata: Metadata | None = None
     warnings: tuple[str, ...] = ()
+    """What was lost and where, in our own words: see ``waypoint.sources.losses``."""
     pages: tuple[int, ...] = ()
     """Offsets at which pages begin; empty for a format without pages."""
     blocks: tuple[Block, ...] = ()

@@ -74,7 +74,8 @@ def stage_of(event: events.Event) -> str:
 
 def level_of(event: events.Event) -> LogLevel:
     """How much an event matters: INFO unless it is named above."""
-    if isinstance(event, events.FileSkipped | events.DocumentRejected) and not event.named:
+    may_be_quiet = events.FileSkipped | events.DocumentWarning | events.DocumentRejected
+    if isinstance(event, may_be_quiet) and not event.named:
         return LogLevel.DEBUG
     return _LEVELS.get(type(event), LogLevel.INFO)
 

@@ -46,7 +46,7 @@ class RunReport:
     """Found by the walk, those that it rejects among them. A file may be many documents."""
     documents: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("found", "unchanged", "ingested", "removed", "rejected", "skipped"), 0
+            ("found", "unchanged", "ingested", "removed", "rejected", "skipped", "with_warnings"), 0
         )
     )
     left_out: dict[str, int] = field(default_factory=dict)
@@ -95,6 +95,7 @@ class RunReport:
     standing: list[dict[str, str]] = field(default_factory=list)
     """What stands rejected at its end, from this run or an earlier one."""
     warnings: list[dict[str, str]] = field(default_factory=list)
+    """What documents lost or what is odd about them, also those that are unchanged."""
     notices: list[str] = field(default_factory=list)
 
     def to_json(self) -> bytes:
@@ -160,15 +161,13 @@ class ReportBuilder:
     @_take.register
     def _(self, event: events.FileSkipped) -> None:
         self.report.documents["skipped"] += 1
-        left_out = self.report.left_out
-        known = event.reason in left_out or len(left_out) < MOST_REASONS
-        reason = event.reason if known else OTHER_REASONS
-        left_out[reason] = left_out.get(reason, 0) + 1
+        count_reason(self.report.left_out, event.reason)
         if event.named:
             self._warn(event.source, event.reason)
 
     @_take.register
     def _(self, event: events.DocumentWarning) -> None:
+        self.report.documents["with_warnings"] += event.first
         self._warn(event.source, event.warning)
 
     @_take.register
@@ -278,6 +277,13 @@ class ReportBuilder:
         self.report.exit_code = event.exit_code
         self.report.standing_rejects = event.standing_rejects
         self.report.message, self.report.hint = event.message, event.hint
+
+
+def count_reason(counts: dict[str, int], reason: str) -> None:
+    """Count a reason for leaving something out, one of ``MOST_REASONS`` or of the others."""
+    known = reason in counts or len(counts) < MOST_REASONS
+    reason = reason if known else OTHER_REASONS
+    counts[reason] = counts.get(reason, 0) + 1
 
 
 def write_report(report: RunReport, folder: Path) -> Path:

@@ -142,6 +142,7 @@ function showFigures(view) {
     ["memory", process.memory === null ? "unknown" : `${whole(process.memory / 1e6)} MB`],
     ["processor time", seconds(process.cpu_seconds)]]);
   rows("rejects", view.latest.rejects.map((one) => [[one.chunk || one.source], [one.reason]]), "none");
+  rows("warnings", view.latest.warnings.map((one) => [[one.source], [one.warning]]), "none");
   rows("latest", view.latest.documents.map((one) =>
     [[one.source], [whole(one.chunks), "number"], [seconds(one.seconds), "number"]]), "none yet");
 }

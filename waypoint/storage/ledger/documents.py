@@ -6,6 +6,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
 from waypoint.models import Document, TextKey
 from waypoint.storage.ledger.rejects import Rejects
 
@@ -47,16 +49,18 @@ class Documents(Rejects):
         document, file = done.document, done.document.file
         (document_id,) = db.execute(
             """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
-                read_at_ns, digest, chunk_count, file, file_documents)
-            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?)
+                read_at_ns, digest, chunk_count, file, file_documents, warnings)
+            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (collection_id, source) DO UPDATE SET state = 'done',
                 size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
                 read_at_ns = excluded.read_at_ns, digest = excluded.digest,
                 chunk_count = excluded.chunk_count, file = excluded.file,
-                file_documents = excluded.file_documents RETURNING id""",
+                file_documents = excluded.file_documents, warnings = excluded.warnings
+            RETURNING id""",
             (
                 collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
                 document.read_at_ns, document.digest, len(done.chunks), file.source, done.siblings,
+                _packed(document.warnings),
             ),
         ).fetchone()  # fmt: skip
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
@@ -73,7 +77,7 @@ class Documents(Rejects):
     def touch(
         self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
     ) -> None:
-        """Note the new times of documents whose bytes are what they were.
+        """Note the new times, and the warnings, of documents whose bytes are what they were.
 
         ``siblings``: for each, how many documents its file has; one, if nothing is said.
         What kept one from being read meanwhile is over; its chunks' rejects stand.
@@ -81,12 +85,13 @@ class Documents(Rejects):
         with self._transaction() as db:
             db.executemany(
                 """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?,
-                    file = ?, file_documents = ?
+                    file = ?, file_documents = ?, warnings = ?
                 WHERE collection_id = ? AND source = ?""",
                 [
                     (
                         document.file.size, document.file.mtime_ns, document.file.ctime_ns,
-                        document.read_at_ns, document.file.source, of, collection, document.source,
+                        document.read_at_ns, document.file.source, of, _packed(document.warnings),
+                        collection, document.source,
                     )
                     for document, of in zip(
                         documents, siblings or [1] * len(documents), strict=True
@@ -107,3 +112,7 @@ class Documents(Rejects):
                     (collection, source),
                 )
                 self._forgive(db, collection, source)
+
+
+def _packed(warnings: Sequence[str]) -> str:
+    return orjson.dumps(warnings).decode() if warnings else ""

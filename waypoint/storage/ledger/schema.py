@@ -131,6 +131,10 @@ MIGRATIONS = (
     -- What ingestions were told of the folder ``root``, as JSON: see waypoint/sources/origin.py.
     ALTER TABLE collections ADD COLUMN selection TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- What a document lost, or what is odd about it: a JSON list of sentences; '' for nothing.
+    ALTER TABLE documents ADD COLUMN warnings TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import orjson
 
 from waypoint.models import SourceFile
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, lies_in
@@ -30,6 +32,9 @@ class Sifted:
     """Those that may have changed, and are to be read."""
     unchanged_documents: int
     """Documents of the others."""
+    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What was told of unchanged documents when they were read, by source; of those that have
+    any."""
 
 
 class Walk(LedgerFile):
@@ -47,18 +52,33 @@ class Walk(LedgerFile):
         to_read = {file.source for file in changed}
         unchanged = [file.source for file in files if file.source not in to_read]
         self._mark_files_seen(collection, unchanged)
-        return Sifted(changed, sum(known[file].documents for file in unchanged))
+        warned = [file for file in unchanged if known[file].has_warnings]
+        return Sifted(
+            changed,
+            sum(known[file].documents for file in unchanged),
+            self._warnings(collection, warned),
+        )
 
     def _known_files(self, collection: int, files: Sequence[str]) -> dict[str, _KnownFile]:
         known = {}
         for some in _portions(files):
             query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
                 min(state = 'done'), min(read_at_ns), min(size), max(size), min(mtime_ns),
-                max(mtime_ns), min(ctime_ns), max(ctime_ns) FROM documents
+                max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != '') FROM documents
                 WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
             for file, *figures in self._db.execute(query, (collection, *some)):
                 known[file] = _KnownFile(*figures)
         return known
+
+    def _warnings(self, collection: int, files: Sequence[str]) -> dict[str, list[str]]:
+        told = {}
+        with self._translated():
+            for some in _portions(files):
+                query = f"""SELECT source, warnings FROM documents WHERE collection_id = ?
+                    AND file IN ({_marks(some)}) AND warnings != ''"""  # noqa: S608
+                for source, warnings in self._db.execute(query, (collection, *some)):
+                    told[source] = orjson.loads(warnings)
+        return told
 
     def _mark_files_seen(self, collection: int, files: Sequence[str]) -> None:
         for some in _portions(files):
@@ -133,6 +153,7 @@ class _KnownFile:
     last_mtime_ns: int
     first_ctime_ns: int
     last_ctime_ns: int
+    has_warnings: int
 
 
 def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
