@@ -77,6 +77,17 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a part of a document lies in its file: on a slide, in a sheet, at a time."""
+
+    start: int
+    """Offset in ``Document.text`` from which on it holds, until the next of its name."""
+    name: str
+    """Under which chunks' metadata have it: ``slide``, ``sheet``, ``time``."""
+    value: MetadataValue
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A source that was read. ``text`` is normalised: no BOM, LF line ends, NFC."""
 
@@ -99,6 +110,8 @@ class Document:
     """As the registry names it."""
     pages: tuple[int, ...] = ()
     """Offsets at which its pages begin, in order; empty for a format without pages."""
+    places: tuple[Place, ...] = ()
+    """In the order of the text; all of one name."""
     blocks: tuple[Block, ...] = ()
     """In the order of the text; none overlaps with another."""
     record: str = ""

@@ -88,6 +88,57 @@ def changed_zip(data: bytes, change: Callable[[Parts], None], *, packing: int = 
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name) for name in archive.namelist()}
     change(parts)
+    return zip_file(parts, packing=packing)
+
+
+_WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
+NAMESPACES = " ".join(
+    f'xmlns:{prefix}="{address}"'
+    for prefix, address in {
+        "w": _WORD,
+        "m": f"{_OFFICE}/math",
+        "r": f"{_OFFICE}/relationships",
+        "mc": "http://schemas.openxmlformats.org/markup-compatibility/2006",
+        "w14": "http://schemas.microsoft.com/office/word/2010/wordml",
+        "wp": "http://schemas.openxmlformats.org/drawingml/2006/wordprocessingDrawing",
+        "a": "http://schemas.openxmlformats.org/drawingml/2006/main",
+        "p": "http://schemas.openxmlformats.org/presentationml/2006/main",
+        "wps": "http://schemas.microsoft.com/office/word/2010/wordprocessingShape",
+        "v": "urn:schemas-microsoft-com:vml",
+        "o": "urn:schemas-microsoft-com:office:office",
+        "c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
+        "dgm": "http://schemas.openxmlformats.org/drawingml/2006/diagram",
+    }.items()
+)
+
+
+def word_file(body: str, related: dict[str, tuple[str, bytes | str]] | None = None) -> bytes:
+    """A Word document of the XML in its body, beside the parts that it refers to.
+
+    ``related``: by id, the kind of relation and the part's content; the part's name is its id,
+    and without a dot in it, it is XML, whose content is put into a root of that name.
+    """
+    parts: Parts = {"word/document.xml": _xml("document", f"<w:body>{body}</w:body>")}
+    relations = ""
+    for name, (kind, content) in (related or {}).items():
+        file = name if "." in name else f"{name}.xml"
+        parts[f"word/{file}"] = _xml(name, content) if isinstance(content, str) else content
+        relations += f'<Relationship Id="{name}" Type="x/{kind}" Target="{file}"/>'
+    parts["word/_rels/document.xml.rels"] = f"<Relationships>{relations}</Relationships>".encode()
+    parts["_rels/.rels"] = (
+        b'<Relationships><Relationship Id="r" Type="x/officeDocument" Target="word/document.xml"/>'
+        b"</Relationships>"
+    )
+    return zip_file(parts)
+
+
+def _xml(name: str, content: str) -> bytes:
+    return f"<w:{name} {NAMESPACES}>{content}</w:{name}>".encode()
+
+
+def zip_file(parts: Parts, *, packing: int = 8) -> bytes:
+    """An archive of these parts, in their order."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", packing) as archive:
         for name, content in parts.items():

@@ -144,14 +144,13 @@ def test_a_damaged_file_is_not_quoted(name: str, tmp_path: Path) -> None:
 
 
 def test_no_part_of_an_archive_is_quoted(tmp_path: Path) -> None:
-    """Neither its name nor what any of its attributes says (as ``gridSpan`` did)."""
+    """Neither its name nor what any of its attributes says, where a number was expected."""
     rejected = set()
     for name, data in of_archives():
         told = told_of(name, data, tmp_path)
         rejected |= {name} if told else set()
         assert not [each for each in told if SECRET in each], (name, told)
-    assert len(rejected) > 5
-    assert "gridSpan.docx" in rejected
+    assert rejected >= {"doctype.docx", "entity.docx", "prefix.docx"}
 
 
 @pytest.mark.parametrize("name", WHOLE)

@@ -64,7 +64,7 @@ def test_parsers_are_not_imported_before_they_are_needed() -> None:
     """Importing the room must not cost what its heaviest parser costs."""
     code = (
         "import sys, waypoint.sources; "
-        "heavy = 'pyromark yaml pypdfium2 mammoth html_to_markdown chardet xml.etree'.split(); "
+        "heavy = 'pyromark yaml pypdfium2 html_to_markdown chardet xml.etree'.split(); "
         "print([name for name in heavy if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

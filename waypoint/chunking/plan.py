@@ -79,6 +79,9 @@ class ChunkPlan:
         if document.pages:
             # What lies before the first page's first character belongs to it all the same.
             metadata["page"] = max(1, bisect_right(document.pages, span.start))
+        if passed := bisect_right(document.places, span.start, key=lambda each: each.start):
+            here = document.places[passed - 1]
+            metadata[here.name] = here.value
         if span.header is not None:
             metadata["header_start"], metadata["header_end"] = span.header
         context = self._contexts.at(span.start)

@@ -29,6 +29,9 @@ RESERVED_NAMES = frozenset(
         "header_end",
         "heading_path",
         "page",
+        "sheet",
+        "slide",
+        "time",
         "format",
         "language",
     }

@@ -83,6 +83,7 @@ def _document(
         warnings=bounded((*parsed.warnings, "no text in it") if empty else parsed.warnings),
         format=format_name,
         pages=() if empty else parsed.pages,
+        places=() if empty else parsed.places,
         blocks=() if empty else parsed.blocks,
         record=record,
         encoding=parsed.encoding,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
-from waypoint.models import Block, Heading, Metadata
+from waypoint.models import Block, Heading, Metadata, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class ParsedDocument:
     """What was lost and where, in our own words: see ``waypoint.sources.losses``."""
     pages: tuple[int, ...] = ()
     """Offsets at which pages begin; empty for a format without pages."""
+    places: tuple[Place, ...] = ()
+    """Slides, sheets or times, in the order of the text."""
     blocks: tuple[Block, ...] = ()
     """Tables and code, in the order of the text."""
     record: str = ""
@@ -108,7 +110,12 @@ FORMATS = (
     Format("markdown", (".md", ".markdown"), "waypoint.sources.markdown:MarkdownReader"),
     Format("html", (".html", ".htm", ".xhtml"), "waypoint.sources.html:HtmlReader", untrusted=True),
     Format("pdf", (".pdf",), "waypoint.sources.pdf:PdfReader", untrusted=True),
-    Format("docx", (".docx", ".docm"), "waypoint.sources.docx:DocxReader", untrusted=True),
+    Format(
+        "docx",
+        (".docx", ".docm", ".dotx", ".dotm"),
+        "waypoint.sources.docx:DocxReader",
+        untrusted=True,
+    ),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.sources.table:TableReader"),
     Format("json", (".json",), "waypoint.sources.json_records:JsonReader", takes_options=True),
     Format(

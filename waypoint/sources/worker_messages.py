@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from waypoint.models import Block, Document, Heading, SourceFile
+from waypoint.models import Block, Document, Heading, Place, SourceFile
 from waypoint.sources.registry import FORMATS, Format, ReaderOptions, ReaderRegistry
 
 LENGTH_BYTES = 8
@@ -102,6 +102,7 @@ def decode_reply(reply: bytes, file: SourceFile) -> list[Document] | Rejection:
 def _document(file: SourceFile, values: dict[str, Any]) -> Document:
     values["headings"] = tuple(Heading(**each) for each in values["headings"])
     values["blocks"] = tuple(Block(**each) for each in values["blocks"])
+    values["places"] = tuple(Place(**each) for each in values["places"])
     values["pages"] = tuple(values["pages"])
     values["warnings"] = tuple(values["warnings"])
     return Document(file=file, **values)

@@ -35,6 +35,9 @@ REQUIRED: Mapping[str, type] = {
 OPTIONAL: Mapping[str, type] = {
     "heading_path": str,
     "page": int,
+    "sheet": str,
+    "slide": int,
+    "time": str,
     "header_start": int,
     "header_end": int,
 }
