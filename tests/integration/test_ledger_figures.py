@@ -1,0 +1,275 @@
+"""What the ledger tells a person, and what is put right in it by hand."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support.documents import document
+from waypoint.errors import LedgerDamagedError, LedgerError
+from waypoint.models import DayUse, EmbeddingSpace, LearnedLimit, LearnedQuota, TextKey, Vectors
+from waypoint.storage.ledger import LEDGER_NAME, DoneDocument, Ledger, contents
+from waypoint.storage.ledger.cache import CachedCollection, CachedSpace
+from waypoint.storage.ledger.contents import LedgerReject, Spending
+
+SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT")
+OTHER = EmbeddingSpace("gemini", "gemini-embedding-2", 4, "RETRIEVAL_DOCUMENT")
+THIRD = EmbeddingSpace("simulator", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT")
+A, B, C, D = (TextKey(bytes([number]) * 32) for number in range(4))
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A new ledger in a folder of its own."""
+    opened = Ledger(tmp_path)
+    yield opened
+    opened.close()
+
+
+def vectors_of(*firsts: float) -> Vectors:
+    """Vectors that begin with these numbers: shape (n, 4)."""
+    return np.array([[first, 0, 0, 1] for first in firsts], np.float32)
+
+
+def pay(ledger: Ledger, *keys: TextKey, space: EmbeddingSpace = SPACE) -> None:
+    """Pay for texts: ten tokens and a cent each."""
+    count = len(keys)
+    vectors = vectors_of(*range(count))
+    ledger.pay(space, keys, vectors, tokens=10 * count, cost_usd=0.01 * count, day="2026-11-23")
+
+
+def finish(ledger: Ledger, name: str, source: str, *keys: TextKey, **rejects: str) -> int:
+    """A document of a collection with a chunk for each text; the collection's id."""
+    known = ledger.collection(name)
+    entry = known or ledger.adopt_collection(
+        name, chroma_id="c", generation=1, root=f"/{name}", selection="{}"
+    )
+    chunks = [(f"{source}:{number}", key) for number, key in enumerate(keys)]
+    refused = {f"{source}:{number}": reason for number, reason in rejects.items()}
+    ledger.finish(entry.id, [DoneDocument(document(source), chunks, refused)])
+    return entry.id
+
+
+@pytest.mark.parametrize(("rpm_met", "tpm_met"), [(True, False), (False, True)])
+def test_what_was_found_out_of_a_quota_is_kept_by_model(
+    ledger: Ledger, rpm_met: bool, tpm_met: bool
+) -> None:
+    """To the last figure; the last one counts, and another model's is its own."""
+    assert ledger.learned_quota(SPACE) is None
+    learned = LearnedQuota(LearnedLimit(3_000, rpm_met), LearnedLimit(90_000, tpm_met), 1.25)
+    ledger.keep_quota(SPACE, LearnedQuota(LearnedLimit(), LearnedLimit(), 1.0))
+    ledger.keep_quota(SPACE, learned)
+    assert ledger.learned_quota(SPACE) == learned
+    assert ledger.learned_quota(OTHER) is ledger.learned_quota(THIRD) is None
+
+
+def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: Ledger) -> None:
+    """A pruning drops these alone, and says how many they were."""
+    pay(ledger, A, B, C)
+    pay(ledger, D, space=OTHER)
+    finish(ledger, "kb", "a.md", A, A)
+    assert ledger.cached_spaces() == [
+        CachedSpace("gemini", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT", 3, 2),
+        CachedSpace("gemini", "gemini-embedding-2", 4, "RETRIEVAL_DOCUMENT", 1, 1),
+    ]
+    assert ledger.prune_unused() == 3
+    assert ledger.prune_unused() == 0
+    assert ledger.paid_keys([A, B, C, D]) == {A}
+
+
+def test_collections_are_listed_with_what_they_hold(ledger: Ledger) -> None:
+    """By name; documents that are only begun count among the others."""
+    number = finish(ledger, "notes", "a.md", A, B, **{"1": "refused"})
+    finish(ledger, "notes", "b.md", C)
+    ledger.begin(number, ["b.md"])
+    finish(ledger, "kb", "a.md", A)
+    assert ledger.cached_collections() == [
+        CachedCollection("kb", "/kb", 1, 0, 1, 0, "{}"),
+        CachedCollection("notes", "/notes", 2, 1, 3, 1, "{}"),
+    ]
+    assert ledger.unfinished_collections() == ["notes"]
+
+
+def test_what_is_unfinished_is_so_until_a_run_says_otherwise(ledger: Ledger) -> None:
+    """The run that finds it so is told; one collection's end is not another's."""
+    first, second = finish(ledger, "first", "a.md"), finish(ledger, "second", "a.md")
+    assert [ledger.fill_collection(each) for each in (first, second)] == [False, False]
+    assert ledger.fill_collection(first)
+    ledger.start_run("run", 8)
+    ledger.end_run("run", complete=True, finished=first)
+    assert ledger.unfinished_collections() == ["second"]
+    assert not ledger.fill_collection(first)
+
+
+def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(ledger: Ledger) -> None:
+    """Each for itself; what was in flight is told once."""
+    first, second = finish(ledger, "first", "a.md"), finish(ledger, "second", "a.md")
+
+    def doubted() -> list[bool]:
+        known = [ledger.collection(name) for name in ("first", "second")]
+        return [entry.doubted for entry in known if entry is not None]
+
+    assert ledger.start_run("killed", 8) == 0
+    assert doubted() == [False, False]
+    assert ledger.start_run("next", 16) == 8
+    assert doubted() == [True, True]
+    ledger.trust_collection(first)
+    assert doubted() == [False, True]
+    ledger.end_run("next", complete=False)
+    assert ledger.start_run("last", 16) == 0
+    assert doubted() == [False, True]
+    ledger.trust_collection(second)
+    ledger.doubt_collections()
+    assert doubted() == [True, True]
+
+
+def test_the_latest_run_is_told_and_whether_it_is_over(ledger: Ledger) -> None:
+    """Complete only if it was neither stopped nor failed."""
+    assert ledger.last_run() is None
+    ledger.start_run("first", 1)
+    ledger.end_run("first", complete=True)
+    told = ledger.last_run()
+    assert told is not None
+    assert told.ended is not None
+    assert (told.run_id, told.complete, told.started <= told.ended) == ("first", True, True)
+    ledger.start_run("second", 1)
+    told = ledger.last_run()
+    assert told is not None
+    assert (told.run_id, told.ended, told.complete) == ("second", None, False)
+    ledger.end_run("second", complete=False)
+    told = ledger.last_run()
+    assert told is not None
+    assert (told.ended is None, told.complete) == (False, False)
+
+
+def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: Ledger) -> None:
+    """Of the day and of the bill: the service counts it as well."""
+    pay(ledger, A, B)
+    ledger.count_lost(SPACE, 3, tokens=30, cost_usd=0.03, day="2026-11-24")
+    ledger.count_lost(SPACE, 1, tokens=10, cost_usd=0.01, day="2026-11-23")
+    pay(ledger, C, space=OTHER)
+    assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=3, calls=2)
+    assert ledger.day_use("2026-11-24", SPACE) == DayUse(texts=3, calls=1)
+    assert ledger.paid_keys([A, B, C]) == {A, B, C}
+    spent, other = ledger.spending()
+    assert (spent.provider, spent.model) == ("gemini", "gemini-embedding-001")
+    assert (spent.texts, spent.tokens) == (6, 60)
+    assert spent.cost_usd == pytest.approx(0.06)
+    assert other == Spending("gemini", "gemini-embedding-2", 1, 10, 0.01)
+
+
+def test_chunks_whose_vectors_are_not_here_are_counted(ledger: Ledger) -> None:
+    """Of this collection alone."""
+    pay(ledger, A)
+    number = finish(ledger, "kb", "a.md", A, B, C)
+    finish(ledger, "other", "a.md", D)
+    assert ledger.unpaid_chunks(number) == 2
+    pay(ledger, B, C)
+    assert ledger.unpaid_chunks(number) == 0
+
+
+def test_a_damaged_vector_is_replaced_or_unpaid_again(ledger: Ledger) -> None:
+    """What it is now is what is there; others stay as they were, byte for byte."""
+    pay(ledger, A, B, C)
+    before = ledger.raw_vectors([A, B, C, D])
+    assert before == {
+        A: vectors_of(0).tobytes(),
+        B: vectors_of(1).tobytes(),
+        C: vectors_of(2).tobytes(),
+    }
+    ledger.replace_vectors(SPACE, {A: vectors_of(9)[0], B: None, D: vectors_of(7)[0]})
+    assert ledger.raw_vectors([A, B, C, D]) == {
+        A: vectors_of(9).tobytes(), C: before[C], D: vectors_of(7).tobytes(),
+    }  # fmt: skip
+    assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=3, calls=1)
+
+
+def test_vectors_that_are_taken_back_are_counted_and_none_is_overwritten(ledger: Ledger) -> None:
+    """Chroma's copy of a vector that is here says nothing new, and costs nothing."""
+    pay(ledger, A)
+    assert ledger.take_back(SPACE, {A: vectors_of(5)[0], B: vectors_of(6)[0]}) == 1
+    assert ledger.raw_vectors([A, B]) == {A: vectors_of(0).tobytes(), B: vectors_of(6).tobytes()}
+    assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=1, calls=1)
+    assert ledger.take_back(SPACE, {}) == 0
+
+
+def test_more_than_one_query_takes_is_read_all_the_same(ledger: Ledger) -> None:
+    """Keys by the thousand; a refusal is told of those alone that stand refused and are unpaid."""
+    keys = [TextKey(number.to_bytes(32, "big")) for number in range(10, 1_211)]
+    pay(ledger, *keys)
+    assert len(ledger.raw_vectors(keys)) == 1_201
+    for each in (keys[0], A):
+        ledger.refuse(each, "400")
+    known = ledger.known_texts([*keys, A, D])
+    assert (set(known.paid), known.refused) == (set(keys), {A: "400"})
+    for each in keys:
+        ledger.refuse(each, "400")
+    assert len(ledger.refused_texts(keys)) == 1_201
+
+
+def test_a_collection_is_read_page_by_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing twice, nothing left out, nothing of another collection."""
+    monkeypatch.setattr(contents, "PAGE", 2)
+    number = finish(ledger, "kb", "a.md", A, B, C, **{"0": "too long", "2": "refused"})
+    other = finish(ledger, "other", "a.md", D)
+    for source in ("b.md", "c.md"):
+        finish(ledger, "kb", source)
+    ledger.begin(number, ["c.md"])
+    ledger.reject(number, "d.md", "not UTF-8")
+    ledger.reject(other, "d.md", "not UTF-8")
+    pages, after = [ledger.documents_page(number, 0)], 0
+    while pages[-1]:
+        after = pages[-1][-1].id
+        pages.append(ledger.documents_page(number, after))
+    assert [[each.source for each in page] for page in pages] == [["a.md", "b.md"], ["c.md"], []]
+    first = pages[0][0]
+    file = document("a.md").file
+    assert (first.size, first.mtime_ns, first.ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns)
+    assert (first.digest, first.read_at_ns) == ("d1", document("a.md").read_at_ns)
+    assert (first.done, first.chunk_count, pages[1][0].done) == (True, 3, False)
+    assert ledger.chunks_page(first.id, "") == [("a.md:0", A), ("a.md:1", B)]
+    assert ledger.chunks_page(first.id, "a.md:1") == [("a.md:2", C)]
+    assert ledger.chunks_page(first.id, "a.md:2") == []
+    rejects = [
+        LedgerReject("a.md", "a.md:0", "too long"), LedgerReject("a.md", "a.md:2", "refused"),
+    ]  # fmt: skip
+    assert ledger.rejects_page(number, ("", "")) == rejects
+    last = [LedgerReject("d.md", "", "not UTF-8")]
+    assert ledger.rejects_page(number, ("a.md", "a.md:2")) == last
+    assert ledger.rejects_page(number, ("d.md", "")) == []
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
+    tmp_path: Path, spoilt: bool
+) -> None:
+    """What another program has put there is not; what SQLite's own check finds is told."""
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as other:
+        other.execute(
+            "CREATE TRIGGER theirs BEFORE INSERT ON refused_texts"
+            " BEGIN SELECT raise(ABORT, 'not here'); END"
+        )
+        if spoilt:
+            other.execute("CREATE TABLE spoilt (x)")
+            other.execute("INSERT INTO spoilt VALUES (NULL)")
+            other.execute("PRAGMA writable_schema=1")
+            other.execute(
+                "UPDATE sqlite_master SET sql = 'CREATE TABLE spoilt (x NOT NULL)'"
+                " WHERE name = 'spoilt'"
+            )
+        other.commit()
+    with (
+        contextlib.closing(Ledger(tmp_path)) as ledger,
+        pytest.raises(LedgerError, match="not here") as caught,
+    ):
+        ledger.refuse(A, "400")
+    assert LEDGER_NAME in str(caught.value)
+    assert isinstance(caught.value, LedgerDamagedError) == spoilt
+    assert ("NULL value in spoilt.x" in str(caught.value)) == spoilt
+    assert ("run again: it is set aside" in caught.value.hint) == spoilt
