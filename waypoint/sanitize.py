@@ -3,7 +3,7 @@
 Documents, file names, archives, servers and the environment are others' words. On a terminal an
 escape sequence among them would be obeyed, and a mark of direction would let one thing look like
 another; a server or a proxy may say a key back. Whatever a person reads passes :func:`sanitize`,
-whatever a program reads :func:`json_bytes`; both by way of ``telemetry/terminal.py``, the log, the
+whatever a program reads :func:`json_bytes`; both by way of ``observe/terminal.py``, the log, the
 reports and the pages, and never by a call of the code that has something to say.
 """
 

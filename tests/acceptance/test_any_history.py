@@ -23,11 +23,11 @@ from tests.support.collection import assert_holds, chunks_of, read_from
 from tests.support.command import Workspace
 from tests.support.crash_at import ANY, CRASHED, ENTRY
 from tests.support.folder_changes import Change, changes
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
-from waypoint.events import EventBus
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.events import EventBus
 from waypoint.settings import Settings, load_settings
-from waypoint.storage.chroma_child import HOST
+from waypoint.storage.chroma.child import HOST
 
 BATCH = 3
 

@@ -17,7 +17,7 @@ from tests.support.command import Outcome, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
-from waypoint.pipeline.control import CONTROL_TEXT
+from waypoint.ingest.canary import CANARY_TEXT
 from waypoint.simulator import Fault
 
 CONCURRENCY, BATCH = 6, 5
@@ -43,7 +43,7 @@ class Chaos:
     def repeated(self) -> int:
         """Answers beyond the first; the control text is sent whenever there is doubt."""
         answers = self.simulator.answers()
-        answers.pop(sha256(CONTROL_TEXT.encode()).hexdigest(), None)
+        answers.pop(sha256(CANARY_TEXT.encode()).hexdigest(), None)
         return sum(count - 1 for count in answers.values())
 
     def interrupt(self, number: signal.Signals, texts: int) -> Outcome:

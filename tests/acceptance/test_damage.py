@@ -18,7 +18,7 @@ from tests.support.command import Workspace
 from tests.support.corpus import document_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REPAIR_POINTS
 from tests.support.verified_store import move_root
-from waypoint.storage.set_aside import chroma_files, ledger_files
+from waypoint.storage.quarantine import chroma_files, ledger_files
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 

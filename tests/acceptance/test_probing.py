@@ -17,7 +17,7 @@ from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.waiting import wait_until
 from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.set_aside import chroma_files
+from waypoint.storage.quarantine import chroma_files
 
 
 @pytest.fixture(scope="module")

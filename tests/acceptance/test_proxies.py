@@ -10,9 +10,9 @@ import pytest
 
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.app.proxies import spare_loopback
 from waypoint.bounded_http import proxies_of_environment
-from waypoint.embedding.gemini import open_client
+from waypoint.cli.proxies import spare_loopback
+from waypoint.embedding.providers.gemini import open_client
 from waypoint.errors import ConfigurationError
 
 DEAD = "http://127.0.0.1:9"

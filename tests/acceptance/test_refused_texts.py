@@ -18,7 +18,7 @@ from tests.support.corpus import section_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REJECT_POINTS
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
-from waypoint.pipeline.control import CONTROL_TEXT
+from waypoint.ingest.canary import CANARY_TEXT
 from waypoint.storage.ledger import LEDGER_NAME
 
 ONE_BY_ONE = ("--concurrency", "1", "--batch-size", "10")
@@ -146,7 +146,7 @@ def test_rejects_are_tried_again_when_asked(
     report = workspace.report_of("--retry-rejects", *ONE_BY_ONE, code=1)
     assert report["chunks"]["rejected"] == report["standing_rejects"] == 3
     # The control text is the only one that was answered: the refusals are the texts' own.
-    assert set(simulator.answers()) == {sha256(CONTROL_TEXT.encode()).hexdigest()}
+    assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
 
     simulator.configure(poison="")
     assert workspace.report_of(code=1)["texts_paid"] == 0
@@ -247,7 +247,7 @@ def test_all_texts_are_refused_but_not_the_control_text(
     assert report["chunks"]["rejected"] == report["standing_rejects"] == 24
     assert report["documents"]["ingested"] == 6
     # All that was paid for is the control text, which was asked again for each doubt.
-    assert set(simulator.answers()) == {sha256(CONTROL_TEXT.encode()).hexdigest()}
+    assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
     assert report["texts_paid"] == simulator.stats().texts_answered
     simulator.configure(poison="")
     assert workspace.report_of("--retry-rejects")["texts_paid"] == 24

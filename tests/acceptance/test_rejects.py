@@ -9,7 +9,7 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.pipeline.control import CONTROL_TEXT
+from waypoint.ingest.canary import CANARY_TEXT
 
 UNDECODABLE = b"\x00\x01\x02\xff\xfe\x80 no text at all \x00"
 
@@ -65,7 +65,7 @@ def test_a_text_that_the_service_refuses(tmp_path: Path) -> None:
         assert report["chunks"]["rejected"] == len(rejected) == 2
         # The control text shows that it is the text and not the request; it costs as well.
         answers = simulator.answers()
-        controls = answers.pop(sha256(CONTROL_TEXT.encode()).hexdigest())
+        controls = answers.pop(sha256(CANARY_TEXT.encode()).hexdigest())
         assert (len(answers), set(answers.values())) == (19, {1})
         assert report["texts_paid"] == 19 + controls
         good = {key: chunk for key, chunk in chunks.items() if key not in rejected}

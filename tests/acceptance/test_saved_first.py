@@ -15,7 +15,7 @@ from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_em
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.crash_at import CLEAR_POINTS, CRASHED, ENTRY
-from waypoint.storage.set_aside import ledger_files
+from waypoint.storage.quarantine import ledger_files
 
 DOCUMENTS, CHUNKS = 6, 24
 CACHE = ("-m", "waypoint", "cache")

@@ -24,19 +24,19 @@ from waypoint.bounded_http import (
     UnusableAnswerError,
     open_http_client,
 )
-from waypoint.embedding.answers import read_answer as read_gemini
-from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import Answer, CallError
+from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.gemini_answers import read_answer as read_gemini
 from waypoint.errors import ConfigurationError, WaypointError
-from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace
+from waypoint.observe.events import EventBus
 from waypoint.settings import load_settings
 from waypoint.settings.model import Settings
-from waypoint.sources.discover import times_of
-from waypoint.storage.chroma_answers import Count, Described, Found, Page
-from waypoint.storage.chroma_answers import read_answer as read_chroma
-from waypoint.storage.chroma_reading import open_reader
+from waypoint.sources.snapshot import times_of
+from waypoint.storage.chroma.decode import Count, Described, Found, Page
+from waypoint.storage.chroma.decode import read_answer as read_chroma
+from waypoint.storage.chroma.readonly import open_reader
 
 MODEL = "gemini-embedding-001"
 ID = "7f6c0f5e-0000-4000-8000-000000000000"

@@ -14,12 +14,12 @@ import pytest
 
 from tests.support.page_server import page_server
 from waypoint.bounded_http import AnswerBody
-from waypoint.embedding import gemini as gemini_module
-from waypoint.embedding.answers import read_answer
-from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
-from waypoint.embedding.model_card import model_card, names_simulator
 from waypoint.embedding.port import Answer, CallError, TransientCallError
+from waypoint.embedding.providers import gemini as gemini_module
+from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.gemini_answers import read_answer
+from waypoint.embedding.providers.model_card import model_card, names_simulator
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vector
 from waypoint.simulator import Fault, Simulator, SimulatorSettings, vector_of

@@ -11,7 +11,6 @@ import pytest
 from aiohttp import web
 from google.genai import errors
 
-from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import (
     CallError,
@@ -20,7 +19,8 @@ from waypoint.embedding.port import (
     QuotaExceededError,
     TransientCallError,
 )
-from waypoint.embedding.refusals import translate
+from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.refusals import translate
 from waypoint.errors import (
     DailyQuotaError,
     KeyRefusedError,

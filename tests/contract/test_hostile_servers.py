@@ -11,15 +11,15 @@ import pytest
 
 from tests.support.hostile_server import HOSTILE, HostileAnswer, bomb, hostile_server
 from tests.support.memory import needs_peak, peak_below
-from waypoint.embedding.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.known_models import DOCUMENT_TASK
-from waypoint.embedding.model_card import model_card
 from waypoint.embedding.port import CallError
+from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.model_card import model_card
 from waypoint.errors import WaypointError
-from waypoint.events import EventBus
 from waypoint.models import EmbeddingSpace
-from waypoint.storage.chroma import ChromaStore, open_chroma
-from waypoint.storage.chroma_reading import CollectionReader, open_reader
+from waypoint.observe.events import EventBus
+from waypoint.storage.chroma.readonly import CollectionReader, open_reader
+from waypoint.storage.chroma.store import ChromaStore, open_chroma
 
 pytestmark = needs_peak
 

@@ -11,12 +11,12 @@ import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
 from waypoint.errors import BudgetSpentError, StoreDamagedError
-from waypoint.events import Event, EventBus, TextsPaid
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.events import Event, EventBus, TextsPaid
 from waypoint.settings import load_settings
-from waypoint.storage.chroma import ChromaStore
+from waypoint.storage.chroma.store import ChromaStore
 
 DOCUMENTS, SECTIONS, BUDGET = 8, 20, 40
 

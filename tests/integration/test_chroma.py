@@ -17,10 +17,10 @@ import pytest
 from tests.support.chroma_servers import chroma_command, free_port, private_server
 from tests.support.page_server import page_server
 from waypoint.errors import StoreUnavailableError
-from waypoint.events import EventBus
+from waypoint.formats.metadata import FieldCollector
 from waypoint.models import Chunk, EmbeddingSpace, MetadataValue, Vectors
-from waypoint.sources.metadata import FieldCollector
-from waypoint.storage.chroma import PAGE, ChromaStore, open_chroma
+from waypoint.observe.events import EventBus
+from waypoint.storage.chroma.store import PAGE, ChromaStore, open_chroma
 
 DIMENSIONS = 8
 GEMINI = EmbeddingSpace("gemini", "gemini-embedding-001", DIMENSIONS, "RETRIEVAL_DOCUMENT")

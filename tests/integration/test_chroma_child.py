@@ -15,16 +15,16 @@ import anyio
 import numpy as np
 import pytest
 
-import waypoint.storage.chroma_server
+import waypoint.storage.chroma.chroma_server
 from tests.support.waiting import wait_until
-from waypoint.app.store import EmbeddedStore
 from waypoint.errors import StoreLockedError, StoreUnavailableError
-from waypoint.events import Event, EventBus, StoreRetried
 from waypoint.models import Chunk, EmbeddingSpace
-from waypoint.storage import chroma_child
-from waypoint.storage.chroma import ChromaStore, open_chroma
-from waypoint.storage.chroma_child import HOST, LOG_NAME, ChromaChild, run_chroma_child
+from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.storage.chroma import child as chroma_child
+from waypoint.storage.chroma.child import HOST, LOG_NAME, ChromaChild, run_chroma_child
+from waypoint.storage.chroma.store import ChromaStore, open_chroma
 from waypoint.storage.lock import StoreLock
+from waypoint.storage.store import EmbeddedStore
 
 SPACE = EmbeddingSpace("simulator", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT")
 
@@ -113,7 +113,7 @@ async def test_what_was_written_is_there_the_next_time(tmp_path: Path) -> None:
 def test_it_ends_with_its_standard_input(tmp_path: Path) -> None:
     """By SIGTERM, which harms no store."""
     ready, told = os.pipe()
-    script = waypoint.storage.chroma_server.__file__
+    script = waypoint.storage.chroma.chroma_server.__file__
     with subprocess.Popen(
         [sys.executable, "-P", script, str(tmp_path), HOST, "0", str(told)],
         stdin=subprocess.PIPE,
@@ -132,7 +132,7 @@ PARENT = """
 import sys
 from pathlib import Path
 import anyio
-from waypoint.storage.chroma_child import run_chroma_child
+from waypoint.storage.chroma.child import run_chroma_child
 from waypoint.storage.lock import StoreLock
 
 async def main():

@@ -12,10 +12,10 @@ import pytest
 from anyio.abc import SocketAttribute, SocketStream
 
 from tests.support.chroma_servers import chroma_command
-from waypoint.events import Event, EventBus, StoreRetried
 from waypoint.models import Chunk, EmbeddingSpace
-from waypoint.storage.chroma import open_chroma
-from waypoint.storage.chroma_child import HOST
+from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.storage.chroma.child import HOST
+from waypoint.storage.chroma.store import open_chroma
 
 SPACE = EmbeddingSpace("simulator", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
 

@@ -9,15 +9,15 @@ import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
 from waypoint.errors import StoreDamagedError
-from waypoint.events import Event, EventBus, RunRepeated
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
 from waypoint.monitor.tally import Tally
+from waypoint.observe.events import Event, EventBus, RunRepeated
+from waypoint.observe.report import ReportBuilder
+from waypoint.observe.run_state import RunState
 from waypoint.settings import load_settings
-from waypoint.storage.chroma import ChromaStore
-from waypoint.telemetry.report import ReportBuilder
-from waypoint.telemetry.run_state import RunState
+from waypoint.storage.chroma.store import ChromaStore
 
 DOCUMENTS, SECTIONS = 8, 10
 CHUNKS = DOCUMENTS * SECTIONS

@@ -10,12 +10,12 @@ import pytest
 from tests.support.background_simulator import KEY, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
-from waypoint.events import CallFailed, Event, EventBus
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.events import CallFailed, Event, EventBus
+from waypoint.observe.report import ReportBuilder, RunReport
 from waypoint.settings import Settings, load_settings
 from waypoint.simulator import Fault
-from waypoint.telemetry.report import ReportBuilder, RunReport
 
 DOCUMENTS, SECTIONS = 6, 20
 TEXTS = DOCUMENTS * SECTIONS

@@ -8,8 +8,8 @@ from typing import Any
 import psutil
 import pytest
 
-from waypoint.app.folder import FolderReader
 from waypoint.errors import DocumentRejectedError
+from waypoint.ingest.folder import FolderReader
 from waypoint.models import Document, SourceFile
 from waypoint.settings import Settings, load_settings
 

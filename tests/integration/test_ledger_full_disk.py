@@ -181,7 +181,7 @@ import numpy as np
 from waypoint.errors import DiskFullError
 from waypoint.models import EmbeddingSpace
 from waypoint.storage.ledger import Ledger
-from waypoint.verification.inventory import Inventory
+from waypoint.verify.inventory import Inventory
 
 def names(count):
     return [f"{number:0200}" for number in range(count)]

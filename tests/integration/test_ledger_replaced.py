@@ -9,10 +9,10 @@ import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
 from waypoint.errors import LedgerDamagedError
-from waypoint.events import Event, EventBus, TextsLost, TextsPaid
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.events import Event, EventBus, TextsLost, TextsPaid
 from waypoint.settings import load_settings
 from waypoint.storage.ledger import Ledger
 

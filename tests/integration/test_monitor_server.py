@@ -18,14 +18,14 @@ import psutil
 import pytest
 
 from tests.support.monitoring import QUOTA, SOME_WORK
-from waypoint import events
-from waypoint.events import Event, EventBus, MonitorFailed, MonitorReady
-from waypoint.gauges import Gauges
 from waypoint.monitor import connections
 from waypoint.monitor.connections import MOST_CONNECTIONS
 from waypoint.monitor.monitor import Monitor
 from waypoint.monitor.sources import Sources
-from waypoint.telemetry.report import ReportBuilder
+from waypoint.observe import events
+from waypoint.observe.events import Event, EventBus, MonitorFailed, MonitorReady
+from waypoint.observe.gauges import Gauges
+from waypoint.observe.report import ReportBuilder
 
 
 class Watched:

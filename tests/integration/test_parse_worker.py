@@ -19,10 +19,10 @@ from tests.support.hostile_readers import FORMATS, TEXT
 from tests.support.processes import command_line
 from tests.support.waiting import wait_until
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError
+from waypoint.formats.read_file import read_documents
+from waypoint.formats.worker import ParseWorker
+from waypoint.formats.worker_messages import WorkerSetup
 from waypoint.models import Document, SourceFile
-from waypoint.sources.reading import read_documents
-from waypoint.sources.worker import ParseWorker
-from waypoint.sources.worker_messages import WorkerSetup
 
 MIB = 2**20
 
@@ -44,7 +44,7 @@ async def running(made: WorkerSetup) -> AsyncIterator[ParseWorker]:
 def processes() -> list[psutil.Process]:
     """The parsing processes of this one."""
     children = psutil.Process().children()
-    return [each for each in children if "waypoint.sources.worker_main" in command_line(each)]
+    return [each for each in children if "waypoint.formats.worker_main" in command_line(each)]
 
 
 def put(folder: Path, text: str, name: str = "file.bad") -> SourceFile:

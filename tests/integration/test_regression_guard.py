@@ -13,14 +13,14 @@ import pytest
 from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
 from tests.support.counting import Counts, count_ingestion
-from waypoint.app.folder import FolderReader
 from waypoint.benchmark.corpus import CorpusSettings
 from waypoint.benchmark.corpus import write_corpus as write_exact_corpus
-from waypoint.pipeline.intake import GROUP
-from waypoint.pipeline.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_PAY_BUFFER
-from waypoint.pipeline.writing import ROWS
+from waypoint.ingest.discover import GROUP
+from waypoint.ingest.folder import FolderReader
+from waypoint.ingest.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
+from waypoint.ingest.write import ROWS
 from waypoint.settings import Settings
-from waypoint.storage.passing_names import beside, replaced
+from waypoint.storage.chroma.passing_names import beside, replaced
 
 DOCUMENTS, SECTIONS = 40, 30
 CHUNKS = DOCUMENTS * SECTIONS
@@ -118,7 +118,7 @@ def test_memory_is_bounded_by_the_streams(tmp_path: Path, monkeypatch: pytest.Mo
     assert counts.statements["INSERT chunks"] == chunks
     # What the streams hold, and one message in the hands of each stage beside them; of the
     # writer, what it has gathered, and as much that is being written.
-    groups = (GROUP_BUFFER + 2 + TO_PAY_BUFFER + 2) * GROUP
+    groups = (GROUP_BUFFER + 2 + TO_EMBED_BUFFER + 2) * GROUP
     batches = (2 * concurrency + 1 + ORDER_BUFFER) * batch
     bound = groups + batches + 2 * ROWS
     assert bound < chunks

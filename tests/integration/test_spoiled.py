@@ -11,12 +11,12 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
-from waypoint.events import EventBus
-from waypoint.pipeline import paying
+from waypoint.ingest import embed as paying
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.events import EventBus
+from waypoint.observe.report import ReportBuilder, RunReport
 from waypoint.settings import load_settings
-from waypoint.telemetry.report import ReportBuilder, RunReport
 
 TEXTS = 120
 
@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """120 chunks, and no time to wait between rounds."""
     write_corpus(tmp_path / "kb", documents=6, sections=20)
     (tmp_path / "store").mkdir()
-    monkeypatch.setattr(paying, "SPOILED_PAUSE", 0.0)
+    monkeypatch.setattr(paying, "POISON_PAUSE", 0.0)
     monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
     monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
     return tmp_path

@@ -8,12 +8,12 @@ import anyio
 import orjson
 import pytest
 
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
-from waypoint.app.planning import make_plan
 from waypoint.chunking import Chunker, ChunkPlan
-from waypoint.events import EventBus
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import make_plan
+from waypoint.ingest.run import Ingestion
 from waypoint.models import Document
+from waypoint.observe.events import EventBus
 from waypoint.settings import load_settings
 
 

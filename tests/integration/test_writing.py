@@ -16,11 +16,11 @@ from tests.support.chroma_servers import private_server
 from tests.support.documents import document
 from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.errors import StoreWriteError
-from waypoint.events import EventBus
+from waypoint.ingest.messages import Candidate, DocumentJob, WriteOrder
+from waypoint.ingest.write import SETTLED_PER_ROW, Writer
 from waypoint.models import Chunk, EmbeddingSpace, PackedChunks, TextKey, Vectors
-from waypoint.pipeline.messages import Candidate, DocumentJob, WriteOrder
-from waypoint.pipeline.writing import SETTLED_PER_ROW, Writer
-from waypoint.storage.chroma import ChromaStore, open_chroma
+from waypoint.observe.events import EventBus
+from waypoint.storage.chroma.store import ChromaStore, open_chroma
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 

@@ -16,7 +16,7 @@ import httpx2
 import psutil
 from anyio.from_thread import start_blocking_portal
 
-from waypoint.storage.chroma_child import HOST, run_chroma_child
+from waypoint.storage.chroma.child import HOST, run_chroma_child
 from waypoint.storage.lock import StoreLock
 
 _PATIENCE = 30.0

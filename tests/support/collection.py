@@ -13,12 +13,12 @@ import numpy as np
 
 from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.errors import RecordRejectedError
+from waypoint.formats.read_file import read_documents
+from waypoint.formats.registry import default_registry
 from waypoint.models import Chunk, MetadataValue, SourceFile, Vector, Vectors
 from waypoint.simulator import Embedder
 from waypoint.sources.discover import discover
-from waypoint.sources.reading import read_documents
-from waypoint.sources.registry import default_registry
-from waypoint.storage.chroma_child import run_chroma_child
+from waypoint.storage.chroma.child import run_chroma_child
 from waypoint.storage.lock import StoreLock
 
 MODEL = "gemini-embedding-001"

@@ -21,12 +21,13 @@ import anyio
 import httpx2
 import pytest
 
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.options import IngestOptions
-from waypoint.events import CallStarted, ChunksWritten, Event, EventBus
+from waypoint.ingest import embed as paying
+from waypoint.ingest import write as writing
+from waypoint.ingest.messages import Addition, Candidate, DocumentJob, WriteOrder
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
 from waypoint.models import Chunk, Document
-from waypoint.pipeline import paying, writing
-from waypoint.pipeline.messages import Addition, Candidate, DocumentJob, WriteOrder
+from waypoint.observe.events import CallStarted, ChunksWritten, Event, EventBus
 from waypoint.settings import Settings
 from waypoint.sources import snapshot
 

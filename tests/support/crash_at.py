@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from waypoint.cli import main
-from waypoint.storage.chroma import ChromaStore
+from waypoint.storage.chroma.store import ChromaStore
 from waypoint.storage.ledger import Ledger
 
 POINTS: dict[str, tuple[type, str, bool]] = {

@@ -15,20 +15,20 @@ from tests.support.documents import document
 from tests.support.scripted_embedder import Outcome, ScriptedEmbedder
 from tests.support.virtual_time import run_virtual
 from waypoint.chunking import ChunkPlan
+from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import Batch, batch_of
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.known_models import known_model
-from waypoint.embedding.quota import Quota, QuotaLimits
+from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import DailyQuotaError
-from waypoint.events import Event, EventBus
+from waypoint.ingest.commits import Commits
+from waypoint.ingest.embed import EmbedStage
+from waypoint.ingest.in_flight import InFlight
+from waypoint.ingest.messages import Candidate, DocumentJob, WriteOrder
 from waypoint.models import Chunk, TextKey
-from waypoint.pipeline.commits import Commits
-from waypoint.pipeline.in_flight import InFlight
-from waypoint.pipeline.messages import Candidate, DocumentJob, WriteOrder
-from waypoint.pipeline.paying import Payer
+from waypoint.observe.events import Event, EventBus
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
@@ -123,9 +123,9 @@ def embed(
         commits = Commits(
             ledger, bus, space=scripted.space, model=model, batch_size=100, today=lambda: DAY
         )
-        stage = Payer(
+        stage = EmbedStage(
             embedder, ledger, commits, done.in_flight, stop, bus,
-            space=scripted.space, model=model, slots=CallSlots(workers, bus),
+            space=scripted.space, model=model, slots=AdaptiveConcurrency(workers, bus),
             wait_for_day=wait_for_day,
         )  # fmt: skip
         for each in (*(one for batch in batches for one in batch), *duplicates):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests.support.hostile_readers import FORMATS as HOSTILE
-from waypoint.sources import registry
+from waypoint.formats import registry
 
 ENTRY = (__file__,)
 """To be run in place of the ingest command."""

@@ -9,8 +9,8 @@ import signal
 import sys
 import time
 
+from waypoint.formats.registry import Format, ParsedDocument
 from waypoint.models import Block, Heading
-from waypoint.sources.registry import Format, ParsedDocument
 
 TEXT = "# Title\n\nText with an é.\n"
 
@@ -56,5 +56,5 @@ class HostileReader:
 
 FORMATS = (
     Format("hostile", (".bad",), f"{__name__}:HostileReader", untrusted=True),
-    Format("text", (".txt",), "waypoint.sources.plaintext:PlainTextReader", untrusted=True),
+    Format("text", (".txt",), "waypoint.formats.plaintext:PlainTextReader", untrusted=True),
 )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from waypoint import events
-from waypoint.embedding.quota import QuotaState
-from waypoint.gauges import Gauges
+from waypoint.embedding.rate_limit import QuotaState
 from waypoint.monitor.board import Board
 from waypoint.monitor.sources import Sources
-from waypoint.telemetry.report import ReportBuilder
+from waypoint.observe import events
+from waypoint.observe.gauges import Gauges
+from waypoint.observe.report import ReportBuilder
 
 QUOTA = QuotaState(2_910, 3_000, 240_000, 1_000_000, 2_910, 0, "", 0.0, 0.6)
 

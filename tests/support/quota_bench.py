@@ -19,10 +19,10 @@ import numpy as np
 from tests.support.sliding_window import Admission, peak
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.port import Answer, QuotaExceededError
-from waypoint.embedding.quota import WINDOW, Quota, QuotaLimits
+from waypoint.embedding.rate_limit import WINDOW, Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.events import Event, EventBus
 from waypoint.models import EmbeddingSpace, LearnedQuota
+from waypoint.observe.events import Event, EventBus
 from waypoint.simulator.quota import MINUTE_NS, SECOND_NS, Limit, QuotaExceeded, Violation
 from waypoint.simulator.quota import Quota as ServiceQuota
 from waypoint.simulator.settings import SimulatorSettings

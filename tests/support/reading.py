@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources.registry import (
+from waypoint.formats.registry import (
     ParsedDocument,
     ReaderOptions,
     RejectedRecord,

@@ -11,9 +11,9 @@ from tests.support.scripted_embedder import Outcome, ScriptedEmbedder
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import QuotaExceededError, TransientCallError
-from waypoint.embedding.quota import Quota, QuotaLimits
+from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.events import CallFailed, Event, EventBus
+from waypoint.observe.events import CallFailed, Event, EventBus
 from waypoint.stopping import Stop
 
 T = TypeVar("T")

@@ -8,8 +8,8 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
+from waypoint.formats.text import normalise_text
 from waypoint.models import Block, Document, Heading, SourceFile
-from waypoint.sources.text import normalise_text
 
 WORDS = st.sampled_from(
     (

@@ -16,9 +16,9 @@ import orjson
 from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
-from waypoint.app.options import IngestOptions
 from waypoint.commands.ingest import IngestCommand
 from waypoint.commands.verify import VerifyCommand, VerifyRequest
+from waypoint.ingest.options import IngestOptions
 from waypoint.storage.ledger import LEDGER_NAME
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.bounded_http import AnswerBody
-from waypoint.embedding.answers import HAS_SIMDJSON, read_answer
 from waypoint.embedding.port import TransientCallError
+from waypoint.embedding.providers.gemini_answers import HAS_SIMDJSON, read_answer
 
 PARSERS = [False, True] if HAS_SIMDJSON else [False]
 

@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.awake import fail_after_awake
+from waypoint.embedding.providers.awake import fail_after_awake
 
 
 @pytest.mark.parametrize("seconds", [0.5, 1, 2.5, 60])

@@ -8,7 +8,7 @@ import pytest
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import BatchTooLargeError, CallRefusedError, TransientCallError
-from waypoint.embedding.quota import QuotaLimits
+from waypoint.embedding.rate_limit import QuotaLimits
 from waypoint.errors import BudgetSpentError, DailyQuotaError, ExitCode
 
 

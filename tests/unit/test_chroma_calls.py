@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.virtual_time import run_virtual
 from waypoint.errors import StoreDamagedError, StoreUnavailableError
-from waypoint.events import Event, EventBus, StoreRetried
-from waypoint.storage.chroma_calls import CALL_TIMEOUT, SUSPECT_AFTER, StoreCalls
+from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.storage.chroma.retry import CALL_TIMEOUT, SUSPECT_AFTER, StoreCalls
 
 GIVE_UP_AFTER = 120.0
 LONGEST_WAIT = 10.0

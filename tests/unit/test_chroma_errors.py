@@ -8,8 +8,8 @@ import pytest
 
 from waypoint.bounded_http import UnusableAnswerError
 from waypoint.errors import StoreDamagedError, StoreUnavailableError, StoreWriteError
-from waypoint.storage.chroma_answers import Page, read_answer
-from waypoint.storage.chroma_errors import (
+from waypoint.storage.chroma.decode import Page, read_answer
+from waypoint.storage.chroma.service_errors import (
     ChromaRefusalError,
     TransientStoreError,
     translate_store_error,

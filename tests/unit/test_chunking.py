@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from waypoint.chunking import Chunker, ChunkingSettings, ChunkPlan
 from waypoint.errors import ConfigurationError
+from waypoint.formats.markdown import find_headings
+from waypoint.formats.text import normalise_text
 from waypoint.models import Document, Heading, MetadataValue, SourceFile
-from waypoint.sources.markdown import find_headings
-from waypoint.sources.text import normalise_text
 
 USUAL = ChunkingSettings(600, 90)
 

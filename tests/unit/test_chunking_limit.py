@@ -12,7 +12,6 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from tests.support.structured import DOCUMENTS, build, code, heading, prose, table
-from waypoint.app.chunker import build_chunker
 from waypoint.chunking import (
     Chunker,
     ChunkingSettings,
@@ -22,6 +21,7 @@ from waypoint.chunking import (
 )
 from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, most_tokens
+from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.models import Chunk, Document
 from waypoint.settings import load_settings
 

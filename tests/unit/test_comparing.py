@@ -10,16 +10,16 @@ from tests.support.documents import NOON, source_file
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import FileReject, SourceFile, UnreadableFolder
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
-from waypoint.verification.checks import Status
-from waypoint.verification.comparing import (
+from waypoint.verify.checks import Status
+from waypoint.verify.compare import (
     check_orphans,
     check_sequence,
     check_sources,
     check_stale,
     count_contents,
 )
-from waypoint.verification.inventory import Inventory, Seen
-from waypoint.verification.ports import Discovery
+from waypoint.verify.inventory import Inventory, Seen
+from waypoint.verify.ports import Discovery
 
 
 class Files:

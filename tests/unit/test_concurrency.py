@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.concurrency import AUTO_START, CallSlots
-from waypoint.events import ConcurrencyChanged, Event, EventBus
+from waypoint.embedding.adaptive_concurrency import AUTO_START, AdaptiveConcurrency
+from waypoint.observe.events import ConcurrencyChanged, Event, EventBus
 
 SECONDS = 120.0
 
@@ -49,7 +49,7 @@ def limit_after(
     async def run() -> tuple[int, Load]:
         loop = asyncio.get_running_loop()
         begin, load, bus = loop.time(), Load(), EventBus()
-        slots = CallSlots(most, bus, adaptive=adaptive, clock=loop.time)
+        slots = AdaptiveConcurrency(most, bus, adaptive=adaptive, clock=loop.time)
 
         def note(event: Event) -> None:
             if changes is not None and isinstance(event, ConcurrencyChanged):
@@ -144,7 +144,7 @@ def test_changes_are_told() -> None:
     events: list[Event] = []
     bus = EventBus()
     bus.subscribe(events.append)
-    slots = CallSlots(64, bus, adaptive=True)
+    slots = AdaptiveConcurrency(64, bus, adaptive=True)
     slots.overloaded()
     assert events == [ConcurrencyChanged(2, "the service is overloaded")]
 

@@ -13,19 +13,19 @@ from waypoint.embedding.port import Answer, CallRefusedError
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import RequestRefusedError
+from waypoint.ingest.canary import CANARY_TEXT, Canary
 from waypoint.models import TextKey
-from waypoint.pipeline.control import CONTROL_TEXT, Control
 
 REFUSAL = CallRefusedError("400 INVALID_ARGUMENT", 400)
 
 
-def control_on(bench: Bench, committed: list[TextKey]) -> Control:
+def control_on(bench: Bench, committed: list[TextKey]) -> Canary:
     async def commit(keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
-        assert (len(answer.vectors), estimate) == (1, estimate_tokens(CONTROL_TEXT))
+        assert (len(answer.vectors), estimate) == (1, estimate_tokens(CANARY_TEXT))
         committed.extend(keys)
 
     space = bench.scripted.space
-    return Control(bench.embedder, commit, space, known_model(space.model), None)
+    return Canary(bench.embedder, commit, space, known_model(space.model), None)
 
 
 def test_workers_who_doubt_together_share_it_and_later_doubts_do_not() -> None:
@@ -42,8 +42,8 @@ def test_workers_who_doubt_together_share_it_and_later_doubts_do_not() -> None:
             group.start_soon(control.check, REFUSAL)
         assert len(bench.scripted.calls) == 2
         await control.check(REFUSAL)
-        assert [texts for _, texts in bench.scripted.calls] == [(CONTROL_TEXT,)] * 3
-        assert committed == [TextKeys(bench.scripted.space).key(CONTROL_TEXT)] * 3
+        assert [texts for _, texts in bench.scripted.calls] == [(CANARY_TEXT,)] * 3
+        assert committed == [TextKeys(bench.scripted.space).key(CANARY_TEXT)] * 3
         return committed
 
     assert on_bench(test, latency=1.0)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.office_files import Parts, changed_zip, word_file
 from tests.support.reading import assert_sound, read_one, reject_of
-from waypoint.sources.registry import ParsedDocument
+from waypoint.formats.registry import ParsedDocument
 
 
 def run(text: str, look: str = "") -> str:

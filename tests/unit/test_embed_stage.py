@@ -12,12 +12,12 @@ from tests.support.retrying_bench import too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import CallRefusedError, TransientCallError
-from waypoint.embedding.quota import QuotaLimits
-from waypoint.embedding.retrying import SPOILED_AFTER
+from waypoint.embedding.rate_limit import QuotaLimits
+from waypoint.embedding.retrying import POISON_AFTER
 from waypoint.errors import BudgetSpentError, DailyQuotaError, RequestRefusedError
-from waypoint.events import TextRejected, TextsPaid
-from waypoint.pipeline.control import CONTROL_TEXT
-from waypoint.pipeline.paying import SPOILED_CONTROLS, SPOILED_PAUSE, SPOILED_ROUNDS
+from waypoint.ingest.canary import CANARY_TEXT
+from waypoint.ingest.embed import POISON_CANARIES, POISON_PAUSE, POISON_ROUNDS
+from waypoint.observe.events import TextRejected, TextsPaid
 
 PRICE = 0.15 / 1_000_000
 """USD a token of the bench's model."""
@@ -132,7 +132,7 @@ def test_a_text_that_the_service_refuses_is_found_and_noted(tmp_path: Path) -> N
         ("again.md", "again", "400 INVALID_ARGUMENT"),
     ]
     # At the beginning, and before it is noted.
-    assert done.calls.count((CONTROL_TEXT,)) == 2
+    assert done.calls.count((CANARY_TEXT,)) == 2
     assert done.in_flight.claim(batch[3])
 
 
@@ -140,7 +140,7 @@ def test_a_service_that_refuses_everything_costs_no_text(tmp_path: Path) -> None
     """At the beginning nothing is halved before a harmless text has gone through."""
     done = embed(tmp_path, [[candidate("a"), candidate("b")]], lambda _now, _texts: refusing("all"))
     assert isinstance(done.error, RequestRefusedError)
-    assert done.calls == [("a", "b"), (CONTROL_TEXT,)]
+    assert done.calls == [("a", "b"), (CANARY_TEXT,)]
     assert (done.rejected, done.refused) == ({}, {})
 
 
@@ -173,18 +173,18 @@ def test_a_text_that_spoils_every_answer_is_found_in_rounds(tmp_path: Path) -> N
     assert done.error is None
     assert done.added == ["a", "c", "d"]
     reason = (
-        f"no good answer to it in {SPOILED_ROUNDS * SPOILED_AFTER} calls or more"
+        f"no good answer to it in {POISON_ROUNDS * POISON_AFTER} calls or more"
         " (vectors of the wrong number)"
     )
     assert done.rejected == {"b": reason, "again": reason}
     assert done.refused == {KEYS.key("b"): reason}
     assert [each.chunk_id for each in done.told(TextRejected)] == ["b", "again"]
     # The batch as long as any; of its halves, known to hold a bad text, few calls tell.
-    assert done.calls.count(("a", "b", "c", "d")) == SPOILED_AFTER
+    assert done.calls.count(("a", "b", "c", "d")) == POISON_AFTER
     assert done.calls.count(("a", "b")) == 2
-    assert done.calls.count(("b",)) == SPOILED_ROUNDS * SPOILED_AFTER
-    assert done.calls.count((CONTROL_TEXT,)) == 2 + SPOILED_ROUNDS * SPOILED_CONTROLS
-    pauses = (SPOILED_ROUNDS - 1) * SPOILED_PAUSE
+    assert done.calls.count(("b",)) == POISON_ROUNDS * POISON_AFTER
+    assert done.calls.count((CANARY_TEXT,)) == 2 + POISON_ROUNDS * POISON_CANARIES
+    pauses = (POISON_ROUNDS - 1) * POISON_PAUSE
     assert pauses <= done.seconds < pauses + 60
 
 
@@ -195,14 +195,14 @@ def test_a_text_that_fails_while_the_service_does_is_not_rejected(tmp_path: Path
 
     def decide(_now: float, texts: Sequence[str]) -> Outcome:
         nonlocal controls, alone
-        if tuple(texts) == (CONTROL_TEXT,):
+        if tuple(texts) == (CANARY_TEXT,):
             controls += 1
             # The first of a round fails, and goes through when it is sent again.
             return spoiling("x" * (controls % 2))
         alone += 1
-        return spoiling("x" * (alone <= SPOILED_AFTER * (SPOILED_ROUNDS + 1)))
+        return spoiling("x" * (alone <= POISON_AFTER * (POISON_ROUNDS + 1)))
 
     done = embed(tmp_path, [[candidate("a")]], decide)
     assert (done.added, done.rejected, done.error) == (["a"], {}, None)
     # Of a service that is not well one harmless text is enough.
-    assert controls == 2 * (SPOILED_ROUNDS + 1)
+    assert controls == 2 * (POISON_ROUNDS + 1)

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from waypoint.events import DocumentDone, Event, EventBus, FileSkipped
+from waypoint.observe.events import DocumentDone, Event, EventBus, FileSkipped
 
 
 def test_every_listener_hears_every_event_in_order() -> None:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.storage.chroma_records import StoredRecords
-from waypoint.verification.picture import draw_picture, principal_components
-from waypoint.verification.sampling import ExactNeighbours
+from waypoint.storage.chroma.records import StoredRecords
+from waypoint.verify.picture import draw_picture, principal_components
+from waypoint.verify.sample import ExactNeighbours
 
 
 @given(st.integers(2, 60), st.integers(1, 17), st.integers(1, 5), st.integers(0, 1_000))

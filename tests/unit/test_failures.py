@@ -9,7 +9,7 @@ import pytest
 
 from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
 from waypoint.errors import ExitCode, KeyRefusedError, ScarceError, StoreWriteError, WaypointError
-from waypoint.telemetry.terminal import Terminal
+from waypoint.observe.terminal import Terminal
 
 
 def test_ours_is_told_as_it_is() -> None:

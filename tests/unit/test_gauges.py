@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.gauges import Gauges, PipelineSnapshot, StageSnapshot, doing
-from waypoint.gauges.metered import MeteredStream
+from waypoint.observe.gauges import Gauges, PipelineSnapshot, StageSnapshot, doing
+from waypoint.observe.gauges.metered import MeteredStream
 
 
 def measured(main: Callable[[Gauges], Coroutine[Any, Any, PipelineSnapshot]]) -> PipelineSnapshot:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from waypoint.gauges import PipelineSnapshot, StageSnapshot
-from waypoint.gauges.binding import Binding, binding_stage, causes_of
+from waypoint.observe.gauges import PipelineSnapshot, StageSnapshot
+from waypoint.observe.gauges.binding import Binding, binding_stage, causes_of
 
 NOTHING = PipelineSnapshot(0.0)
 

@@ -12,8 +12,8 @@ import psutil
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.gauges.loop_delay import EVERY, LoopDelay, LoopDelayMeter
-from waypoint.gauges.process import process_use
+from waypoint.observe.gauges.loop_delay import EVERY, LoopDelay, LoopDelayMeter
+from waypoint.observe.gauges.process import process_use
 
 
 def test_a_blocked_loop_is_noticed() -> None:
@@ -78,6 +78,6 @@ def test_what_the_process_uses_is_what_the_system_says() -> None:
 def test_the_peak_is_not_that_of_who_started_the_process() -> None:
     """However large that one is."""
     large = b"x" * (200 * 1024 * 1024)
-    code = "from waypoint.gauges.process import process_use; print(process_use().peak_memory)"
+    code = "from waypoint.observe.gauges import process; print(process.process_use().peak_memory)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert 0 < int(told.stdout) < len(large) / 2

@@ -8,10 +8,10 @@ from anyio.lowlevel import checkpoint
 
 from tests.support.documents import document
 from waypoint.chunking import ChunkPlan
+from waypoint.ingest.dedupe import metadata_changes
+from waypoint.ingest.in_flight import InFlight
+from waypoint.ingest.messages import Candidate, DocumentJob
 from waypoint.models import Chunk
-from waypoint.pipeline.in_flight import InFlight
-from waypoint.pipeline.lookup import metadata_changes
-from waypoint.pipeline.messages import Candidate, DocumentJob
 
 JOB = DocumentJob(ChunkPlan(document("a.md"), []), None)
 

@@ -13,9 +13,9 @@ import orjson
 import pytest
 
 from tests.support.small_disk import small_disk
-from waypoint import events
+from waypoint.observe import events
+from waypoint.observe.logs import JsonLog, event_name, level_of, log_record, shown_at, stage_of
 from waypoint.settings import LogLevel
-from waypoint.telemetry.logs import JsonLog, event_name, level_of, log_record, shown_at, stage_of
 
 REJECTED = events.DocumentRejected("a.md", "why", "hint")
 

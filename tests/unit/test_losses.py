@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waypoint.sources.losses import MOST_WARNINGS, Losses, bounded, ranges
+from waypoint.formats.losses import MOST_WARNINGS, Losses, bounded, ranges
 
 
 @pytest.mark.parametrize(

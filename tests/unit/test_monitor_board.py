@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from tests.support.monitoring import QUOTA, SOME_WORK, ToldRun
-from waypoint import events
-from waypoint.gauges import doing
+from waypoint.observe import events
+from waypoint.observe.gauges import doing
 
 
 def test_the_latest_are_listed_newest_first() -> None:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from waypoint.gauges import Gauges
 from waypoint.monitor.health import MOST_GAP, Health, HealthWatch, Status
+from waypoint.observe.gauges import Gauges
 
 STALL = 90.0
 

@@ -9,8 +9,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.monitoring import QUOTA, SOME_WORK, ToldRun
-from waypoint import events
 from waypoint.monitor.metrics import RunCollector, registry_of
+from waypoint.observe import events
 
 ROW = re.compile(r"^\| `(waypoint_\w+)` \| (\w+) \| (.*?) ?\| .*\|$", re.M)
 

@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.quota.day import DayCount, come_back_at, daily_quota_error
-from waypoint.embedding.quota.night import Night
+from waypoint.embedding.rate_limit.daily_reset import DailyReset
+from waypoint.embedding.rate_limit.day import DayCount, come_back_at, daily_quota_error
 from waypoint.errors import DailyQuotaError
-from waypoint.events import Event, EventBus, WaitingForDay
+from waypoint.observe.events import Event, EventBus, WaitingForDay
 from waypoint.service_day import next_service_day, service_day
 from waypoint.stopping import Stop, StopRequested
 
@@ -21,12 +21,12 @@ EVENING = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
-def night(events: list[Event], stop: Stop, began: float) -> Night:
+def night(events: list[Event], stop: Stop, began: float) -> DailyReset:
     """One whose wall clock goes with the loop's, from the evening on."""
     bus = EventBus()
     bus.subscribe(events.append)
     loop = asyncio.get_running_loop()
-    return Night(stop, bus, now=lambda: EVENING + timedelta(seconds=loop.time() - began))
+    return DailyReset(stop, bus, now=lambda: EVENING + timedelta(seconds=loop.time() - began))
 
 
 def test_all_workers_sleep_until_midnight_and_it_is_told_once() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.app.options import IngestOptions
-from waypoint.app.origin import SettledOrigin, settle
 from waypoint.errors import CollectionMismatchError
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.origin_check import SettledOrigin, settle
 from waypoint.settings import load_settings
 from waypoint.sources.origin import CHOICES, Origin
 

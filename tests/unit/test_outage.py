@@ -12,11 +12,11 @@ from google.genai import errors
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.port import QuotaExceededError
-from waypoint.embedding.quota import QuotaLimits
-from waypoint.embedding.refusals import LONGEST_DELAY, translate
-from waypoint.embedding.retrying import Patience
+from waypoint.embedding.providers.refusals import LONGEST_DELAY, translate
+from waypoint.embedding.rate_limit import QuotaLimits
+from waypoint.embedding.retrying import RetryCounter
 from waypoint.errors import ServiceUnavailableError
-from waypoint.events import ServiceDelay
+from waypoint.observe.events import ServiceDelay
 
 
 def test_a_delay_longer_than_hope_ends_the_run_at_once() -> None:
@@ -39,7 +39,7 @@ def test_a_delay_within_hope_is_waited_out(after: Outcome) -> None:
     """It is no failure: what comes after it has its time."""
 
     async def run(bench: Bench) -> list[float]:
-        await bench.embedder.embed(["a"], 1, patience=Patience())
+        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
         told = [event.seconds for event in bench.events if isinstance(event, ServiceDelay)]
         assert told == [500.0] * (1 + isinstance(after, QuotaExceededError))
         return bench.times
@@ -82,7 +82,7 @@ def test_waiting_for_our_own_quota_is_no_failure() -> None:
     """A text a minute: between two failures there are sixty seconds without a question."""
 
     async def run(bench: Bench) -> int:
-        await bench.embedder.embed(["a"], 1, patience=Patience())
+        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
         return len(bench.scripted.calls)
 
     outcomes = [overloaded()] * 5

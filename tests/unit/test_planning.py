@@ -13,18 +13,18 @@ import pytest
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
-from waypoint.app.options import IngestOptions
-from waypoint.app.planning import Plan, make_plan
 from waypoint.commands.summary import print_plan
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import UsageError
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import Plan, make_plan
 from waypoint.models import EmbeddingSpace
+from waypoint.observe.terminal import Terminal
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, Settings, load_settings
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.lock import StoreLock
-from waypoint.telemetry.terminal import Terminal
 
 
 @pytest.fixture

@@ -7,15 +7,15 @@ import io
 import orjson
 import pytest
 
-from waypoint import events
-from waypoint.settings import LogFormat, LogLevel
-from waypoint.telemetry.progress import (
+from waypoint.observe import events
+from waypoint.observe.display import (
     LINE_EVERY,
     LineDisplay,
     LiveDisplay,
 )
-from waypoint.telemetry.run_state import RunState, duration, figures
-from waypoint.telemetry.terminal import Terminal
+from waypoint.observe.run_state import RunState, duration, figures
+from waypoint.observe.terminal import Terminal
+from waypoint.settings import LogFormat, LogLevel
 
 
 class Clock:

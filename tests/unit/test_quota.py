@@ -10,7 +10,7 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.quota import (
+from waypoint.embedding.rate_limit import (
     AUTO_START,
     TIERS,
     Quota,
@@ -18,7 +18,7 @@ from waypoint.embedding.quota import (
     limits_for,
 )
 from waypoint.errors import DailyQuotaError
-from waypoint.events import EventBus
+from waypoint.observe.events import EventBus
 from waypoint.settings import QuotaSettings, QuotaTier
 
 NO_LIMIT = QuotaLimits(0, 0, 0)

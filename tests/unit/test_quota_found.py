@@ -6,9 +6,9 @@ import pytest
 
 from tests.support.quota_bench import CountingService, drive
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.quota import AUTO_START, TIERS, Quota, QuotaLimits
-from waypoint.events import EventBus, QuotaChanged
+from waypoint.embedding.rate_limit import AUTO_START, TIERS, Quota, QuotaLimits
 from waypoint.models import LearnedLimit, LearnedQuota
+from waypoint.observe.events import EventBus, QuotaChanged
 from waypoint.settings import QuotaTier
 from waypoint.simulator.settings import SimulatorSettings, WindowKind
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from waypoint.embedding.quota.jitter import LEAST, MOST, JitterMeter
+from waypoint.embedding.rate_limit.jitter import LEAST, MOST, JitterMeter
 
 
 def test_what_was_slow_long_ago_is_forgotten() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.quota_bench import CountingService, drive
-from waypoint.embedding.quota import TIERS, QuotaLimits
+from waypoint.embedding.rate_limit import TIERS, QuotaLimits
 from waypoint.settings import QuotaTier
 from waypoint.simulator.settings import SimulatorSettings
 

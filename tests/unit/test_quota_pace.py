@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.support.sliding_window import Admission, peak, windows
 from tests.support.virtual_time import run_virtual
-from waypoint.embedding.quota import TIERS, WINDOW, Quota, QuotaLimits
-from waypoint.events import EventBus
+from waypoint.embedding.rate_limit import TIERS, WINDOW, Quota, QuotaLimits
+from waypoint.observe.events import EventBus
 from waypoint.settings import QuotaTier
 
 WORKERS = 8

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.app.quota_plan import (
+from waypoint.embedding.known_models import KNOWN_MODELS
+from waypoint.embedding.rate_limit import TIERS, QuotaLimits
+from waypoint.ingest.quota_plan import (
     DAY,
     WORTH_SAYING,
     Demand,
@@ -14,8 +16,6 @@ from waypoint.app.quota_plan import (
     least_time,
     tier_times,
 )
-from waypoint.embedding.known_models import KNOWN_MODELS
-from waypoint.embedding.quota import TIERS, QuotaLimits
 from waypoint.settings import QuotaTier
 
 MODEL = KNOWN_MODELS["gemini-embedding-001"]

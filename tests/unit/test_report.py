@@ -8,8 +8,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from waypoint import events
-from waypoint.telemetry.report import (
+from waypoint.observe import events
+from waypoint.observe.report import (
     MOST_LISTED,
     MOST_REASONS,
     OTHER_REASONS,

@@ -12,11 +12,11 @@ import pytest
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.port import TransientCallError
-from waypoint.embedding.quota import QuotaLimits
-from waypoint.embedding.quota.pace import CATCH_UP
-from waypoint.embedding.retrying import FIRST_BACKOFF, LONGEST_BACKOFF, Patience
+from waypoint.embedding.rate_limit import QuotaLimits
+from waypoint.embedding.rate_limit.pace import CATCH_UP
+from waypoint.embedding.retrying import FIRST_BACKOFF, LONGEST_BACKOFF, RetryCounter
 from waypoint.errors import DailyQuotaError
-from waypoint.events import (
+from waypoint.observe.events import (
     CallAnswered,
     CallEnded,
     CallFailed,
@@ -42,7 +42,7 @@ def test_backoff_doubles_up_to_its_longest() -> None:
     """The upper end of each wait's jitter, from half a second to half a minute."""
 
     async def run(bench: Bench) -> tuple[list[float], list[float]]:
-        await bench.embedder.embed(["a"], 1, patience=Patience())
+        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
         return bench.waits, bench.times
 
     waits, times = on_bench(run, [overloaded()] * 9)
@@ -71,7 +71,7 @@ def test_thousands_of_attempts_do_not_overflow() -> None:
     """Backoff stays at its longest for as long as others get answers."""
 
     async def run(bench: Bench) -> int:
-        await bench.embedder.embed(["a"], 1, patience=Patience())
+        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
         return len(bench.waits)
 
     attempts = on_bench(run, [overloaded()] * 1_200, give_up_after=1e9)

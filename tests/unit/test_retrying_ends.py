@@ -10,9 +10,14 @@ import pytest
 
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
-from waypoint.embedding.port import CallRefusedError, SpoiledBatchError, TransientCallError
-from waypoint.embedding.quota import QuotaLimits
-from waypoint.embedding.retrying import FRUITLESS_AFTER, LONGEST_BACKOFF, REFUSED_AFTER, Patience
+from waypoint.embedding.port import CallRefusedError, PoisonBatchError, TransientCallError
+from waypoint.embedding.rate_limit import QuotaLimits
+from waypoint.embedding.retrying import (
+    FRUITLESS_AFTER,
+    LONGEST_BACKOFF,
+    REFUSED_AFTER,
+    RetryCounter,
+)
 from waypoint.errors import (
     DailyQuotaError,
     KeyRefusedError,
@@ -30,7 +35,7 @@ def test_hope_is_given_up_after_a_time_without_an_answer(latency: float) -> None
         await anyio.sleep(3_000)
         begin = bench.began + 3_000
         with pytest.raises(ServiceUnavailableError, match="503 UNAVAILABLE") as caught:
-            await bench.embedder.embed(["secret text"], 1, patience=Patience())
+            await bench.embedder.embed(["secret text"], 1, patience=RetryCounter())
         assert isinstance(caught.value.__cause__, TransientCallError)
         assert caught.value.hint
         assert "secret" not in str(caught.value)
@@ -54,7 +59,7 @@ def test_hope_lives_while_another_worker_gets_answers() -> None:
 
         async with anyio.create_task_group() as group:
             group.start_soon(lucky)
-            await bench.embedder.embed(["unlucky"], 1, patience=Patience())
+            await bench.embedder.embed(["unlucky"], 1, patience=RetryCounter())
             group.cancel_scope.cancel()
         return bench.times[-1]
 
@@ -168,7 +173,7 @@ def test_failures_without_end_are_for_the_sender_to_look_into() -> None:
     """Whatever they are, but for a 429: that one says that it is not the text."""
 
     async def run(bench: Bench) -> int:
-        with pytest.raises(SpoiledBatchError, match="503"):
+        with pytest.raises(PoisonBatchError, match="503"):
             await bench.embedder.embed(["a"], 1)
         return len(bench.scripted.calls)
 

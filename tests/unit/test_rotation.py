@@ -9,10 +9,10 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint import events
+from waypoint.observe import events
+from waypoint.observe.logs import JsonLog
+from waypoint.observe.rotation import RotatingFile
 from waypoint.settings import LogLevel
-from waypoint.telemetry.logs import JsonLog
-from waypoint.telemetry.rotation import RotatingFile
 
 
 def contents(folder: Path) -> list[bytes]:

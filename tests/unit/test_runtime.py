@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from waypoint.app import runtime
+from waypoint.ingest import runtime
 
 
 @pytest.fixture

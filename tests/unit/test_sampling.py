@@ -7,8 +7,8 @@ from pathlib import Path
 import anyio
 import anyio.lowlevel
 
-from waypoint.app.sampling import Sampler
-from waypoint.gauges import Gauges
+from waypoint.observe.gauges import Gauges
+from waypoint.observe.sampler import Sampler
 
 
 async def test_a_disk_that_fails_silences_the_samples_not_the_run(tmp_path: Path) -> None:

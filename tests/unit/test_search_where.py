@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from waypoint.app.searching import parse_where
 from waypoint.errors import UsageError
+from waypoint.query.search import parse_where
 
 
 def test_conditions_become_chromas_filter() -> None:

@@ -10,8 +10,8 @@ import pytest
 from tests.support.memory import needs_peak, peak_below
 from tests.support.reading import read_all
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources.json_records import MOST_RECORDS, MOST_VALUES
-from waypoint.sources.markdown import MOST_MARKS
+from waypoint.formats.json_records import MOST_RECORDS, MOST_VALUES
+from waypoint.formats.markdown import MOST_MARKS
 
 SIZE = 3_000_000
 MOST_MEMORY = 70 * SIZE

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from waypoint.errors import UsageError
+from waypoint.formats import default_registry
 from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
-from waypoint.sources import default_registry, discover
+from waypoint.sources import discover
 from waypoint.sources.discover import Discovery
 
 LET_IN = "let this user read and enter it"

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.office_files import Parts, changed_zip, docx_file, pdf_file
 from tests.support.reading import assert_sound, read_one, reject_of
-from waypoint.sources import office_zip
+from waypoint.formats import office_zip
 
 DOCX = docx_file()
 

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from waypoint.sources.front_matter import split_front_matter
-from waypoint.sources.metadata import MAX_FIELDS, RESERVED_NAMES
-from waypoint.sources.yaml_block import MAX_CHARACTERS
+from waypoint.formats.front_matter import split_front_matter
+from waypoint.formats.metadata import MAX_FIELDS, RESERVED_NAMES
+from waypoint.formats.yaml_block import MAX_CHARACTERS
 
 BODY = "# Heading\n\nText.\n"
 

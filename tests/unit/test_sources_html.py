@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.reading import assert_sound, read_one, reject_of
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources.html import HtmlReader
+from waypoint.formats.html import HtmlReader
 
 PAGE = """<!doctype html><html lang="de"><head><title>Dome &amp; shutter</title>
 <meta name="author" content="Ada Quill"><meta name="description" content="How it turns">

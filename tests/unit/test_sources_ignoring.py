@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from waypoint.errors import UsageError
+from waypoint.formats import default_registry
 from waypoint.models import SkippedFile, SourceFile, UnreadableFolder
-from waypoint.sources import default_registry, discover
+from waypoint.sources import discover
 from waypoint.sources.discover import Discovery
 from waypoint.sources.ignoring import MAX_IGNORE_FILE, MAX_PATTERNS, Rules
 from waypoint.sources.patterns import Pattern

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.reading import assert_sound, read_all, read_one, reject_of, rejects_in
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources import text
+from waypoint.formats import text
 
 
 def read_list(*records: object, **options: str) -> dict[str, Any]:

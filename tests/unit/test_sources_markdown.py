@@ -10,8 +10,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from waypoint.formats.markdown import find_structure
 from waypoint.models import Block, Heading
-from waypoint.sources.markdown import find_structure
 
 LINES = (
     *("# One", "## Two ##", "### 日本 😀", "   ## indented", "    # code", "\t# code", "#", "#no"),

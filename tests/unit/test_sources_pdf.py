@@ -10,7 +10,7 @@ import pytest
 from tests.support.office_files import pdf_file
 from tests.support.reading import assert_sound, read_one, reject_of
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources import pdf
+from waypoint.formats import pdf
 
 
 def test_the_text_of_each_page_begins_where_pages_say() -> None:

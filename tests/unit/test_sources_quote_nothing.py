@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.office_files import Parts, changed_zip, docx_file, pdf_file
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.formats import ReaderOptions, default_registry, read_documents
 from waypoint.models import SourceFile
-from waypoint.sources import ReaderOptions, default_registry, read_documents
 
 SECRET = "quince-marmalade-4711"
 MUTATIONS = 25

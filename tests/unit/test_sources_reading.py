@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.formats import default_registry, read_document, read_documents
+from waypoint.formats.read_file import TITLE_CHARACTERS, make_doc_id
+from waypoint.formats.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.models import Document, SourceFile
-from waypoint.sources import default_registry, read_document, read_documents
-from waypoint.sources.reading import TITLE_CHARACTERS, make_doc_id
-from waypoint.sources.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.sources.snapshot import take_snapshot
 
 REGISTRY = default_registry()
@@ -210,7 +210,7 @@ class LinesReader:
 def read_records(root: Path, text: str) -> list[Document | RecordRejectedError]:
     formats = [
         Format("lines", (".ls",), f"{__name__}:LinesReader"),
-        Format("text", (".txt",), "waypoint.sources.plaintext:PlainTextReader"),
+        Format("text", (".txt",), "waypoint.formats.plaintext:PlainTextReader"),
     ]
     (root / "a.ls").write_text(text)
     registry = ReaderRegistry(formats)

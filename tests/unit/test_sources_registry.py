@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.office_files import docx_file, pdf_file
 from tests.support.reading import read_one
-from waypoint.sources.registry import (
+from waypoint.formats.registry import (
     FORMATS,
     Format,
     ReaderRegistry,
@@ -52,7 +52,7 @@ def test_formats_are_told_by_the_last_suffix_whatever_its_case() -> None:
 def test_a_format_joins_by_one_line() -> None:
     """A registry of other formats knows those, and the same reader object serves all files."""
     registry = ReaderRegistry(
-        [Format("log", (".log",), "waypoint.sources.plaintext:PlainTextReader")]
+        [Format("log", (".log",), "waypoint.formats.plaintext:PlainTextReader")]
     )
     assert registry.reader_of("a.log") is registry.reader_of("b.log")
     assert not registry.supports("a.md")
@@ -63,7 +63,7 @@ def test_a_format_joins_by_one_line() -> None:
 def test_parsers_are_not_imported_before_they_are_needed() -> None:
     """Importing the room must not cost what its heaviest parser costs."""
     code = (
-        "import sys, waypoint.sources; "
+        "import sys, waypoint.formats, waypoint.sources; "
         "heavy = 'pyromark yaml pypdfium2 html_to_markdown chardet xml.etree'.split(); "
         "print([name for name in heavy if name in sys.modules])"
     )

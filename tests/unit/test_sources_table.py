@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.reading import read_one, reject_of
-from waypoint.sources import text
+from waypoint.formats import text
 
 TEXT = "name: Kestrel\nkg: 3\n\nname: Owl\nnote: big, old"
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.sources.text import MAX_MARKS, normalise_text, read_text
+from waypoint.formats.text import MAX_MARKS, normalise_text, read_text
 
 PLAIN = "Grüße, 世界 😀\nzweite Zeile"
 

@@ -6,11 +6,11 @@ import anyio
 import pytest
 
 from tests.support.virtual_time import run_virtual
+from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import Batch
-from waypoint.embedding.concurrency import CallSlots
-from waypoint.events import EventBus
-from waypoint.pipeline.messages import Candidate
-from waypoint.pipeline.work_queue import MAX_PARTS, Part, WorkQueue
+from waypoint.ingest.messages import Candidate
+from waypoint.ingest.work_queue import MAX_PARTS, Part, WorkQueue
+from waypoint.observe.events import EventBus
 from waypoint.stopping import Stop, StopRequested
 
 
@@ -23,7 +23,8 @@ def test_parts_are_taken_side_by_side_and_before_new_batches() -> None:
     """Three texts that fail wait out one pause together, and not three one after the other."""
 
     async def run() -> list[tuple[float, int]]:
-        queue, taken = WorkQueue(CallSlots(2, EventBus()), Stop()), list[tuple[float, int]]()
+        queue = WorkQueue(AdaptiveConcurrency(2, EventBus()), Stop())
+        taken: list[tuple[float, int]] = []
         send, receive = anyio.create_memory_object_stream[Batch[Candidate]](10)
         began = anyio.current_time()
 
@@ -55,7 +56,7 @@ def test_a_worker_waits_while_another_may_put_parts_back() -> None:
     """The stream's end is not the end; a slot that is needed for a part is not kept by waiting."""
 
     async def run() -> list[int]:
-        slots = CallSlots(1, EventBus(), adaptive=True)
+        slots = AdaptiveConcurrency(1, EventBus(), adaptive=True)
         queue, taken = WorkQueue(slots, Stop()), list[int]()
         send, receive = anyio.create_memory_object_stream[Batch[Candidate]](1)
         send.send_nowait(batch(7))
@@ -92,7 +93,7 @@ def test_no_new_batch_is_taken_while_many_parts_wait() -> None:
 
     async def run() -> int:
         stop = Stop()
-        queue = WorkQueue(CallSlots(1, EventBus()), stop)
+        queue = WorkQueue(AdaptiveConcurrency(1, EventBus()), stop)
         send, receive = anyio.create_memory_object_stream[Batch[Candidate]](1)
         send.send_nowait(batch(1))
         for _ in range(MAX_PARTS):

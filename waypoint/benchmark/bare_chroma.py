@@ -25,13 +25,13 @@ import chromadb
 import numpy as np
 import orjson
 
-from waypoint.app.runtime import run
-from waypoint.gauges.process import process_use
+from waypoint.ingest.pipeline import ORDER_BUFFER
+from waypoint.ingest.runtime import run
+from waypoint.ingest.write import ROWS
 from waypoint.models import Vectors
-from waypoint.pipeline.pipeline import ORDER_BUFFER
-from waypoint.pipeline.writing import ROWS
-from waypoint.storage.chroma import INDEX, VECTOR_PAGE
-from waypoint.storage.chroma_child import HOST, run_chroma_child
+from waypoint.observe.gauges.process import process_use
+from waypoint.storage.chroma.child import HOST, run_chroma_child
+from waypoint.storage.chroma.store import INDEX, VECTOR_PAGE
 from waypoint.storage.lock import StoreLock
 
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from waypoint.app.runtime import run
+from waypoint.ingest.runtime import run
 from waypoint.models import EmbeddingSpace
 
 _MODEL, _DIMENSIONS, _TASK = "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT"
@@ -33,7 +33,7 @@ def texts_of(count: int, characters: int) -> list[str]:
 
 async def by_waypoint(url: str, texts: list[str], calls: int) -> float:
     """CPU milliseconds of a call by Waypoint's adapter."""
-    from waypoint.embedding.gemini import GeminiEmbedder, open_client
+    from waypoint.embedding.providers.gemini import GeminiEmbedder, open_client
 
     space = EmbeddingSpace("simulator", _MODEL, _DIMENSIONS, _TASK)
     async with open_client(_KEY, url) as client:

@@ -10,7 +10,7 @@ from waypoint.benchmark.charts import Chart
 from waypoint.benchmark.page import html_page
 from waypoint.benchmark.plots import WAY_OUT, can_draw, draw_charts
 from waypoint.benchmark.tables import Grid
-from waypoint.telemetry.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal, Text
 
 
 @dataclass(frozen=True, slots=True)

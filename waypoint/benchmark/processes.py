@@ -20,7 +20,7 @@ import waypoint
 from waypoint.child_environment import child_environment, module_path
 from waypoint.errors import ServiceUnavailableError, StoreUnavailableError
 from waypoint.settings import Settings
-from waypoint.storage import chroma_child
+from waypoint.storage.chroma import child as chroma_child
 
 HOST = "127.0.0.1"
 _PATIENCE = 30.0

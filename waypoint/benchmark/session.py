@@ -9,17 +9,17 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from waypoint.app.ingesting import DEFAULT_COLLECTION
-from waypoint.app.options import IngestOptions
-from waypoint.app.planning import Plan, make_plan
 from waypoint.benchmark.corpus import CorpusSettings, write_corpus
 from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.processes import Simulating, run_simulator
 from waypoint.benchmark.results import Results
 from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
-from waypoint.embedding.quota import limits_for
+from waypoint.embedding.rate_limit import limits_for
 from waypoint.errors import MissingKeyError
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import Plan, make_plan
+from waypoint.ingest.run import DEFAULT_COLLECTION
 from waypoint.settings import load_settings
 
 _MODEL = "gemini-embedding-001"

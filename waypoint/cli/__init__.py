@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> No
         except Exception as error:
             # While the streams are sanitized: a traceback of Python's own would not be.
             from waypoint.commands.failures import flatten, tell_failure
-            from waypoint.telemetry.terminal import Terminal
+            from waypoint.observe.terminal import Terminal
 
             failure = flatten(error)
             verbose = "--verbose" in (sys.argv if arguments is None else arguments)

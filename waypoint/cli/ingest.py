@@ -113,8 +113,8 @@ def ingest(
     """Ingest a folder of documents: what changed, and nothing else."""
     # numpy starts threads for linear algebra, which no ingestion uses: 0.1 s of CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from waypoint.app.options import IngestOptions
     from waypoint.commands.ingest import IngestCommand
+    from waypoint.ingest.options import IngestOptions
 
     settings = {
         "knowledge_base_path": path,

@@ -47,7 +47,7 @@ class _SanitizedStream(io.TextIOWrapper):
 
     @property
     def through(self) -> _Through:
-        """The stream without that, for a terminal's own colours (``telemetry/terminal.py``)."""
+        """The stream without that, for a terminal's own colours (``observe/terminal.py``)."""
         return _Through(self)
 
 

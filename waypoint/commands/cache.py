@@ -7,12 +7,12 @@ from dataclasses import asdict
 
 from rich.table import Table
 
-from waypoint.app.cache import CacheReport, read_cache
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
 from waypoint.files import keep_private
+from waypoint.observe.terminal import Terminal, Text, print_json
 from waypoint.settings import load_settings
-from waypoint.telemetry.terminal import Terminal, Text, print_json
+from waypoint.storage.cache_report import CacheReport, read_cache
 
 
 def show_cache(*, prune: bool, force: bool, json: bool, verbose: bool) -> int:

@@ -13,7 +13,7 @@ from waypoint.errors import (
     no_more_files,
     scarcity,
 )
-from waypoint.telemetry.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal, Text
 
 
 class UnexpectedError(WaypointError):

@@ -6,27 +6,27 @@ from contextlib import ExitStack
 from dataclasses import asdict, replace
 from typing import Any
 
-from waypoint.app import runtime
-from waypoint.app.ingesting import Ingestion
-from waypoint.app.monitoring import monitored
-from waypoint.app.options import IngestOptions
-from waypoint.app.planning import make_plan
-from waypoint.app.proxies import spare_loopback
-from waypoint.app.sampling import delay_figures
+from waypoint.cli.monitoring import monitored
+from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.mounts import check_mounts
 from waypoint.commands.summary import print_plan, print_summary
 from waypoint.errors import ExitCode, WaypointError
-from waypoint.events import EventBus, RunEnded
 from waypoint.files import keep_private, make_log_folder, told
-from waypoint.gauges import PipelineSnapshot
-from waypoint.gauges.binding import binding_stage
-from waypoint.gauges.process import process_use
+from waypoint.ingest import runtime
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import make_plan
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.display import Display, LineDisplay, LiveDisplay
+from waypoint.observe.events import EventBus, RunEnded
+from waypoint.observe.gauges import PipelineSnapshot
+from waypoint.observe.gauges.binding import binding_stage
+from waypoint.observe.gauges.process import process_use
+from waypoint.observe.logs import JsonLog
+from waypoint.observe.report import ReportBuilder, RunReport, write_report
+from waypoint.observe.sampler import delay_figures
+from waypoint.observe.terminal import Terminal, print_bytes
 from waypoint.settings import LogLevel, Settings, load_settings
-from waypoint.telemetry.logs import JsonLog
-from waypoint.telemetry.progress import Display, LineDisplay, LiveDisplay
-from waypoint.telemetry.report import ReportBuilder, RunReport, write_report
-from waypoint.telemetry.terminal import Terminal, print_bytes
 
 
 class IngestCommand:

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from waypoint.app.chunker import build_chunker
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.embedding.known_models import known_model
 from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError, UsageError
+from waypoint.formats import ReaderOptions, default_registry, read_documents
+from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.models import Chunk, Document, SourceFile
+from waypoint.observe.terminal import Passage, Terminal, print_json
 from waypoint.settings import Settings, load_settings
-from waypoint.sources import ReaderOptions, default_registry, read_documents
-from waypoint.telemetry.terminal import Passage, Terminal, print_json
 
 
 def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bool) -> int:

@@ -8,16 +8,16 @@ from typing import Any
 
 from rich.padding import Padding
 
-from waypoint.app import runtime
-from waypoint.app.proxies import spare_loopback
-from waypoint.app.searching import Hit, SearchResult, search
+from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
-from waypoint.events import Event, EventBus, StoreRetried, TextsLost
 from waypoint.files import keep_private
+from waypoint.ingest import runtime
+from waypoint.observe.events import Event, EventBus, StoreRetried, TextsLost
+from waypoint.observe.terminal import Passage, Terminal, Text, print_json
+from waypoint.query.search import Hit, SearchResult, search
 from waypoint.settings import load_settings
-from waypoint.telemetry.terminal import Passage, Terminal, Text, print_json
-from waypoint.verification.keywords import Keyword
+from waypoint.verify.keywords import Keyword
 
 SHORTEST_WORD = 3
 """Letters of a word that is worth highlighting; of scripts without spaces, one."""

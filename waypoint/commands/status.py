@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from waypoint.app import runtime
-from waypoint.app.proxies import spare_loopback
-from waypoint.app.status import CollectionStatus, Status, read_status
+from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.errors import ExitCode
-from waypoint.events import EventBus
 from waypoint.files import keep_private
+from waypoint.ingest import runtime
+from waypoint.observe.events import EventBus
+from waypoint.observe.run_state import duration
+from waypoint.observe.terminal import Terminal, Text, print_json
+from waypoint.query.status import CollectionStatus, Status, read_status
 from waypoint.settings import load_settings
-from waypoint.telemetry.run_state import duration
-from waypoint.telemetry.terminal import Terminal, Text, print_json
 
 
 def show_status(*, json: bool, verbose: bool) -> int:

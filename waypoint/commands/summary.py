@@ -6,14 +6,14 @@ from pathlib import Path
 
 from rich.table import Table
 
-from waypoint.app.chunker import split_notice
-from waypoint.app.planning import Plan
-from waypoint.app.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
 from waypoint.embedding.known_models import known_model
 from waypoint.errors import ExitCode
-from waypoint.telemetry.report import RunReport
-from waypoint.telemetry.run_state import duration
-from waypoint.telemetry.terminal import Terminal, Text
+from waypoint.ingest.chunk_setup import split_notice
+from waypoint.ingest.plan import Plan
+from waypoint.ingest.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
+from waypoint.observe.report import RunReport
+from waypoint.observe.run_state import duration
+from waypoint.observe.terminal import Terminal, Text
 
 MOST_SHOWN = 10
 

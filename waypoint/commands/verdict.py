@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from rich.table import Table
 
-from waypoint.telemetry.terminal import Terminal, Text
-from waypoint.verification.checks import CheckResult, Status
-from waypoint.verification.retrieval import QuestionResult, TierResult
-from waypoint.verification.verdict import Verdict
+from waypoint.observe.terminal import Terminal, Text
+from waypoint.verify.checks import CheckResult, Status
+from waypoint.verify.retrieval import QuestionResult, TierResult
+from waypoint.verify.verdict import Verdict
 
 _STYLES = {
     Status.PASS: "green",

@@ -11,24 +11,24 @@ from typing import Any
 
 from rich.prompt import Confirm
 
-from waypoint.app import runtime
-from waypoint.app.options import IngestOptions
-from waypoint.app.proxies import spare_loopback
-from waypoint.app.repairing import Repair, Repairer, plan_repair
-from waypoint.app.steady_memory import keep_memory_steady
-from waypoint.app.verifying import Verification, VerifyOptions
+from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.ingest import IngestCommand
 from waypoint.commands.mounts import check_mounts
 from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
-from waypoint.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
 from waypoint.files import keep_private, make_log_folder, told
+from waypoint.ingest import runtime
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.steady_memory import keep_memory_steady
+from waypoint.observe.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
+from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import LogLevel, Settings, load_settings
-from waypoint.telemetry.terminal import Terminal, Text, print_bytes
-from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
-from waypoint.verification.page import make_page
-from waypoint.verification.verdict import Verdict, write_verdict
+from waypoint.verify.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
+from waypoint.verify.page import make_page
+from waypoint.verify.repair import Repair, Repairer, plan_repair
+from waypoint.verify.run import Verification, VerifyOptions
+from waypoint.verify.verdict import Verdict, write_verdict
 
 DEFAULT_DRAWN = 50
 """Chunks that ``--check sample`` and ``--check recall`` draw if no number is given."""

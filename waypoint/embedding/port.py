@@ -89,7 +89,7 @@ class BatchTooLargeError(CallError):
     """The batch was made when the quota seemed larger: it does not fit into a minute any more."""
 
 
-class SpoiledBatchError(CallError):
+class PoisonBatchError(CallError):
     """Call after call of these very texts fails in a way that one of them may be the cause of."""
 
 

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 import anyio
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.concurrency import CallSlots
 from waypoint.embedding.outage import Outage
 from waypoint.embedding.port import (
     Answer,
@@ -21,15 +21,22 @@ from waypoint.embedding.port import (
     CallError,
     CallRefusedError,
     Embedder,
+    PoisonBatchError,
     QuotaExceededError,
-    SpoiledBatchError,
     TransientCallError,
 )
-from waypoint.embedding.quota import Admission, Quota
+from waypoint.embedding.rate_limit import Admission, Quota
 from waypoint.errors import BudgetSpentError, DailyQuotaError, ServiceUnavailableError
-from waypoint.events import CallAnswered, CallEnded, CallFailed, CallStarted, EventBus, ServiceDelay
-from waypoint.gauges import doing
 from waypoint.models import LearnedQuota
+from waypoint.observe.events import (
+    CallAnswered,
+    CallEnded,
+    CallFailed,
+    CallStarted,
+    EventBus,
+    ServiceDelay,
+)
+from waypoint.observe.gauges import doing
 from waypoint.stopping import Stop
 
 FIRST_BACKOFF = 0.5
@@ -39,7 +46,7 @@ LONGEST_BACKOFF = 32.0
 _DOUBLINGS = 6
 
 _GOOD = 200
-SPOILED_AFTER = 5
+POISON_AFTER = 5
 """Failures of a batch's own, in some seconds, after which it is for its sender to find
 out whose they are."""
 _ITS_OWN = (_GOOD, 500)
@@ -58,7 +65,7 @@ _MAYBE_BILLED = (None, _GOOD)
 
 
 @dataclass(slots=True)
-class Patience:
+class RetryCounter:
     """Given to a call of which whatever fails is the service's fault; counts its failures."""
 
     failures: int = 0
@@ -88,7 +95,7 @@ class RetryingEmbedder:
         give_up_after: float,
         prepare: Callable[[], Awaitable[None]] | None = None,
         budget: Budget | None = None,
-        slots: CallSlots | None = None,
+        slots: AdaptiveConcurrency | None = None,
         keep: Callable[[LearnedQuota], Awaitable[None]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
@@ -100,7 +107,7 @@ class RetryingEmbedder:
         self._events = events
         self._prepare = prepare
         self._budget = budget
-        self._slots = slots or CallSlots(1, events)
+        self._slots = slots or AdaptiveConcurrency(1, events)
         self._keep = keep
         self._clock = clock
         self._sleep = sleep
@@ -112,7 +119,7 @@ class RetryingEmbedder:
         texts: Sequence[str],
         tokens: int,
         *,
-        patience: Patience | None = None,
+        patience: RetryCounter | None = None,
         suspect: bool = False,
     ) -> Answer:
         """One batch's vectors. Quota is taken anew for each attempt.
@@ -124,7 +131,7 @@ class RetryingEmbedder:
             StopRequested: the run stops and the call had not been sent.
             ServiceUnavailableError: no good answer to anyone for ``give_up_after`` seconds.
             BatchTooLargeError: several texts that do not fit into a minute together.
-            SpoiledBatchError: without patience, after ``SPOILED_AFTER`` failures of their own,
+            PoisonBatchError: without patience, after ``POISON_AFTER`` failures of their own,
                 or ``FRUITLESS_AFTER`` of any kind; of a suspect, after ``SUSPECT_AFTER``.
             DailyQuotaError: the day's quota is used up.
             CallRefusedError, WaypointError: as ``Embedder.embed``.
@@ -140,7 +147,7 @@ class RetryingEmbedder:
             before_sleep=self._report,
             reraise=True,
         )
-        most_own, most_fruitless = SPOILED_AFTER, FRUITLESS_AFTER
+        most_own, most_fruitless = POISON_AFTER, FRUITLESS_AFTER
         if suspect:
             most_own = most_fruitless = SUSPECT_AFTER
         attempt = its_own = fruitless = refused = 0
@@ -188,9 +195,9 @@ class RetryingEmbedder:
             "--give-up-after; what is paid is kept",
         )
 
-    def _spoiled(self, error: TransientCallError, attempt: int) -> SpoiledBatchError:
+    def _spoiled(self, error: TransientCallError, attempt: int) -> PoisonBatchError:
         self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
-        return SpoiledBatchError(error.reason, error.status)
+        return PoisonBatchError(error.reason, error.status)
 
     async def _attempt(self, texts: Sequence[str], tokens: int, attempt: int) -> Answer:
         with self._stop.interruptible():

@@ -9,18 +9,18 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from waypoint import events
-from waypoint.embedding.quota import QuotaState
-from waypoint.gauges import PipelineSnapshot, StageSnapshot
-from waypoint.gauges.binding import binding_stage, stage_between
-from waypoint.gauges.process import process_use
+from waypoint.embedding.rate_limit import QuotaState
 from waypoint.monitor.health import Health, HealthWatch, Status
 from waypoint.monitor.history import History
 from waypoint.monitor.outlook import Facts, Outlook, Range, look_ahead
 from waypoint.monitor.sources import Sources
 from waypoint.monitor.tally import Tally
 from waypoint.monitor.words import what_it_does
-from waypoint.telemetry.run_state import RunState
+from waypoint.observe import events
+from waypoint.observe.gauges import PipelineSnapshot, StageSnapshot
+from waypoint.observe.gauges.binding import binding_stage, stage_between
+from waypoint.observe.gauges.process import process_use
+from waypoint.observe.run_state import RunState
 
 LATELY = 10
 """Looks, one a second, over which stages are said to be busy or to bind."""

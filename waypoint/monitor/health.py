@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from waypoint.gauges import PipelineSnapshot, StageSnapshot
-from waypoint.gauges.binding import causes_of, stage_between
-from waypoint.telemetry.run_state import duration
+from waypoint.observe.gauges import PipelineSnapshot, StageSnapshot
+from waypoint.observe.gauges.binding import causes_of, stage_between
+from waypoint.observe.run_state import duration
 
 MOST_GAP = 5.0
 """Seconds that count between two looks, at most: in a longer gap it was us who stood still."""

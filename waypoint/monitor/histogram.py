@@ -6,7 +6,7 @@ import bisect
 import math
 from collections.abc import Sequence
 
-from waypoint.gauges.loop_delay import LoopDelayMeter
+from waypoint.observe.gauges.loop_delay import LoopDelayMeter
 
 
 class Histogram:

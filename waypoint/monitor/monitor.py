@@ -11,11 +11,11 @@ import anyio
 from anyio import to_thread
 
 from waypoint.errors import described
-from waypoint.events import Event, EventBus, MonitorFailed, MonitorReady
 from waypoint.monitor.board import Board
 from waypoint.monitor.feed import Feed
 from waypoint.monitor.histogram import CountedLoopDelay
 from waypoint.monitor.sources import Sources
+from waypoint.observe.events import Event, EventBus, MonitorFailed, MonitorReady
 
 if TYPE_CHECKING:
     from waypoint.monitor.server import MonitorServer

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from waypoint.embedding.quota import QuotaState
-from waypoint.gauges import Gauges
-from waypoint.telemetry.report import RunReport
+from waypoint.embedding.rate_limit import QuotaState
+from waypoint.observe.gauges import Gauges
+from waypoint.observe.report import RunReport
 
 
 @dataclass(frozen=True, slots=True)

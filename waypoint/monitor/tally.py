@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from functools import singledispatchmethod
 from typing import Any
 
-from waypoint import events
 from waypoint.monitor.histogram import Histogram
 from waypoint.monitor.outlook import DocumentSums
+from waypoint.observe import events
 
 LATEST = 12
 """Documents, rejects and warnings that are shown."""

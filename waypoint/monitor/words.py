@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from waypoint.embedding.quota import QuotaState
-from waypoint.gauges.binding import Binding
+from waypoint.embedding.rate_limit import QuotaState
 from waypoint.monitor.health import Health, Status
+from waypoint.observe.gauges.binding import Binding
 
 
 def what_it_does(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from waypoint.errors import UsageError, no_more_files
+from waypoint.formats.registry import ReaderRegistry
 from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
 from waypoint.sources.ignoring import (
     IGNORE_FILE,
@@ -24,7 +25,7 @@ from waypoint.sources.ignoring import (
     takes_back,
 )
 from waypoint.sources.names import NameClashes, name_problem, printable_name
-from waypoint.sources.registry import ReaderRegistry
+from waypoint.sources.snapshot import times_of, too_large
 
 Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 
@@ -263,28 +264,6 @@ def _oddities(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[Wal
     for ignore_file in folder.ignore_files[inherited:]:
         for warning in ignore_file.warnings:
             yield WalkWarning(ignore_file.prefix + IGNORE_FILE, warning)
-
-
-def too_large(source: str, size: int, max_file_size: int) -> FileReject:
-    """The reject of a file of ``size`` bytes where ``max_file_size`` are allowed."""
-    return FileReject(
-        source,
-        f"larger than allowed: {size:,} bytes, at most {max_file_size:,}",
-        "split the file, or raise --max-file-size",
-    )
-
-
-def times_of(status: os.stat_result) -> tuple[int, int]:
-    """When it was modified and changed, in nanoseconds since the epoch, of 64 bits.
-
-    A file system may hold any year; what is beyond 1677 or 2262 is taken for the nearest that
-    the ledger can hold, and an edit is told by the other time.
-    """
-    mtime_ns, ctime_ns = (
-        min(max(time_ns, -(2**63)), 2**63 - 1)
-        for time_ns in (status.st_mtime_ns, status.st_ctime_ns)
-    )
-    return mtime_ns, ctime_ns
 
 
 def _is_folder(entry: Entry) -> bool:

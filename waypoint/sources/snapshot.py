@@ -11,8 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from waypoint.errors import DocumentRejectedError, no_more_files
-from waypoint.models import SourceFile
-from waypoint.sources.discover import times_of, too_large
+from waypoint.models import FileReject, SourceFile
 
 _FLAGS = (
     os.O_RDONLY
@@ -106,3 +105,25 @@ def _rejection(source: str, error: OSError) -> DocumentRejectedError:
             return DocumentRejectedError(source, "has become a symbolic link")
         case _:
             return DocumentRejectedError(source, f"cannot be read: {error.strerror or error}")
+
+
+def too_large(source: str, size: int, max_file_size: int) -> FileReject:
+    """The reject of a file of ``size`` bytes where ``max_file_size`` are allowed."""
+    return FileReject(
+        source,
+        f"larger than allowed: {size:,} bytes, at most {max_file_size:,}",
+        "split the file, or raise --max-file-size",
+    )
+
+
+def times_of(status: os.stat_result) -> tuple[int, int]:
+    """When it was modified and changed, in nanoseconds since the epoch, of 64 bits.
+
+    A file system may hold any year; what is beyond 1677 or 2262 is taken for the nearest that
+    the ledger can hold, and an edit is told by the other time.
+    """
+    mtime_ns, ctime_ns = (
+        min(max(time_ns, -(2**63)), 2**63 - 1)
+        for time_ns in (status.st_mtime_ns, status.st_ctime_ns)
+    )
+    return mtime_ns, ctime_ns

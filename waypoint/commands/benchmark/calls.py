@@ -13,8 +13,8 @@ from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.tables import machine_line
 from waypoint.commands.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
+from waypoint.observe.terminal import Terminal, Text
 from waypoint.sanitize import json_bytes
-from waypoint.telemetry.terminal import Terminal, Text
 
 
 def calls(

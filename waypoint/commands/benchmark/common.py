@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from waypoint.app.proxies import spare_loopback
 from waypoint.benchmark.output import Output
+from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import tell_failure
 from waypoint.errors import ExitCode, UsageError, WaypointError
-from waypoint.telemetry.terminal import Terminal, print_bytes
+from waypoint.observe.terminal import Terminal, print_bytes
 
 _FILE_WIDTH = 160
 

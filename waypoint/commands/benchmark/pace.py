@@ -24,8 +24,8 @@ from waypoint.commands.benchmark.common import (
     chosen,
     run_measure,
 )
+from waypoint.observe.terminal import Terminal, Text
 from waypoint.sanitize import json_bytes
-from waypoint.telemetry.terminal import Terminal, Text
 
 
 def pace(

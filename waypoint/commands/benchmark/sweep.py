@@ -28,8 +28,8 @@ from waypoint.commands.benchmark.common import (
     run_measure,
 )
 from waypoint.errors import UsageError
-from waypoint.telemetry.run_state import duration
-from waypoint.telemetry.terminal import Terminal, Text
+from waypoint.observe.run_state import duration
+from waypoint.observe.terminal import Terminal, Text
 
 
 def sweep(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waypoint.models import TextKey, Vector
 from waypoint.storage.ledger.refused import RefusedTexts
-from waypoint.storage.ledger.vectors import PaidVectors
+from waypoint.storage.ledger.vectors import CommittedVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +19,14 @@ class KnownTexts:
     """With the service's reason; none of them is paid for."""
 
 
-class Texts(PaidVectors, RefusedTexts):
+class Texts(CommittedVectors, RefusedTexts):
     """Both at once: each visit to the ledger's thread costs as much as its questions."""
 
     def known_texts(self, keys: Sequence[TextKey]) -> KnownTexts:
         """Which of the texts are paid for, and which others the service has refused.
 
         Raises:
-            LedgerDamagedError: as :meth:`PaidVectors.paid_vectors`.
+            LedgerDamagedError: as :meth:`CommittedVectors.paid_vectors`.
         """
         paid = self.paid_vectors(keys)
         return KnownTexts(paid, self.refused_texts([key for key in keys if key not in paid]))

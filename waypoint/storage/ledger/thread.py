@@ -12,7 +12,7 @@ import anyio
 from anyio import CapacityLimiter, to_thread
 
 from waypoint.errors import StoreWriteError
-from waypoint.gauges import doing
+from waypoint.observe.gauges import doing
 from waypoint.storage.ledger import Ledger
 
 P = ParamSpec("P")

@@ -11,7 +11,7 @@ from waypoint.models import DayUse, EmbeddingSpace, TextKey, Vector, Vectors
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, with_ballast
 
 
-class PaidVectors(LedgerFile):
+class CommittedVectors(LedgerFile):
     """The vectors, whatever collection they are in."""
 
     @with_ballast

@@ -1,1 +1,0 @@
-"""The app: puts the parts together. The only room that knows every adapter."""

@@ -1,0 +1,1 @@
+"""Providers: the services that embed, and which of them a run uses."""

@@ -1,0 +1,24 @@
+"""The account's quota, and the pace that keeps within it.
+
+Every text counts as one request (docs/architecture.md says where that is known from), so
+RPM means texts a minute.
+"""
+
+from __future__ import annotations
+
+from waypoint.embedding.rate_limit.day import daily_quota_error
+from waypoint.embedding.rate_limit.limits import AUTO_START, TIERS, QuotaLimits, limits_for
+from waypoint.embedding.rate_limit.pace import WINDOW
+from waypoint.embedding.rate_limit.quota import Admission, Quota, QuotaState
+
+__all__ = [
+    "AUTO_START",
+    "TIERS",
+    "WINDOW",
+    "Admission",
+    "Quota",
+    "QuotaLimits",
+    "QuotaState",
+    "daily_quota_error",
+    "limits_for",
+]

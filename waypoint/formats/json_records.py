@@ -1,0 +1,236 @@
+"""JSON and JSON Lines: a document for each record of a list, or one for the whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from waypoint.errors import DocumentRejectedError
+from waypoint.formats.decoding import DecodedText, decode
+from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.records import (
+    Record,
+    RecordError,
+    as_text,
+    field_at,
+    record_names,
+    text_lines,
+)
+from waypoint.formats.registry import Parsed, ParsedDocument, ReaderOptions, RejectedRecord
+from waypoint.formats.text import TextBudget, any_line_ends, lines_of, normalise_text
+
+TEXT_FIELDS = ("text", "content", "body", "page_content", "document", "description")
+"""Fields that usually hold a record's text, the first that is there counts."""
+TITLE_FIELDS = ("title", "name")
+MOST_RECORDS = 250_000
+"""Of a file: all are held at once, at 1 to 1.5 KB each beside their text."""
+MOST_VALUES = 2_000_000
+"""Of a file: two characters of JSON may be a Python object of 64 bytes."""
+
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_NOT_JSON = "correct it, or give it the suffix .txt"
+
+
+class JsonReader:
+    """Reads a list's items as records, and anything else as one document.
+
+    A file whose first line alone is an object is JSON Lines, whatever its suffix.
+    """
+
+    unit = "record"
+
+    def __init__(self, options: ReaderOptions) -> None:
+        self._text_field = options.json_text_field
+
+    def read(self, source: str, data: bytes) -> Parsed:
+        decoded = decode(source, data)
+        text = decoded.text.removeprefix("\ufeff")
+        empty = ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
+        if not text.strip():
+            return empty
+        _refuse_too_many_values(source, text)
+        try:
+            value = _load(text)
+        except RecordError as error:
+            if _first_line_is_object(text):
+                return JsonLinesReader(ReaderOptions(self._text_field)).read(source, data)
+            raise DocumentRejectedError(source, f"not JSON: {error}", hint=_NOT_JSON) from error
+        if value in ([], {}, "", None):
+            return empty
+        if isinstance(value, list):
+            records = [Record(number, item) for number, item in enumerate(value, 1)]
+            return self._documents(source, decoded, records)
+        try:
+            document = self._document(source, value, TextBudget(source, len(text)))
+        except RecordError as error:
+            raise DocumentRejectedError(source, str(error), hint=self._hint()) from error
+        warnings = (*decoded.warnings, *document.warnings)
+        return replace(document, warnings=warnings, encoding=decoded.encoding)
+
+    def _documents(
+        self, source: str, decoded: DecodedText, records: Sequence[Record]
+    ) -> Sequence[ParsedDocument | RejectedRecord]:
+        """A document or a reject for each record; the first document has the file's warnings.
+
+        Raises DocumentRejectedError if no record can be a document.
+        """
+        if len(records) > MOST_RECORDS:
+            raise _too_many(source, f"{self.unit}s", MOST_RECORDS)
+        budget = TextBudget(source, len(decoded.text))
+        parts = [
+            self._part(source, record, name, decoded.encoding, budget)
+            for record, name in zip(records, record_names(records), strict=True)
+        ]
+        for index, part in enumerate(parts):
+            if isinstance(part, ParsedDocument):
+                parts[index] = replace(part, warnings=(*decoded.warnings, *part.warnings))
+                return parts
+        reason = next(part.reason for part in parts if isinstance(part, RejectedRecord))
+        place = f"{self.unit} {records[0].number:,}"
+        raise DocumentRejectedError(
+            source, f"no record can be read; {place}: {reason}", hint=self._hint()
+        )
+
+    def _part(
+        self, source: str, record: Record, name: str, encoding: str, budget: TextBudget
+    ) -> ParsedDocument | RejectedRecord:
+        correct = f"correct the {self.unit}, or remove it"
+        if isinstance(record.value, RecordError):
+            reason = f"not JSON: {record.value}"
+            return RejectedRecord(name, reason, hint=correct, identified=False)
+        try:
+            document = self._document(source, record.value, budget)
+            digest = self._digest(record.value)
+        except RecursionError:
+            return RejectedRecord(name, "nested too deeply", hint=correct)
+        except RecordError as error:
+            return RejectedRecord(name, str(error), hint=self._hint())
+        except DocumentRejectedError as error:
+            return RejectedRecord(name, error.reason, hint=error.hint or correct)
+        return replace(document, record=name, digest=digest, encoding=encoding)
+
+    def _document(self, source: str, value: Any, budget: TextBudget) -> ParsedDocument:
+        """Raises RecordError, or DocumentRejectedError for a text that no document may have."""
+        fields = FieldCollector()
+        if isinstance(value, dict):
+            text = self._text_and_fields(value, fields, budget)
+        elif self._text_field is not None:
+            raise RecordError(f"it has no field {self._text_field!r}")
+        elif isinstance(value, str):
+            text = value
+        else:
+            text = "\n".join(budget.spend(text_lines("", value)))
+        text = normalise_text(text, source=source)
+        if not text.strip():
+            raise RecordError("it has no text")
+        return ParsedDocument(
+            text, title=fields.title, metadata=fields.metadata, warnings=tuple(fields.warnings)
+        )
+
+    def _text_and_fields(
+        self, record: dict[str, Any], fields: FieldCollector, budget: TextBudget
+    ) -> str:
+        name, text = self._text_of(record)
+        used = {name, name.partition(".")[0]}
+        for key, value in record.items():
+            if key not in used and (name or not isinstance(value, str | dict | list)):
+                fields.add(key, value)
+        fields.take_title(record.get(key) for key in TITLE_FIELDS)
+        return text or "\n".join(budget.spend(text_lines("", record, strings_only=True)))
+
+    def _text_of(self, record: dict[str, Any]) -> tuple[str, str]:
+        """The field that holds the text, and the text; both empty if all fields are."""
+        if self._text_field is not None:
+            text = as_text(field_at(record, self._text_field))
+            if not text:
+                raise RecordError(f"it has no text in a field {self._text_field!r}")
+            return self._text_field, text
+        for name in TEXT_FIELDS:
+            text = as_text(record.get(name))
+            if text:
+                return name, text
+        return "", ""
+
+    def _digest(self, value: Any) -> str:
+        canonical = json.dumps([self._text_field, value], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _hint(self) -> str:
+        return "name the field that holds the text with --json-text-field (JSON_TEXT_FIELD)"
+
+
+class JsonLinesReader(JsonReader):
+    """Reads each line that isn't empty as a record. A damaged line costs itself alone."""
+
+    unit = "line"
+
+    def read(self, source: str, data: bytes) -> Parsed:
+        decoded = decode(source, data)
+        text = decoded.text.removeprefix("\ufeff")
+        _refuse_too_many_values(source, text)
+        records: list[Record] = []
+        damaged = 0
+        for number, line in enumerate(lines_of(any_line_ends(text)), 1):
+            if not line.strip():
+                continue
+            if len(records) == MOST_RECORDS:
+                raise _too_many(source, "lines", MOST_RECORDS)
+            try:
+                value = _load(line.removesuffix("\n"))
+            except RecordError as error:
+                damaged += 1
+                value = RecordError(str(error))  # without its traceback, which holds the line
+            records.append(Record(number, value))
+        if not records:
+            return ParsedDocument("", warnings=decoded.warnings, encoding=decoded.encoding)
+        if damaged == len(records):
+            first = records[0]
+            raise DocumentRejectedError(
+                source,
+                f"no line is JSON; line {first.number:,}: not JSON: {first.value}",
+                hint=_NOT_JSON,
+            )
+        return self._documents(source, decoded, records)
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = f"line {error.lineno:,}, " if "\n" in text else ""
+        raise RecordError(f"{error.msg} at {line}column {error.colno:,}") from error
+    except RecursionError as error:
+        raise RecordError("nested too deeply") from error
+    except ValueError as error:
+        raise RecordError("Exceeds the limit of a number's digits") from error
+
+
+def _refuse_too_many_values(source: str, text: str) -> None:
+    """Raises DocumentRejectedError, before any of them takes memory."""
+    # Most texts have fewer of these in all, those within strings included.
+    if _separators(text) > MOST_VALUES and _separators(_STRING.sub("", text)) > MOST_VALUES:
+        raise _too_many(source, "values", MOST_VALUES)
+
+
+def _separators(text: str) -> int:
+    return sum(map(text.count, ",[{"))
+
+
+def _too_many(source: str, what: str, most: int) -> DocumentRejectedError:
+    return DocumentRejectedError(
+        source,
+        f"more than {most:,} {what}",
+        hint="split the file; if it is data that nobody will ask for in words, leave it out",
+    )
+
+
+def _first_line_is_object(text: str) -> bool:
+    first = next((line for line in lines_of(any_line_ends(text)) if line.strip()), "")
+    try:
+        return isinstance(_load(first), dict)
+    except RecordError:
+        return False

@@ -1,0 +1,166 @@
+"""Which reader reads which file: by suffix, each reader imported when it is first needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, TypeAlias, cast
+
+from waypoint.models import Block, Heading, Metadata, Place
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDocument:
+    """What a reader makes of a file's bytes."""
+
+    text: str
+    """Normalised by ``waypoint.formats.text``, without front matter."""
+    headings: tuple[Heading, ...] = ()
+    """In the order of the text; only those that are not inside a list, quote or code."""
+    title: str = ""
+    """Empty if the document does not say; then its first H1 or its name serves."""
+    metadata: Metadata | None = None
+    warnings: tuple[str, ...] = ()
+    """What was lost and where, in our own words: see ``waypoint.formats.losses``."""
+    pages: tuple[int, ...] = ()
+    """Offsets at which pages begin; empty for a format without pages."""
+    places: tuple[Place, ...] = ()
+    """Slides, sheets or times, in the order of the text."""
+    blocks: tuple[Block, ...] = ()
+    """Tables and code, in the order of the text."""
+    record: str = ""
+    """Which record of a file of several documents this is: stable, and unique in the file."""
+    encoding: str = ""
+    """What its bytes were decoded from, as Python names it; empty for a binary format."""
+    digest: str = ""
+    """SHA-256 of the record's own content, hexadecimal; empty for that of the file's bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRecord:
+    """A record that cannot be a document, in the place of one."""
+
+    record: str
+    """Its name, by the same rules as a document's."""
+    reason: str
+    hint: str = ""
+    identified: bool = True
+    """False if it is too damaged to say which record it is: then it has its place for a name."""
+
+
+Parsed: TypeAlias = "ParsedDocument | Sequence[ParsedDocument | RejectedRecord]"
+"""What a reader makes of a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderOptions:
+    """What a user may say about how files are read. Picklable: it travels to other processes."""
+
+    json_text_field: str | None = None
+    """The field of a JSON record that holds its text; None to look for a usual one."""
+
+
+class Reader(Protocol):
+    """Reads one format. Holds no state of a document, so threads may share it."""
+
+    def read(self, source: str, data: bytes) -> Parsed:
+        """Parse the bytes of the file named ``source``.
+
+        A file of records gives a sequence: a document or a RejectedRecord for each record, in
+        their order, at least one of them a document, each with a ``record`` that is not empty
+        and not given twice. What is wrong with the file as a whole is told by the warnings of
+        its first document. Only formats that are not ``untrusted`` may reject single records.
+
+        Raises DocumentRejectedError if the file cannot be read as this format, or none of its
+        records can be a document.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """A format, the suffixes it is told by, and where its reader is."""
+
+    name: str
+    """Stored as a chunk's ``format``."""
+    suffixes: tuple[str, ...]
+    """Lower case, with the dot."""
+    reader: str
+    """``module:class``; imported late."""
+    takes_options: bool = False
+    """Whether the reader is made with the ReaderOptions; else without arguments."""
+    untrusted: bool = False
+    """Whether its parser may crash, or go on for ever, on what a file says: such files are read
+    in processes of their own (waypoint.formats.worker)."""
+
+
+CODE_SUFFIXES = (
+    *(".py", ".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".java", ".kt", ".kts"),
+    *(".scala", ".groovy", ".go", ".rs", ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".cs"),
+    *(".fs", ".vb", ".swift", ".m", ".mm", ".rb", ".php", ".pl", ".pm", ".lua", ".r", ".jl"),
+    *(".dart", ".ex", ".exs", ".erl", ".clj", ".hs", ".ml", ".sh", ".bash", ".zsh", ".fish"),
+    *(".ps1", ".bat", ".cmd", ".sql", ".graphql", ".proto", ".toml", ".ini", ".cfg", ".conf"),
+    *(".properties", ".yaml", ".yml", ".tf", ".css", ".scss", ".sass", ".less", ".cmake"),
+    *(".gradle", ".tex", ".bib"),
+)
+
+FORMATS = (
+    Format("markdown", (".md", ".markdown"), "waypoint.formats.markdown:MarkdownReader"),
+    Format("html", (".html", ".htm", ".xhtml"), "waypoint.formats.html:HtmlReader", untrusted=True),
+    Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", untrusted=True),
+    Format(
+        "docx",
+        (".docx", ".docm", ".dotx", ".dotm"),
+        "waypoint.formats.docx:DocxReader",
+        untrusted=True,
+    ),
+    Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
+    Format("json", (".json",), "waypoint.formats.json_records:JsonReader", takes_options=True),
+    Format(
+        "jsonl",
+        (".jsonl", ".ndjson"),
+        "waypoint.formats.json_records:JsonLinesReader",
+        takes_options=True,
+    ),
+    Format("code", CODE_SUFFIXES, "waypoint.formats.code:CodeReader"),
+    Format("text", (".txt", ".text", ".rst"), "waypoint.formats.plaintext:PlainTextReader"),
+)
+
+
+class ReaderRegistry:
+    """Maps a file's name to its format and its reader."""
+
+    def __init__(self, formats: Iterable[Format], options: ReaderOptions = ReaderOptions()) -> None:
+        self._formats = {suffix: each for each in formats for suffix in each.suffixes}
+        self._options = options
+        self._readers: dict[str, Reader] = {}
+
+    def supports(self, name: str) -> bool:
+        """Whether there is a reader for a file of this name or path."""
+        return _suffix(name) in self._formats
+
+    def format_of(self, name: str) -> Format:
+        """The format of a file of this name or path. Raises KeyError if it is not supported."""
+        return self._formats[_suffix(name)]
+
+    def reader_of(self, name: str) -> Reader:
+        """The reader for a file of this name or path. Raises KeyError if there is none."""
+        chosen = self.format_of(name)
+        reader = self._readers.get(chosen.reader)
+        if reader is None:
+            module, _, attribute = chosen.reader.partition(":")
+            make = getattr(import_module(module), attribute)
+            reader = cast("Reader", make(self._options) if chosen.takes_options else make())
+            self._readers[chosen.reader] = reader
+        return reader
+
+
+def default_registry(options: ReaderOptions = ReaderOptions()) -> ReaderRegistry:
+    """A registry of all formats that Waypoint brings."""
+    return ReaderRegistry(FORMATS, options)
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()  # noqa: PTH122 - called for every file of the walk

@@ -1,0 +1,113 @@
+"""What is said between a run and its parsing processes: JSON, so that nothing said can run.
+
+A request is a line; a reply has its length before it, as eight bytes, the highest first.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from waypoint.formats.registry import FORMATS, Format, ReaderOptions, ReaderRegistry
+from waypoint.models import Block, Document, Heading, Place, SourceFile
+
+LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSetup:
+    """How a parsing process reads, and what it may take."""
+
+    max_file_size: int
+    """Bytes."""
+    timeout: float
+    """Seconds for one file."""
+    memory: int
+    """Bytes that the process may allocate."""
+    options: ReaderOptions = field(default_factory=ReaderOptions)
+    formats: Sequence[Format] = FORMATS
+
+    def registry(self) -> ReaderRegistry:
+        return ReaderRegistry(self.formats, self.options)
+
+    def encode(self) -> bytes:
+        """As a line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def decode(cls, line: bytes) -> WorkerSetup:
+        values = json.loads(line)
+        options = ReaderOptions(**values.pop("options"))
+        formats = [
+            Format(**{**each, "suffixes": tuple(each["suffixes"])})
+            for each in values.pop("formats")
+        ]
+        return cls(**values, options=options, formats=formats)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A file that cannot be read."""
+
+    reason: str
+    hint: str
+    out_of_memory: bool
+
+
+def encode_request(file: SourceFile) -> bytes:
+    """As a line. The folder above the knowledge base may have any name: it is escaped."""
+    return json.dumps({**asdict(file), "path": str(file.path)}).encode() + b"\n"
+
+
+def decode_request(line: bytes) -> SourceFile:
+    values = json.loads(line)
+    return SourceFile(**{**values, "path": Path(values["path"])})
+
+
+def encode_documents(documents: Sequence[Document]) -> bytes:
+    """With its length. Raises TypeError for a text that is not Unicode."""
+    file = documents[0].file
+    status = [file.size, file.mtime_ns, file.ctime_ns]
+    values = [
+        {
+            each.name: getattr(document, each.name)
+            for each in fields(document)
+            if each.name != "file"
+        }
+        for document in documents
+    ]
+    return _framed({"status": status, "documents": values})
+
+
+def encode_rejection(rejection: Rejection) -> bytes:
+    """With its length."""
+    return _framed(asdict(rejection))
+
+
+def decode_reply(reply: bytes, file: SourceFile) -> list[Document] | Rejection:
+    """The documents of ``file``, or why it cannot be read."""
+    values: dict[str, Any] = orjson.loads(reply)
+    if "documents" not in values:
+        return Rejection(**values)
+    size, mtime_ns, ctime_ns = values["status"]
+    read = replace(file, size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
+    return [_document(read, each) for each in values["documents"]]
+
+
+def _document(file: SourceFile, values: dict[str, Any]) -> Document:
+    values["headings"] = tuple(Heading(**each) for each in values["headings"])
+    values["blocks"] = tuple(Block(**each) for each in values["blocks"])
+    values["places"] = tuple(Place(**each) for each in values["places"])
+    values["pages"] = tuple(values["pages"])
+    values["warnings"] = tuple(values["warnings"])
+    return Document(file=file, **values)
+
+
+def _framed(values: dict[str, Any]) -> bytes:
+    reply = orjson.dumps(values)
+    return len(reply).to_bytes(LENGTH_BYTES, "big") + reply

@@ -1,0 +1,64 @@
+"""What vanished from the folder leaves the collection, but only when that is believable."""
+
+from __future__ import annotations
+
+from waypoint.ingest.discover import WalkResult
+from waypoint.ingest.write import Writer
+from waypoint.observe.events import EventBus, RemovalRefused
+from waypoint.stopping import Stop
+from waypoint.storage.ledger import Ledger, LedgerCollection
+from waypoint.storage.ledger.thread import LedgerThread
+
+
+class DeleteStage:
+    """Runs after everything else, so that a renamed file's chunks are in before they are out.
+
+    Args:
+        category: the top folder this run was restricted to; only within it is anything removed.
+        prune: the user said that the missing documents are to go.
+    """
+
+    def __init__(
+        self,
+        ledger: LedgerThread,
+        writer: Writer,
+        collection: LedgerCollection,
+        stop: Stop,
+        events: EventBus,
+        *,
+        category: str | None,
+        prune: bool,
+    ) -> None:
+        self._ledger = ledger
+        self._writer = writer
+        self._collection = collection
+        self._stop = stop
+        self._events = events
+        self._prefix = f"{category}/" if category else ""
+        self._prune = prune
+
+    async def run(self, walk: WalkResult) -> None:
+        """Remove what the complete walk did not meet, or refuse to and say why."""
+        collection = self._collection.id
+        # Unreadable folders are unknown, not gone; the root itself cannot be one of them.
+        vanished = await self._ledger.run(
+            Ledger.vanished, collection, self._prefix, walk.unreadable
+        )
+        reason = "" if self._prune else await self._disbelief(walk, len(vanished))
+        if vanished and reason:
+            self._events.emit(RemovalRefused(len(vanished), reason))
+            return
+        for source in vanished:
+            if self._stop.requested:
+                return
+            await self._writer.remove(source)
+        await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix, walk.unreadable)
+
+    async def _disbelief(self, walk: WalkResult, vanished: int) -> str:
+        known = await self._ledger.run(Ledger.document_count, self._collection.id, self._prefix)
+        way_out = "; if they are to be removed, run again with --prune"
+        if walk.files == 0:
+            return f"the folder is empty{way_out}"
+        if vanished * 2 > known:
+            return f"more than half of the {known:,} documents are missing{way_out}"
+        return ""

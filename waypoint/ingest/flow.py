@@ -1,0 +1,172 @@
+"""One pass of the pipeline over the folder, and the removals after it."""
+
+from __future__ import annotations
+
+from waypoint.chunking import Chunker
+from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
+from waypoint.embedding.batching import BatchBuilder
+from waypoint.embedding.budget import Budget
+from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers.endpoint import LazyEmbedder
+from waypoint.embedding.rate_limit import Quota
+from waypoint.embedding.rate_limit.daily_reset import DailyReset
+from waypoint.embedding.retrying import RetryingEmbedder
+from waypoint.embedding.text_key import TextKeys
+from waypoint.errors import StoreWriteError
+from waypoint.ingest.collection_manager import CollectionManager
+from waypoint.ingest.commits import Billed, Commits
+from waypoint.ingest.dedupe import DedupeStage
+from waypoint.ingest.delete import DeleteStage
+from waypoint.ingest.discover import DiscoverStage
+from waypoint.ingest.embed import EmbedStage
+from waypoint.ingest.folder import FolderReader
+from waypoint.ingest.in_flight import InFlight
+from waypoint.ingest.messages import Candidate
+from waypoint.ingest.pipeline import Pipeline, Stages
+from waypoint.ingest.read import Reading
+from waypoint.ingest.write import Writer
+from waypoint.models import LearnedQuota
+from waypoint.observe.events import EventBus
+from waypoint.observe.gauges import Gauges
+from waypoint.settings import Settings
+from waypoint.stopping import Stop
+from waypoint.storage.chroma.store import ChromaStore
+from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.thread import LedgerThread
+
+
+class Flow:
+    """Builds the pipeline from its parts and runs it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        reader: FolderReader,
+        store: ChromaStore,
+        ledger: LedgerThread,
+        keeper: CollectionManager,
+        embedder: LazyEmbedder,
+        chunker: Chunker,
+        quota: Quota,
+        budget: Budget | None,
+        kept: list[Billed],
+        events: EventBus,
+        gauges: Gauges,
+    ) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._store = store
+        self._ledger = ledger
+        self._keeper = keeper
+        self._embedder = embedder
+        self._chunker = chunker
+        self._quota = quota
+        self._budget = budget
+        self._kept = kept
+        self._events = events
+        self._gauges = gauges
+
+    async def run(self, stop: Stop, *, prune: bool) -> None:
+        """Ingest what changed, then remove what vanished.
+
+        Raises:
+            WaypointError: the first failure, once everything has drained.
+        """
+        settings, events, collection = self._settings, self._events, self._keeper.entry
+        writer = Writer(
+            self._store, self._ledger, collection.id, events, self._keeper.raise_generation
+        )
+        adaptive = settings.concurrency == "auto"
+        slots = AdaptiveConcurrency(settings.workers, events, adaptive=adaptive)
+        commits = self._commits(slots)
+        stages = self._stages(stop, writer, slots, commits)
+        pipeline = Pipeline(
+            stages,
+            stop,
+            events,
+            concurrency=settings.workers,
+            readers=self._reader.readers,
+            drain_grace=settings.drain_grace,
+            gauges=self._gauges,
+        )
+        try:
+            await commits.commit_kept()
+            await pipeline.run()
+        except StoreWriteError as error:
+            error.hint += f"; {commits.saved:,} texts that this run paid for are saved"
+            raise
+        walk = stages.intake.walk
+        if walk.complete and not stop.requested:
+            removal = DeleteStage(
+                self._ledger,
+                writer,
+                collection,
+                stop,
+                events,
+                category=self._reader.category,
+                prune=prune,
+            )
+            await removal.run(walk)
+
+    def _commits(self, slots: AdaptiveConcurrency) -> Commits:
+        return Commits(
+            self._ledger,
+            self._events,
+            space=self._embedder.space,
+            model=known_model(self._settings.embedding_model),
+            batch_size=self._settings.batch_size,
+            calls=lambda: slots.limit,
+            kept=self._kept,
+        )
+
+    def _stages(
+        self, stop: Stop, writer: Writer, slots: AdaptiveConcurrency, commits: Commits
+    ) -> Stages:
+        settings, events, ledger = self._settings, self._events, self._ledger
+        model, space = known_model(settings.embedding_model), self._embedder.space
+        in_flight = InFlight()
+        collection = self._keeper.entry.id
+        reading = Reading(ledger, collection, events, self._reader.open)
+        intake = DiscoverStage(
+            ledger,
+            collection,
+            events,
+            discover=self._reader.discover,
+            reading=reading,
+            takes_long=self._reader.takes_long,
+            plan=self._chunker.plan,
+            model=model,
+            task_type=space.task_type,
+            keys=TextKeys(space),
+        )
+        retrying = RetryingEmbedder(
+            self._embedder,
+            self._quota,
+            stop,
+            events,
+            give_up_after=settings.give_up_after,
+            prepare=self._embedder.connect,
+            budget=self._budget,
+            slots=slots,
+            keep=self._keep_learned,
+        )
+        payer = EmbedStage(
+            retrying,
+            ledger,
+            commits,
+            in_flight,
+            stop,
+            events,
+            space=space,
+            model=model,
+            slots=slots,
+            wait_for_day=DailyReset(stop, events).sleep if settings.quota_wait else None,
+        )
+        builder: BatchBuilder[Candidate] = BatchBuilder(
+            settings.batch_size, lambda: self._quota.best_batch
+        )
+        lookup = DedupeStage(self._store, ledger, in_flight, events)
+        return Stages(intake, reading, lookup, builder, payer, writer)
+
+    async def _keep_learned(self, learned: LearnedQuota) -> None:
+        await self._ledger.run(Ledger.keep_quota, self._embedder.space, learned)

@@ -1,0 +1,278 @@
+"""The plan: what an ingestion would do, cost and take, without a key and without a write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field, replace
+
+from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel, known_model
+from waypoint.embedding.providers.endpoint import GEMINI, SIMULATOR
+from waypoint.embedding.rate_limit import limits_for
+from waypoint.embedding.text_key import TextKeys
+from waypoint.embedding.tokens import estimate_tokens
+from waypoint.errors import (
+    DocumentRejectedError,
+    LedgerDamagedError,
+    RecordRejectedError,
+    StoreLockedError,
+    StoreWriteError,
+)
+from waypoint.ingest.chunk_setup import build_chunker, split_notice
+from waypoint.ingest.collection_manager import recorded_origin
+from waypoint.ingest.folder import FolderReader
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.origin_check import settle
+from waypoint.ingest.ports import FileContent
+from waypoint.ingest.quota_plan import (
+    NO_QUOTA,
+    ChunkSizeAdvice,
+    Demand,
+    TierTime,
+    advise_chunk_size,
+    least_time,
+    tier_times,
+)
+from waypoint.ingest.run import collection_name
+from waypoint.models import (
+    Document,
+    EmbeddingSpace,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    TextKey,
+    UnreadableFolder,
+)
+from waypoint.observe.report import MOST_LISTED, count_reason
+from waypoint.sanitize import json_bytes
+from waypoint.service_day import service_day
+from waypoint.settings import QuotaTier, QuotaUnit, Settings
+from waypoint.sources.origin import Origin
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
+from waypoint.storage.lock import StoreLock
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be done. Tokens are estimates; seconds are what the quota alone needs.
+
+    Least time, days and the limit that binds are those of the settings; ``tiers`` has those
+    of each tier.
+    """
+
+    documents: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
+    """What is left out, by reason."""
+    with_warnings: int = 0
+    """Documents of which something was lost or is odd."""
+    chunks: int = 0
+    chunks_split: int = 0
+    """Of them, parts of texts that the model might have cut."""
+    texts_to_pay: int = 0
+    texts_paid_before: int = 0
+    texts_refused_before: int = 0
+    """They are not sent again: the chunks they are in are rejected."""
+    texts_used_today: int = 0
+    """Texts that earlier runs have paid for on the service's present day."""
+    calls_used_today: int = 0
+    tokens_to_pay: int = 0
+    characters_to_pay: int = 0
+    calls: int = 0
+    cost_usd: float = 0.0
+    least_seconds: float = 0.0
+    least_days: int = 0
+    binding_quota: str = NO_QUOTA
+    tiers: list[TierTime] = field(default_factory=list)
+    chunk_size_advice: ChunkSizeAdvice | None = None
+    rejects: list[dict[str, str]] = field(default_factory=list)
+    """The first of them."""
+    warnings: list[dict[str, str]] = field(default_factory=list)
+    """Likewise."""
+    notices: list[str] = field(default_factory=list)
+
+    def to_json(self) -> bytes:
+        return json_bytes(asdict(self), indent=True)
+
+
+def make_plan(
+    settings: Settings, options: IngestOptions, *, recorded: Origin | None = None
+) -> Plan:
+    """Read and chunk everything, and count. Synchronous: there is nothing to overlap with.
+
+    Of each distinct text 8 bytes are kept in memory. Of an existing store nothing is changed
+    but the lock's file.
+
+    ``recorded``: what the collection is made from; if it isn't given, the ledger says it.
+
+    Raises:
+        UsageError: the knowledge base or the category does not exist.
+        CollectionMismatchError: the collection is made from another folder.
+    """
+    simulate = options.simulate
+    model = known_model(settings.embedding_model)
+    provider = SIMULATOR if simulate else GEMINI
+    space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
+    keys = TextKeys(space)
+    chunker = build_chunker(settings, model)
+    FolderReader(settings, options.category).discover()
+    plan = Plan()
+    if settings.google_gemini_base_url and not simulate:
+        plan.notices.append(
+            "the server at GOOGLE_GEMINI_BASE_URL is taken for Gemini here; for a simulator, "
+            "add --simulate"
+        )
+    if settings.quota.tier is QuotaTier.AUTO and settings.quota.rpm is None and not simulate:
+        plan.notices.append(
+            "the quota is not known: the time with these settings is that of the pace a run "
+            "starts with; see the tiers, and give yours with --quota-tier"
+        )
+    seen: set[bytes] = set()
+    with ExitStack() as stack:
+        ledger = stack.enter_context(_ledger_if_there(settings, plan))
+        reader = _folder(settings, options, recorded, ledger, plan)
+        read = stack.enter_context(reader.reading())
+        for document in _documents(reader, read, plan):
+            try:
+                chunks = chunker.plan(document)
+            except DocumentRejectedError as error:
+                _reject(plan, error.source, error.reason)
+                continue
+            plan.documents += 1
+            _note_warnings(plan, document)
+            plan.chunks += chunks.count
+            plan.chunks_split += chunks.split
+            fresh: dict[TextKey, tuple[int, int]] = {}
+            for index in range(chunks.count):
+                chunk = chunks.chunk(index)
+                text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
+                key = keys.key(text)
+                if key[:8] not in seen:
+                    seen.add(key[:8])
+                    fresh[key] = (estimate_tokens(text), len(text))
+            _count(plan, fresh, ledger, retry_rejects=options.retry_rejects)
+        if ledger:
+            used = ledger.day_use(service_day().isoformat(), space)
+            plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
+    if plan.chunks_split:
+        plan.notices.append(split_notice(plan.chunks_split, model))
+    plan.calls = -(-plan.texts_to_pay // settings.batch_size)
+    plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
+    _time(plan, settings, model, simulate=simulate)
+    return plan
+
+
+def _folder(
+    settings: Settings,
+    options: IngestOptions,
+    recorded: Origin | None,
+    ledger: Ledger | None,
+    plan: Plan,
+) -> FolderReader:
+    """The folder as an ingestion would walk it."""
+    name = collection_name(settings, SIMULATOR if options.simulate else GEMINI)
+    known = ledger.collection(name) if ledger else None
+    empty = recorded is None and (ledger is None or known is None)
+    if ledger is not None and known is not None:
+        recorded = recorded or recorded_origin(known, None)
+        empty = not ledger.document_count(known.id)
+    settled = settle(settings, options, name, recorded, empty=empty)
+    plan.notices += settled.notices
+    return FolderReader(settled.settings, options.category, settled.only)
+
+
+def _documents(
+    reader: FolderReader, read: Callable[[SourceFile], FileContent], plan: Plan
+) -> Iterator[Document]:
+    """All documents of the folder; what is none is counted."""
+    for entry in reader.discover():
+        if isinstance(entry, SkippedFile):
+            plan.skipped += 1
+            count_reason(plan.left_out, entry.reason)
+        elif isinstance(entry, FileReject | UnreadableFolder):
+            _reject(plan, entry.source, entry.reason)
+        elif isinstance(entry, SourceFile):
+            content = read(entry)
+            if isinstance(content, DocumentRejectedError):
+                _reject(plan, content.source, content.reason)
+                continue
+            for each in content:
+                if isinstance(each, RecordRejectedError):
+                    _reject(plan, each.source, each.reason)
+                else:
+                    yield each
+
+
+@contextmanager
+def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
+    """The ledger of earlier runs, whose vectors need not be paid for again."""
+    if not (settings.chroma_persist_path / LEDGER_NAME).exists():
+        yield None
+        return
+    try:
+        lock = StoreLock(settings.chroma_persist_path).__enter__()
+    except (StoreLockedError, StoreWriteError) as error:
+        plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
+        yield None
+        return
+    try:
+        try:
+            ledger = Ledger(settings.chroma_persist_path)
+        except LedgerDamagedError as error:
+            plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
+            yield None
+            return
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+    finally:
+        lock.__exit__(None, None, None)
+
+
+def _reject(plan: Plan, source: str, reason: str) -> None:
+    plan.rejected += 1
+    if len(plan.rejects) < MOST_LISTED:
+        plan.rejects.append({"source": source, "reason": reason})
+
+
+def _note_warnings(plan: Plan, document: Document) -> None:
+    plan.with_warnings += bool(document.warnings)
+    for warning in document.warnings[: MOST_LISTED - len(plan.warnings)]:
+        plan.warnings.append({"source": document.source, "warning": warning})
+
+
+def _count(
+    plan: Plan,
+    fresh: dict[TextKey, tuple[int, int]],
+    ledger: Ledger | None,
+    *,
+    retry_rejects: bool,
+) -> None:
+    """``fresh``: tokens and characters of texts that were not met before."""
+    paid = ledger.paid_keys(list(fresh)) if ledger else set()
+    unpaid = [key for key in fresh if key not in paid]
+    refused = ledger.refused_texts(unpaid) if ledger and not retry_rejects else {}
+    sizes = [fresh[key] for key in unpaid if key not in refused]
+    plan.texts_paid_before += len(paid)
+    plan.texts_refused_before += len(refused)
+    plan.texts_to_pay += len(sizes)
+    plan.tokens_to_pay += sum(tokens for tokens, _ in sizes)
+    plan.characters_to_pay += sum(characters for _, characters in sizes)
+
+
+def _time(plan: Plan, settings: Settings, model: EmbeddingModel, *, simulate: bool) -> None:
+    demand = Demand(
+        plan.texts_to_pay, plan.tokens_to_pay, plan.characters_to_pay, plan.texts_used_today
+    )
+    limits = limits_for(settings.quota, simulated=simulate)
+    if settings.quota.unit is QuotaUnit.CALLS:
+        counted = replace(demand, texts=plan.calls, used_today=plan.calls_used_today)
+        least = least_time(counted, limits)
+    else:
+        least = least_time(demand, limits)
+    plan.least_seconds, plan.least_days = least.seconds, least.days
+    plan.binding_quota = least.binding_quota
+    plan.tiers = tier_times(demand)
+    plan.chunk_size_advice = advise_chunk_size(demand, limits, model, settings.chunk_size)

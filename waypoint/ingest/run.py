@@ -1,0 +1,329 @@
+"""One ingestion: its resources, its attempts, and what is repaired between them."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import anyio
+from anyio import to_thread
+from anyio.abc import TaskGroup
+
+from waypoint.chunking import Chunker
+from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers.endpoint import (
+    SIMULATOR,
+    Endpoint,
+    LazyEmbedder,
+    find_endpoint,
+    load_sdk,
+)
+from waypoint.embedding.rate_limit import Quota, QuotaState
+from waypoint.errors import (
+    InterruptedRunError,
+    LedgerDamagedError,
+    LedgerError,
+    StoreDamagedError,
+    StoreWriteError,
+)
+from waypoint.ingest.account import budget_of, open_quota
+from waypoint.ingest.chunk_setup import build_chunker
+from waypoint.ingest.collection_manager import CollectionManager
+from waypoint.ingest.commits import Billed
+from waypoint.ingest.flow import Flow
+from waypoint.ingest.folder import FolderReader
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.origin_check import settle
+from waypoint.ingest.rebuild import Rebuilding
+from waypoint.ingest.recipe import Recipe
+from waypoint.ingest.recovery import mend_store, set_ledger_aside
+from waypoint.ingest.shutdown import Interruption, watch_signals
+from waypoint.ingest.standing_rejects import StandingRejects, list_rejects
+from waypoint.models import EmbeddingSpace, LearnedQuota
+from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
+from waypoint.observe.gauges import Gauges
+from waypoint.observe.sampler import Sampler
+from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
+from waypoint.stopping import Stop
+from waypoint.storage.chroma.store import ChromaStore
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
+from waypoint.storage.ledger.thread import LedgerThread, open_ledger
+from waypoint.storage.lock import StoreLock
+from waypoint.storage.store import EmbeddedStore, no_restart, open_store
+
+DEFAULT_COLLECTION = "waypoint_kb"
+
+MOST_REPAIRS = 2
+"""Times a run begins anew after the store, or the ledger, was found damaged and mended."""
+
+
+def new_run_id() -> str:
+    """Sorts by time, and is unlike any other."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+
+
+def collection_name(settings: Settings, provider: str) -> str:
+    """The name that was given, else the default: simulated vectors have one of their own."""
+    if settings.collection_name is not None:
+        return settings.collection_name
+    return f"{DEFAULT_COLLECTION}_simulated" if provider == SIMULATOR else DEFAULT_COLLECTION
+
+
+class Ingestion:
+    """A run: ask ``quota_share`` and ``gauges`` while it goes on, ``rejects`` afterwards."""
+
+    def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
+        self.run_id = new_run_id()
+        self.rejects = StandingRejects()
+        self.gauges = Gauges()
+        self.sampler: Sampler | None = None
+        if settings.stats_every:
+            path = settings.log_dir / f"run-{self.run_id}.stats.jsonl"
+            self.sampler = Sampler(self.gauges, path, settings.stats_every)
+        self._settings = settings
+        self._options = options
+        self._events = events
+        self._quota: Quota | None = None
+        # Of the run, however many attempts it takes.
+        self._budget = budget_of(settings)
+        self._kept: list[Billed] = []
+        self._interruption = Interruption()
+        # Done once, not again by an attempt after a repair.
+        self._to_clear = options.clear
+        self._to_retry = options.retry_rejects
+        self._to_survey = options.survey
+        self._to_rebuild = options.rebuild
+        self._repaired = False
+        """Since the attempt before; the one to come begins anew."""
+        self._told: set[str] = set()
+
+    def quota_share(self) -> float | None:
+        """Texts of the last minute, as a share of the limit; None without a limit."""
+        return self._quota.share_in_use if self._quota else None
+
+    def quota_state(self) -> QuotaState | None:
+        """What is used of the quota; None before it is known."""
+        return self._quota.state() if self._quota else None
+
+    async def run(self) -> None:
+        """Ingest. What was done before an error stays done.
+
+        Raises:
+            WaypointError: with what to do about it; ``InterruptedRunError`` after a signal.
+        """
+        with anyio.CancelScope() as scope:
+            async with anyio.create_task_group() as watch:
+                watch.start_soon(watch_signals, self._interruption, scope)
+                if self.sampler is not None:
+                    watch.start_soon(self.sampler.run)
+                await self._run(watch)
+                watch.cancel_scope.cancel()
+        if self._interruption.reason:
+            raise InterruptedRunError(
+                f"stopped: {self._interruption.reason}",
+                hint="run the same command again to go on; what is paid for is kept",
+            )
+
+    async def _run(self, background: TaskGroup) -> None:
+        settings = self._settings
+        # Told before anything is opened: what is wrong with the command, not with the world.
+        known_model(settings.embedding_model)
+        await to_thread.run_sync(FolderReader(settings, self._options.category).discover)
+        endpoint = await find_endpoint(settings, simulate=self._options.simulate)
+        self._tell_start(endpoint)
+        if not (settings.chroma_persist_path / LEDGER_NAME).exists():
+            # A first run will call for sure: the SDK loads while Chroma starts.
+            background.start_soon(load_sdk)
+        async with AsyncExitStack() as stack:
+            lock = stack.enter_context(StoreLock(settings.chroma_persist_path))
+            store, embedded = await stack.enter_async_context(
+                open_store(settings.store, lock, settings.log_dir, self._events)
+            )
+            embedder = LazyEmbedder(settings, endpoint, stack)
+            stack.callback(self._tell_lost)
+            for repairs_left in range(MOST_REPAIRS, -1, -1):
+                try:
+                    async with open_ledger(settings.chroma_persist_path) as ledger:
+                        await self._attempt(lock, store, embedded, ledger, embedder)
+                        return
+                except LedgerDamagedError as error:
+                    if not repairs_left:
+                        raise
+                    await set_ledger_aside(settings.chroma_persist_path, error, self._events)
+                    self._repaired = True
+                except StoreDamagedError as error:
+                    if not repairs_left:
+                        raise
+                    await mend_store(embedded, error, self._events, rebuilt=self._to_rebuild)
+                    self._repaired = self._to_rebuild = True
+
+    async def _attempt(
+        self,
+        lock: StoreLock,
+        store: ChromaStore,
+        embedded: EmbeddedStore | None,
+        ledger: LedgerThread,
+        embedder: LazyEmbedder,
+    ) -> None:
+        settings = self._settings
+        most = settings.workers * settings.batch_size
+        killed = await ledger.run(Ledger.start_run, self.run_id, most, lock.ended_runs)
+        if lock.ended_runs:
+            lock.note_ended()
+        if killed:
+            self._events.emit(
+                StoreNotice(
+                    "an earlier run was killed, or could not note its end: of at most "
+                    f"{killed:,} texts that were in flight then, those whose answer had not "
+                    "arrived are paid for again"
+                )
+            )
+        model = known_model(settings.embedding_model)
+        chunker = build_chunker(settings, model)
+        recipe = Recipe(embedder.space, chunker.settings.fingerprint())
+        name = collection_name(settings, embedder.space.provider)
+        restart = no_restart if embedded is None else embedded.restart
+        rebuilding = Rebuilding(name, store, ledger, self._events, restart)
+        keeper = CollectionManager(store, ledger, self._events, recipe, rebuilding)
+        complete = False
+        finished: int | None = None
+        try:
+            if self._to_clear:
+                # Afterwards the ledger would no longer know whose texts they are.
+                await self._retry_rejects(ledger, name)
+            reader = await self._open(keeper, name)
+            if self._repaired:
+                dropped = self._to_rebuild and not rebuilding.whole
+                self._events.emit(RunRepeated(dropped=dropped))
+            self._to_clear = self._to_rebuild = self._repaired = False
+            await self._retry_rejects(ledger, name)
+            unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
+            await self._flow(reader, store, ledger, embedder, keeper, chunker)
+            complete = not self._interruption.reason
+            # A category that is dealt with says nothing about the others.
+            if complete and not (unfinished and self._options.category):
+                finished = keeper.entry.id
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._note_end(lock, ledger, embedded, complete=complete, finished=finished)
+                await self._list_rejects(ledger, name)
+
+    async def _note_end(
+        self,
+        lock: StoreLock,
+        ledger: LedgerThread,
+        embedded: EmbeddedStore | None,
+        *,
+        complete: bool,
+        finished: int | None,
+    ) -> None:
+        """Let the next run know that this one was not killed; a full disk is no reason to fail."""
+        has_died = embedded is not None and embedded.has_died
+        try:
+            if has_died:
+                await ledger.run(Ledger.doubt_collections)
+            await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
+        except LedgerDamagedError:
+            raise
+        except (StoreWriteError, LedgerError) as error:
+            # Without a word of it the next run doubts every collection, as it then should.
+            if not has_died:
+                await to_thread.run_sync(lock.note_ended, self.run_id)
+            self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
+
+    async def _open(self, keeper: CollectionManager, name: str) -> FolderReader:
+        """Open the collection; returns the folder as it is to be walked."""
+        options = replace(self._options, clear=self._to_clear)
+        reader = FolderReader(self._settings, options.category)
+        notices: tuple[str, ...] = ()
+
+        def settle_origin(recorded: Origin | None, empty: bool) -> Origin:
+            nonlocal reader, notices
+            settled = settle(self._settings, options, name, recorded, empty=empty)
+            reader = FolderReader(settled.settings, options.category, settled.only)
+            notices = settled.notices
+            return settled.origin
+
+        await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
+        for notice in notices:
+            if notice not in self._told:
+                self._told.add(notice)
+                self._events.emit(StoreNotice(notice))
+        if self._to_survey:
+            self._events.emit(await to_thread.run_sync(reader.survey))
+            self._to_survey = False
+        return reader
+
+    async def _retry_rejects(self, ledger: LedgerThread, name: str) -> None:
+        if not self._to_retry:
+            return
+        category = self._options.category
+        prefix = f"{category}/" if category else ""
+        rejected = await ledger.run(Ledger.retry_rejects, name, prefix)
+        self._to_retry = False
+        self._events.emit(StoreNotice(f"{rejected:,} rejected chunks are tried again"))
+
+    async def _list_rejects(self, ledger: LedgerThread, name: str) -> None:
+        self.rejects = await ledger.run(list_rejects, name, self._settings.log_dir)
+        if self.rejects.failure:
+            self._events.emit(
+                StoreNotice(f"the list of rejects could not be written: {self.rejects.failure}")
+            )
+
+    async def _flow(
+        self,
+        reader: FolderReader,
+        store: ChromaStore,
+        ledger: LedgerThread,
+        embedder: LazyEmbedder,
+        keeper: CollectionManager,
+        chunker: Chunker,
+    ) -> None:
+        stop = Stop()
+        self._interruption.watch(stop)
+        self._quota = quota = await open_quota(
+            self._settings.quota,
+            ledger,
+            embedder.space,
+            self._events,
+            built_in=self._options.simulate,
+        )
+        self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
+        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
+        flow = Flow(self._settings, *parts, self._events, self.gauges)
+        try:
+            await flow.run(stop, prune=self._options.prune)
+        finally:
+            if quota.learned is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._keep_quota(ledger, embedder.space, quota.learned)
+
+    async def _keep_quota(
+        self, ledger: LedgerThread, space: EmbeddingSpace, learned: LearnedQuota
+    ) -> None:
+        try:
+            await ledger.run(Ledger.keep_quota, space, learned)
+        except StoreWriteError as error:
+            self._events.emit(StoreNotice(f"the quota that was found is not kept: {error.message}"))
+
+    def _tell_lost(self) -> None:
+        """Of what no ledger has come to take."""
+        for billed in self._kept:
+            self._events.emit(billed.lost())
+
+    def _tell_start(self, endpoint: Endpoint) -> None:
+        settings = self._settings
+        self._events.emit(
+            RunStarted(
+                self.run_id,
+                collection_name(settings, endpoint.provider),
+                endpoint.provider,
+                settings.embedding_model,
+                settings.embedding_dimensions,
+                str(settings.knowledge_base_path),
+                settings.concurrency,
+            )
+        )

@@ -1,0 +1,65 @@
+"""What stands rejected at the end of a run: counted, listed in a file, and named in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waypoint.files import told
+from waypoint.observe.rejects_file import write_rejects
+from waypoint.observe.report import MOST_LISTED
+from waypoint.storage.ledger import LEDGER_NAME, Ledger
+
+
+@dataclass(slots=True)
+class StandingRejects:
+    """The documents and chunks of one collection that stand rejected."""
+
+    count: int = 0
+    listed: list[dict[str, str]] = field(default_factory=list)
+    """The first of them, by source."""
+    file: Path | None = None
+    """Where all of them are listed, and those of the ledger's other collections."""
+    failure: str = ""
+    """Why the file could not be written."""
+
+
+def list_rejects(ledger: Ledger, collection: str, log_dir: Path) -> StandingRejects:
+    """Read from the ledger what stands rejected, and write ``rejects.jsonl`` from it.
+
+    Raises:
+        LedgerError: the ledger cannot be read. A file that cannot be written is told in the
+            result: the run's own end matters more.
+    """
+    standing = StandingRejects()
+    rows = _read(ledger, collection, standing)
+    try:
+        standing.file = write_rejects(log_dir, ledger.path.parent, rows, _is_store)
+    except OSError as error:
+        standing.failure = told(error)
+        # Counted to the end all the same: the exit code goes by it.
+        standing.count, standing.listed = 0, []
+        for _ in _read(ledger, collection, standing):
+            pass
+    return standing
+
+
+def _is_store(folder: Path) -> bool:
+    try:
+        return (folder / LEDGER_NAME).exists()
+    except OSError:
+        # It cannot be looked at from here: it may be there all the same.
+        return True
+
+
+def _read(ledger: Ledger, collection: str, standing: StandingRejects) -> Iterator[dict[str, str]]:
+    for reject in ledger.rejects():
+        fields = {"source": reject.source, "chunk": reject.chunk, "reason": reject.reason}
+        if reject.hint:
+            fields["hint"] = reject.hint
+        if reject.collection == collection:
+            standing.count += 1
+            if standing.count <= MOST_LISTED:
+                standing.listed.append(fields)
+        yield {"collection": reject.collection, **fields}

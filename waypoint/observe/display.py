@@ -1,0 +1,199 @@
+"""What a person sees while a run goes on: a live display, or a line now and then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+from types import TracebackType
+from typing import Protocol
+
+from rich.console import RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from waypoint.observe import events
+from waypoint.observe.logs import event_name, log_record, shown_at
+from waypoint.observe.run_state import RunState, duration, figures
+from waypoint.observe.terminal import Terminal, Text
+from waypoint.sanitize import json_bytes
+from waypoint.settings import LogFormat, LogLevel
+
+LINE_EVERY = 10.0
+"""Seconds between two lines where there is no terminal."""
+
+
+_LOUD = (
+    events.DocumentRejected,
+    events.TextRejected,
+    events.FileSkipped,
+    events.DocumentWarning,
+    events.StoreNotice,
+    events.StoreRetried,
+    events.TextsLost,
+    events.RemovalRefused,
+    events.Draining,
+    events.QuotaChanged,
+    events.WaitingForDay,
+    events.ServiceDelay,
+    events.MonitorReady,
+    events.MonitorFailed,
+)
+"""What is worth a line of its own at once."""
+
+_QUIET = (events.CallAnswered, events.ChunksLookedUp, events.TextsPaid, events.Surveyed)
+"""What is in the log file, but would drown everything else on the console."""
+
+
+class Display(Protocol):
+    """Listens to a run and shows it; a context that tidies up at its end."""
+
+    def __call__(self, event: events.Event) -> None: ...
+
+    def __enter__(self) -> Display: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class LiveDisplay:
+    """A progress bar with figures, drawn anew a few times a second, on a terminal.
+
+    ``quota_share``: the share of the quota in use over the last minute, None without one.
+    """
+
+    def __init__(self, console: Terminal, quota_share: Callable[[], float | None]) -> None:
+        self._state = RunState(time.monotonic)
+        self._console = console
+        self._quota_share = quota_share
+        self._live = Live(
+            console=console, refresh_per_second=4, transient=True, get_renderable=self._draw
+        )
+
+    def __call__(self, event: events.Event) -> None:
+        self._state.take(event)
+        if isinstance(event, events.DocumentRejected) and event.named:
+            self._console.print(Text(f"rejected {event.source}: {event.reason}", style="yellow"))
+        elif isinstance(event, events.StoreNotice):
+            self._console.print(Text(event.message, style="yellow"))
+        elif isinstance(event, events.MonitorReady | events.MonitorFailed):
+            self._console.print(Text(_sentence(event)))
+
+    def __enter__(self) -> LiveDisplay:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def _draw(self) -> RenderableType:
+        state = self._state
+        # A grid, since a bar by itself does not end its line.
+        lines = Table.grid()
+        lines.add_row(
+            ProgressBar(total=1.0, completed=state.share or 0.0, pulse=state.share is None)
+        )
+        lines.add_row(Text(" · ".join(figures(state, self._quota_share()))))
+        if state.draining:
+            lines.add_row(Text(f"stopping ({state.draining}): finishing what is in flight"))
+        return lines
+
+
+class LineDisplay:
+    """A line now and then, for logs and pipes. Warnings and rejects are shown at once."""
+
+    def __init__(
+        self,
+        console: Terminal,
+        quota_share: Callable[[], float | None],
+        *,
+        form: LogFormat,
+        least: LogLevel,
+        run_id: str = "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._state = RunState(clock)
+        self._console = console
+        self._quota_share = quota_share
+        self._form = form
+        self._least = least
+        self._clock = clock
+        self._next_line = clock() + LINE_EVERY
+        self._run_id = run_id
+
+    def __call__(self, event: events.Event) -> None:
+        self._state.take(event)
+        if isinstance(event, events.RunStarted):
+            self._run_id = event.run_id
+        if self._form is LogFormat.JSON:
+            if shown_at(event, self._least) and not isinstance(event, _QUIET):
+                self._print(json_bytes(log_record(event, self._run_id)).decode().rstrip("\n"))
+        elif isinstance(event, _LOUD) and shown_at(event, self._least):
+            self._print(_sentence(event))
+        if self._clock() >= self._next_line:
+            self._next_line = self._clock() + LINE_EVERY
+            if self._form is LogFormat.TEXT:
+                self._print(" · ".join(figures(self._state, self._quota_share())))
+
+    def __enter__(self) -> LineDisplay:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        return
+
+    def _print(self, line: str) -> None:
+        self._console.print(Text(line), soft_wrap=True)
+
+
+def _sentence(event: events.Event) -> str:
+    match event:
+        case events.DocumentRejected():
+            return f"rejected {event.source}: {event.reason}"
+        case events.TextRejected():
+            return f"rejected {event.chunk_id} of {event.source}: {event.reason}"
+        case events.FileSkipped():
+            return f"left out {event.source}: {event.reason}"
+        case events.DocumentWarning():
+            return f"warning {event.source}: {event.warning}"
+        case events.TextsLost():
+            return str(event)
+        case events.StoreNotice():
+            return event.message
+        case events.StoreRetried():
+            return f"store: {event.operation} failed ({event.reason}), again in {event.wait:.1f} s"
+        case events.RemovalRefused():
+            return f"documents not removed: {event.documents:,} ({event.reason})"
+        case events.Draining():
+            return f"stopping ({event.reason}): finishing what is in flight"
+        case events.WaitingForDay():
+            until = datetime.fromisoformat(event.until).astimezone()
+            return f"the day's quota is used up: waiting until {until:%Y-%m-%d %H:%M %Z}"
+        case events.ServiceDelay():
+            return f"the service asks to wait {duration(event.seconds)} ({event.reason})"
+        case events.QuotaChanged():
+            limits = (
+                f"{event.rpm:,} texts" if event.rpm else "any number of texts",
+                f"{event.tpm:,} tokens" if event.tpm else "any number of tokens",
+            )
+            return f"quota: {' and '.join(limits)} a minute ({event.why})"
+        case events.MonitorReady():
+            return f"monitor: {event.url}"
+        case events.MonitorFailed():
+            return f"no monitor: {event.reason}"
+        case _:
+            return event_name(event)

@@ -1,0 +1,1 @@
+"""Query: what looks into a store and changes nothing: search and status."""

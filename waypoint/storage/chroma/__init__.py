@@ -1,0 +1,1 @@
+"""Chroma: the adapter, its HTTP API, and the private server over an embedded store."""

@@ -1,1 +1,0 @@
-"""Verification: whether a collection is whole, whether it is right, and whether it finds things."""

@@ -1,0 +1,96 @@
+"""What verification needs of a collection, of the ledger, of the folder and of the service."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeAlias
+
+from waypoint.models import (
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    TextKey,
+    UnreadableFolder,
+    Vectors,
+    WalkWarning,
+)
+from waypoint.storage.chroma.records import Neighbour, StoredRecords
+from waypoint.storage.ledger import LedgerDocument, LedgerReject
+
+Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
+
+
+class Collection(Protocol):
+    """An open collection.
+
+    All raise ``StoreUnavailableError`` for a store that stays away and ``StoreDamagedError``
+    for one that answers but cannot read.
+    """
+
+    def ids(self) -> AsyncIterator[list[str]]:
+        """All ids, a page at a time."""
+        ...
+
+    async def records(self, ids: Sequence[str], *, vectors: bool) -> StoredRecords:
+        """Those of the records that exist, in any order."""
+        ...
+
+    async def vectors(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
+        """Ids of those that exist, with their vectors: shape (ids, dimensions)."""
+        ...
+
+    async def nearest(
+        self, vectors: Vectors, top: int, where: Mapping[str, Any] | None = None
+    ) -> list[list[Neighbour]]:
+        """For each vector the chunks nearest to it, nearest first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerChunk:
+    """A chunk of a document that is done, as the ledger has it."""
+
+    id: str
+    source: str
+    key: TextKey
+
+
+class LedgerView(Protocol):
+    """What the ledger says of the collection, a page at a time. Raises ``LedgerError``."""
+
+    def documents(self) -> AsyncIterator[Sequence[LedgerDocument]]: ...
+
+    def chunks(self, document: LedgerDocument) -> AsyncIterator[Sequence[LedgerChunk]]: ...
+
+    def rejects(self) -> AsyncIterator[Sequence[LedgerReject]]: ...
+
+    async def vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, bytes]:
+        """The bytes kept for those of the texts that are paid for: float32, little-endian."""
+        ...
+
+
+class Folder(Protocol):
+    """The knowledge base. Synchronous: it is used off the loop."""
+
+    def discover(self) -> Iterator[Discovery]:
+        """Walk it. Raises ``UsageError`` at once if it does not exist."""
+        ...
+
+    def digest(self, file: SourceFile) -> str:
+        """SHA-256 of the file's bytes, hexadecimal. Raises ``DocumentRejectedError``."""
+        ...
+
+
+class TextEmbedder(Protocol):
+    """Turns texts into vectors through the service, within the quota."""
+
+    async def embed(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> Vectors:
+        """Shape (len(texts), dimensions), rows of unit length. Any number of texts.
+
+        ``contexts``: what says of each text where it comes from; none for none.
+
+        Raises:
+            WaypointError: the service cannot be asked.
+        """
+        ...

@@ -1,0 +1,152 @@
+"""Repair: what a verification found wrong is taken out, and an ingestion puts it back.
+
+What can be corrected in place (metadata, missing chunks, stale ones) is only marked: its
+documents count as begun, and an ingestion compares those with the collection id by id. What
+cannot (a wrong text or vector: an id's vector never changes) is deleted first. The ingestion
+then writes from the vectors that are paid for, and pays for those alone that the ledger lacks.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+from anyio import to_thread
+
+from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers.endpoint import GEMINI, SIMULATOR
+from waypoint.errors import StoreDamagedError, UsageError
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import Plan, make_plan
+from waypoint.ingest.recipe import space_of
+from waypoint.ingest.run import DEFAULT_COLLECTION
+from waypoint.models import EmbeddingSpace
+from waypoint.observe.events import EventBus
+from waypoint.query.embed_questions import endpoint_of
+from waypoint.query.open import OpenStore, open_for_reading
+from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
+from waypoint.storage.ledger import Ledger, LedgerCollection
+from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.verify.inventory import Inventory
+from waypoint.verify.repair_needs import (
+    NOT_MENDED,
+    RepairSteps,
+    bad_vectors,
+    find_repairs,
+    ids_to_delete,
+    sources_to_compare,
+)
+from waypoint.verify.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """What a repair will do, and what it will cost."""
+
+    collection: str
+    simulated: bool
+    steps: RepairSteps
+    texts_to_pay: int
+    cost_usd: float
+    """At Gemini's price, estimated."""
+
+
+def plan_repair(
+    settings: Settings,
+    verdict: Verdict,
+    inventory: Inventory,
+    recorded: Origin | None,
+    *,
+    simulate: bool,
+) -> Repair | None:
+    """What to do about what a verification found; None if nothing is wrong that can be mended.
+
+    Reads and chunks the whole folder, to know what would be paid for.
+
+    Raises:
+        UsageError: the settings, or the folder, are not the collection's, or there is no folder.
+    """
+    failing = frozenset(verdict.failing())
+    if "recipe" in failing:
+        raise UsageError(
+            f"collection {verdict.collection!r} was made with other settings, so it cannot be "
+            "repaired with these",
+            hint="use the settings it was made with, or start it anew with `ingest --clear`",
+        )
+    if not failing - NOT_MENDED:
+        return None
+    steps = find_repairs(inventory, failing)
+    simulated = verdict.provider == SIMULATOR
+    if not verdict.provider:
+        # Nobody can be asked: the name and the command tell.
+        simulated = simulate or verdict.collection == f"{DEFAULT_COLLECTION}_simulated"
+    options = IngestOptions(simulate=simulated, repaired=recorded)
+    plan: Plan = make_plan(settings, options, recorded=recorded)
+    price = known_model(settings.embedding_model).usd_per_million_tokens / 1_000_000
+    return Repair(
+        collection=verdict.collection,
+        simulated=simulated,
+        steps=steps,
+        texts_to_pay=plan.texts_to_pay + steps.vectors_dropped,
+        cost_usd=plan.cost_usd + steps.tokens_dropped * price,
+    )
+
+
+class Repairer:
+    """Takes out what is wrong; the ingestion afterwards is the caller's."""
+
+    def __init__(
+        self, settings: Settings, repair: Repair, inventory: Inventory, events: EventBus
+    ) -> None:
+        self._settings = settings
+        self._repair = repair
+        self._inventory = inventory
+        self._events = events
+
+    async def run(self) -> bool:
+        """Mark, then delete: a death in between leaves what the next ingestion mends.
+
+        Returns whether the ingestion is to start the built-in simulator.
+
+        Raises:
+            MissingKeyError: the ingestion could not run; nothing was touched.
+            StoreLockedError: somebody else has begun to use the store.
+            WaypointError: the store, the ledger or the service went away.
+        """
+        provider = SIMULATOR if self._repair.simulated else GEMINI
+        endpoint = await endpoint_of(self._settings, provider)
+        # What cannot be read is rebuilt, or set aside, by the ingestion.
+        with suppress(StoreDamagedError):
+            async with open_for_reading(self._settings, self._events) as store:
+                await self._mend(store)
+        return endpoint.provider == SIMULATOR and endpoint.base_url is None
+
+    async def _mend(self, store: OpenStore) -> None:
+        name = self._repair.collection
+        state = await store.reader.open(name)
+        if store.ledger is not None:
+            entry = await store.ledger.run(Ledger.collection, name)
+            space = space_of(state.metadata) if state is not None else None
+            if entry is not None:
+                await self._begin(store.ledger, entry)
+            if space is not None:
+                await self._mend_vectors(store.ledger, space)
+        if state is not None and not self._repair.steps.rebuild:
+            pages = ids_to_delete(self._inventory)
+            while ids := await to_thread.run_sync(next, pages, None):
+                await store.reader.delete(ids)
+
+    async def _begin(self, ledger: LedgerThread, entry: LedgerCollection) -> None:
+        pages = sources_to_compare(self._inventory)
+        while sources := await to_thread.run_sync(next, pages, None):
+            await ledger.run(Ledger.begin, entry.id, sources)
+
+    async def _mend_vectors(self, ledger: LedgerThread, space: EmbeddingSpace) -> None:
+        pages = bad_vectors(self._inventory)
+        while page := await to_thread.run_sync(next, pages, None):
+            vectors = {
+                key: None if data is None else np.frombuffer(data, "<f4") for key, data in page
+            }
+            await ledger.run(Ledger.replace_vectors, space, vectors)

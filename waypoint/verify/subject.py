@@ -1,0 +1,130 @@
+"""What a verification is about: the folder, and the collection as settings and ledger see it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from anyio import to_thread
+
+from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
+from waypoint.errors import UsageError
+from waypoint.ingest.chunk_setup import build_chunker
+from waypoint.ingest.folder import FolderReader
+from waypoint.ingest.origin_check import with_choices
+from waypoint.ingest.recipe import Recipe
+from waypoint.models import EmbeddingSpace, SourceFile
+from waypoint.query.open import OpenStore
+from waypoint.settings import Settings
+from waypoint.sources.origin import Origin
+from waypoint.sources.snapshot import take_snapshot
+from waypoint.storage.chroma.records import CollectionState
+from waypoint.storage.ledger import LedgerCollection
+from waypoint.verify.integrity import Subject
+from waypoint.verify.ports import Discovery
+
+
+class KnowledgeBase:
+    """The folder ``settings`` name, of it the top folders ``only``, as an ingestion walks it."""
+
+    def __init__(self, settings: Settings, only: frozenset[str] | None) -> None:
+        self.settings = settings
+        self.path = settings.knowledge_base_path
+        self._reader = FolderReader(settings, None, only)
+
+    def discover(self) -> Iterator[Discovery]:
+        return self._reader.discover()
+
+    def digest(self, file: SourceFile) -> str:
+        snapshot = take_snapshot(file, max_file_size=self.settings.max_file_size)
+        return hashlib.sha256(snapshot.data).hexdigest()
+
+
+async def find_folder(
+    settings: Settings, recorded: Origin | None
+) -> tuple[KnowledgeBase | None, str]:
+    """The folder that was given, else that of the last run; or why there is none.
+
+    What ingestions were told of it holds, whatever the settings say.
+    """
+    path = folder_path(settings, recorded.root if recorded is not None else "")
+    here = settings.model_copy(update={"knowledge_base_path": path})
+    folder = KnowledgeBase(here, None)
+    if recorded is not None:
+        folder = KnowledgeBase(with_choices(here, recorded), recorded.categories)
+    try:
+        await to_thread.run_sync(folder.discover)
+    except UsageError as error:
+        if "knowledge_base_path" in settings.model_fields_set:
+            raise
+        return None, f"{error.message}: give its path"
+    return folder, ""
+
+
+def folder_path(settings: Settings, root: str) -> Path:
+    """The folder that was given, else ``root``, that of the last run."""
+    if root and "knowledge_base_path" not in settings.model_fields_set:
+        return Path(root)
+    return settings.knowledge_base_path
+
+
+def describe_subject(
+    settings: Settings,
+    store: OpenStore,
+    name: str,
+    entry: LedgerCollection | None,
+    state: CollectionState,
+    no_folder: str,
+) -> Subject:
+    """What is verified, held against the settings and the ledger's word of it."""
+    recipe = _recipe(settings, state).metadata()
+    dimensions = state.metadata.get("waypoint_dimensions")
+    if type(dimensions) is not int:
+        dimensions = settings.embedding_dimensions
+    no_ledger, disagreements = store.no_ledger, list[str]()
+    if store.ledger is not None and entry is None:
+        no_ledger = f"the ledger does not know the collection {name!r}"
+    if entry is not None:
+        disagreements = _disagreements(entry, state)
+    return Subject(
+        count=state.count,
+        dimensions=dimensions,
+        differences=[
+            f"{key.removeprefix('waypoint_')} is {state.metadata.get(key)!r} there and "
+            f"{value!r} in the settings"
+            for key, value in recipe.items()
+            if state.metadata.get(key) != value
+        ],
+        recipe=", ".join(
+            str(recipe[f"waypoint_{part}"])
+            for part in ("provider", "model", "dimensions", "task_type", "chunking")
+        ),
+        disagreements=disagreements,
+        no_ledger=no_ledger,
+        broken_ledger=store.broken_ledger,
+        no_folder=no_folder,
+        running=store.holder,
+    )
+
+
+def _recipe(settings: Settings, state: CollectionState) -> Recipe:
+    """What the settings would make; the provider is the collection's, whichever it is."""
+    provider = str(state.metadata.get("waypoint_provider", ""))
+    chunker = build_chunker(settings, known_model(settings.embedding_model))
+    space = EmbeddingSpace(
+        provider, settings.embedding_model, settings.embedding_dimensions, DOCUMENT_TASK
+    )
+    return Recipe(space, chunker.settings.fingerprint())
+
+
+def _disagreements(entry: LedgerCollection, state: CollectionState) -> list[str]:
+    """Between the ledger and Chroma, about the collection as a whole."""
+    if entry.chroma_id != state.id:
+        return ["the ledger describes another collection of that name"]
+    generation = state.metadata.get("waypoint_generation")
+    ours = abs(entry.generation)
+    possible = (ours,) if entry.generation > 0 else (ours, ours - 1)
+    if generation not in possible:
+        return [f"its generation is {generation!r}, the ledger's {ours}"]
+    return []
