@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio
@@ -16,8 +17,10 @@ import pytest
 
 from tests.support.command import PROJECT
 from tests.support.hostile_readers import FORMATS, TEXT
+from tests.support.old_sheet import OLD_SHEET
 from tests.support.processes import command_line
 from tests.support.waiting import wait_until
+from tests.unit.test_sources_fuzz import mutated
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError
 from waypoint.formats.read_file import read_documents
 from waypoint.formats.worker import ParseWorker
@@ -193,3 +196,19 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path, busy: str, timeout: s
         parent.kill()
     _, alive = psutil.wait_procs([child], timeout=20)
     assert not alive
+
+
+async def test_damaged_workbooks_cost_themselves_alone(tmp_path: Path) -> None:
+    """The library of old workbooks ends its process over some; the next file is read all the
+    same."""
+    made = WorkerSetup(1_000_000, 30, 512 * MIB)
+    draw = random.Random(7)
+    async with running(made) as worker:
+        for _ in range(12):
+            damaged = tmp_path / "damaged.xls"
+            damaged.write_bytes(mutated(draw, OLD_SHEET))
+            with suppress(DocumentRejectedError):
+                await worker.parse(SourceFile(damaged.name, damaged, 0, 0, 0))
+        whole = tmp_path / "whole.xls"
+        whole.write_bytes(OLD_SHEET)
+        assert "Bolt, M8" in await text_of(worker, SourceFile(whole.name, whole, 0, 0, 0))

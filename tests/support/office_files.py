@@ -144,3 +144,56 @@ def zip_file(parts: Parts, *, packing: int = 8) -> bytes:
         for name, content in parts.items():
             archive.writestr(name, content)
     return out.getvalue()
+
+
+_SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
+
+def sheet_file(sheets: dict[str, str], *, hidden: str = "", more: Parts | None = None) -> bytes:
+    """A workbook of Excel: by name, the rows of each sheet as XML, or what ``cells`` makes."""
+    relations = f'xmlns:r="{_OFFICE}/relationships"'
+    listed, related = "", ""
+    parts: Parts = {}
+    for number, (name, rows) in enumerate(sheets.items(), 1):
+        state = ' state="hidden"' if name == hidden else ""
+        listed += f'<sheet name="{name}" sheetId="{number}" r:id="s{number}"{state}/>'
+        kind = f"{_OFFICE}/relationships/worksheet"
+        related += f'<Relationship Id="s{number}" Type="{kind}" Target="worksheets/s{number}.xml"/>'
+        parts[f"xl/worksheets/s{number}.xml"] = (
+            f'<worksheet xmlns="{_SHEET}"><sheetData>{rows}</sheetData></worksheet>'.encode()
+        )
+    package = "http://schemas.openxmlformats.org/package/2006/relationships"
+    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs>'
+    kind = f"{_OFFICE}/relationships/styles"
+    related += f'<Relationship Id="styles" Type="{kind}" Target="styles.xml"/>'
+    kind = f"{_OFFICE}/relationships/officeDocument"
+    main = f'<Relationship Id="w" Type="{kind}" Target="xl/workbook.xml"/>'
+    head: Parts = {
+        "_rels/.rels": f'<Relationships xmlns="{package}">{main}</Relationships>'.encode(),
+        "xl/workbook.xml": (
+            f'<workbook xmlns="{_SHEET}" {relations}><sheets>{listed}</sheets></workbook>'.encode()
+        ),
+        "xl/_rels/workbook.xml.rels": (
+            f'<Relationships xmlns="{package}">{related}</Relationships>'.encode()
+        ),
+        "xl/styles.xml": f'<styleSheet xmlns="{_SHEET}">{styles}</styleSheet>'.encode(),
+    }
+    return zip_file({**head, **parts, **(more or {})})
+
+
+def cells(*rows: Sequence[str | float | None]) -> str:
+    """The XML of rows, each a list of texts and numbers; None for a cell that isn't there."""
+    return "".join(
+        f'<row r="{number}">'
+        + "".join(_cell(f"{chr(65 + at)}{number}", value) for at, value in enumerate(row))
+        + "</row>"
+        for number, row in enumerate(rows, 1)
+    )
+
+
+def _cell(place: str, value: str | float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    return f'<c r="{place}"><v>{value}</v></c>'

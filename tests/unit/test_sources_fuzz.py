@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.office_files import changed_zip, docx_file, pdf_file
+from tests.support.office_files import cells, changed_zip, docx_file, pdf_file, sheet_file
 from tests.support.reading import assert_sound, read_all
 from waypoint.errors import DocumentRejectedError
 
@@ -25,11 +25,13 @@ SAMPLES = {
     b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
+    "a.xlsx": sheet_file({"S": cells(["name", "kg"], ["a", 3.0]), "T": cells(["x"])}),
     "a.csv": b'name;kg\n"a ""b""";3\nc;4\n',
     "a.tsv": b"name\tkg\na\t3\n",
     "a.json": b'[{"id": 1, "text": "one", "n": [1, {"a": "\xc3\xa9"}]}, "two", null]',
     "a.jsonl": b'{"id": 1, "text": "one"}\n{"body": "two", "lang": "de"}\n',
 }
+ARCHIVES = {name for name, data in SAMPLES.items() if data.startswith(b"PK")}
 DAMAGE = (
     *(b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xe9", b"\r", b"\n", b'"', b"<", b">", b"&#xD800;"),
     *(b"<!DOCTYPE x [", b"[" * 300, b"{" * 300, b"\xcc\x96" * 200, b"%PDF-1.7", b"PK\x03\x04"),
@@ -73,7 +75,7 @@ def mutations(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
     for _ in range(count):
         name = draw.choice(names)
         data = SAMPLES[name]
-        if name == "a.docx" and draw.random() < 0.8:
+        if name in ARCHIVES and draw.random() < 0.8:
 
             def change(parts: dict[str, bytes]) -> None:
                 part = draw.choice([each for each in sorted(parts) if each.endswith(".xml")])

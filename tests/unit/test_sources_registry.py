@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.office_files import docx_file, pdf_file
+from tests.support.office_files import cells, docx_file, pdf_file, sheet_file
 from tests.support.reading import read_one
 from waypoint.formats.registry import (
     FORMATS,
@@ -19,6 +19,7 @@ from waypoint.formats.registry import (
 SAMPLES = {
     "pdf": (pdf_file(["some text"]), "some text"),
     "docx": (docx_file(), "After the table."),
+    "sheet": (sheet_file({"S": cells(["some text"])}), "some text"),
     "table": (b"name\tkg\nlamp\t3", "name: lamp\nkg: 3"),
     "json": (b'{"text": "some text"}', "some text"),
     "jsonl": (b'{"text": "some text"}', "some text"),
@@ -64,7 +65,8 @@ def test_parsers_are_not_imported_before_they_are_needed() -> None:
     """Importing the room must not cost what its heaviest parser costs."""
     code = (
         "import sys, waypoint.formats, waypoint.sources; "
-        "heavy = 'pyromark yaml pypdfium2 html_to_markdown chardet xml.etree'.split(); "
+        "heavy = 'pyromark yaml pypdfium2 python_calamine html_to_markdown chardet '"
+        "'xml.etree'.split(); "
         "print([name for name in heavy if name in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

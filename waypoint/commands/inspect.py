@@ -10,8 +10,8 @@ from typing import Any
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.embedding.known_models import known_model
 from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError, UsageError
-from waypoint.formats import ReaderOptions, default_registry, read_documents
 from waypoint.ingest.chunk_setup import build_chunker
+from waypoint.ingest.folder import FolderReader
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.observe.terminal import Passage, Terminal, print_json
 from waypoint.settings import Settings, load_settings
@@ -59,8 +59,11 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
     # Its size and times don't matter: they are taken anew at the reading.
     file = SourceFile(path.name, path.absolute(), size=0, mtime_ns=0, ctime_ns=0)
-    registry = default_registry(ReaderOptions(settings.json_text_field))
-    return read_documents(file, registry=registry, max_file_size=settings.max_file_size)
+    with FolderReader(settings, None).reading() as read:
+        content = read(file)
+    if isinstance(content, DocumentRejectedError):
+        raise content
+    return list(content)
 
 
 def _reject_as_json(error: DocumentRejectedError) -> dict[str, Any]:

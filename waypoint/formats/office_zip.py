@@ -19,16 +19,17 @@ MAX_XML_BYTES = 64 * 1024 * 1024
 """All XML parts together, unpacked: some thousand pages. Parsed they take twenty times as much."""
 
 XML_SUFFIXES = (".xml", ".rels")
-_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SAVE_ANEW = "open it in an office program and save it anew"
 
 
-def open_office_zip(source: str, data: bytes) -> ZipFile:
+def open_office_zip(source: str, data: bytes, *, most_xml: int = MAX_XML_BYTES) -> ZipFile:
     """The archive, of which each XML part was unpacked once and found well-formed in its start.
 
+    ``most_xml``: bytes of all XML parts together, unpacked.
     Raises DocumentRejectedError.
     """
-    if data.startswith(_OLE_MAGIC):
+    if data.startswith(OLE_MAGIC):
         raise DocumentRejectedError(
             source,
             "encrypted with a password, or in the format of before 2007",
@@ -37,7 +38,7 @@ def open_office_zip(source: str, data: bytes) -> ZipFile:
     try:
         archive = ZipFile(io.BytesIO(data))
         parts = archive.infolist()
-        _check_sizes(source, parts)
+        _check_sizes(source, parts, most_xml)
         for part in parts:
             if part.filename.endswith(XML_SUFFIXES):
                 _check_xml(source, archive, part)
@@ -61,13 +62,13 @@ def damaged(source: str, error: BaseException) -> DocumentRejectedError:
     )
 
 
-def _check_sizes(source: str, parts: list[ZipInfo]) -> None:
+def _check_sizes(source: str, parts: list[ZipInfo], most_xml: int) -> None:
     """By what the archive says; zipfile unpacks no more of a part than that."""
     xml = sum(part.file_size for part in parts if part.filename.endswith(XML_SUFFIXES))
     if len(parts) > MAX_PARTS:
         problem = f"an archive of {len(parts):,} parts, at most {MAX_PARTS:,}"
-    elif xml > MAX_XML_BYTES:
-        problem = f"{xml:,} bytes of XML when unpacked, at most {MAX_XML_BYTES:,}"
+    elif xml > most_xml:
+        problem = f"{xml:,} bytes of XML when unpacked, at most {most_xml:,}"
     elif len({part.filename for part in parts}) < len(parts):
         problem = "an archive with two parts of one name"
     elif any(part.flag_bits & 1 for part in parts):

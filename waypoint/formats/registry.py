@@ -116,6 +116,12 @@ FORMATS = (
         "waypoint.formats.docx:DocxReader",
         untrusted=True,
     ),
+    Format(
+        "sheet",
+        (".xlsx", ".xlsm", ".xltx", ".xls"),
+        "waypoint.formats.sheets:SheetReader",
+        untrusted=True,
+    ),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
     Format("json", (".json",), "waypoint.formats.json_records:JsonReader", takes_options=True),
     Format(

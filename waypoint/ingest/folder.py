@@ -60,7 +60,8 @@ class FolderReader:
 
     def takes_long(self, file: SourceFile) -> bool:
         """Whether a file is read in a process of its own."""
-        return self._registry.format_of(file.source).untrusted
+        name = file.source
+        return self._registry.supports(name) and self._registry.format_of(name).untrusted
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[FileReader]:

@@ -1,0 +1,120 @@
+"""Rows of a sheet as text: each a paragraph of ``column: value`` lines, as those of a CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+
+from waypoint.formats.composing import TextBuilder
+
+SHEET_LEVEL = 2
+"""The heading of a sheet, or of a slide: a section."""
+_FIRST_ROWS = 10
+_ROWS_LOOKED_AT = 50
+
+Value = str | int | float | bool | date | datetime | time | timedelta
+Row = Sequence[Value]
+
+
+def write_sheet(builder: TextBuilder, name: str, rows: Iterable[Row]) -> None:
+    """A section of that name, and in it the sheet's tables, which empty rows divide.
+
+    A table's columns have the names of its first row of names, if it has one; what stands above
+    that is text.
+    """
+    begun = False
+    columns: list[str] = []
+    for table in _tables(rows):
+        if not begun:
+            begun = True
+            builder.place("sheet", name)
+            builder.heading(SHEET_LEVEL, name)
+        columns = _write_table(builder, table, columns)
+
+
+def _tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    table: list[Row] = []
+    for row in rows:
+        if any(_is_filled(value) for value in row):
+            table.append(row)
+        elif table:
+            yield table
+            table = []
+    if table:
+        yield table
+
+
+def _write_table(builder: TextBuilder, table: list[Row], before: list[str]) -> list[str]:
+    """``before``: the columns of the table above, which may go on. Returns this one's."""
+    at = _place_of_names(table)
+    columns = before if at is None else [shown(value) for value in table[at]]
+    names, values = (table[: at or 0], table[at + 1 if at is not None else 0 :])
+    for row in names:
+        builder.paragraph(" ".join(shown(value) for value in row if _is_filled(value)))
+    pairs = at is None and _are_pairs(values)
+    for row in values:
+        filled = [number for number, value in enumerate(row) if _is_filled(value)]
+        if pairs:
+            builder.paragraph(": ".join(shown(row[number]) for number in filled))
+        elif len(filled) == 1 and at is None:
+            builder.paragraph(shown(row[filled[0]]))
+        else:
+            builder.paragraph(
+                "\n".join(f"{_name(columns, number)}: {shown(row[number])}" for number in filled)
+            )
+    return columns
+
+
+def _name(columns: Sequence[str], number: int) -> str:
+    return (columns[number] if number < len(columns) else "") or f"column {number + 1}"
+
+
+def _place_of_names(table: Sequence[Row]) -> int | None:
+    """The row that names the columns: words alone, none twice, over what rows below it have."""
+    for at, row in enumerate(table[:_FIRST_ROWS]):
+        below = table[at + 1 : at + 1 + _ROWS_LOOKED_AT]
+        names = [value for value in row if _is_filled(value)]
+        if len(names) < 2 or not below:
+            continue
+        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
+            continue
+        counts = sorted(sum(map(_is_filled, each)) for each in below)
+        usual = counts[(len(counts) - 1) // 2]
+        if len(names) * 10 >= usual * 7:
+            return None if len(names) == 2 and _are_pairs(table[at:]) else at
+    return None
+
+
+def _are_pairs(rows: Sequence[Row]) -> bool:
+    """Whether rows say what they are about, then a value: words in one, a number in the next."""
+    second: set[bool] = set()
+    for row in rows[:_ROWS_LOOKED_AT]:
+        filled = [value for value in row if _is_filled(value)]
+        if len(filled) != 2 or not isinstance(filled[0], str):
+            return False
+        second.add(isinstance(filled[1], str))
+    # Words all the way down, or numbers below a word: those are a column with its name.
+    values = [[value for value in row if _is_filled(value)][1] for row in rows[1:_ROWS_LOOKED_AT]]
+    return len(second) == 2 and any(isinstance(value, str) for value in values)
+
+
+def _is_filled(value: Value) -> bool:
+    return bool(value.strip()) if isinstance(value, str) else True
+
+
+def shown(value: Value) -> str:
+    """A value as a sheet shows it: 15 digits of a number, dates in ISO 8601."""
+    match value:
+        case bool():
+            return "TRUE" if value else "FALSE"
+        case float():
+            return f"{value:.15g}" if abs(value) < 1e15 else repr(value)
+        case datetime():
+            return value.isoformat(" ", "seconds")
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            seconds = round(value.total_seconds())
+            return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+        case _:
+            return " ".join(str(value).split())
