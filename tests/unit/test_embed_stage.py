@@ -5,18 +5,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 import pytest
 
 from tests.support.embed_bench import KEYS, candidate, embed
 from tests.support.retrying_bench import too_many
 from tests.support.scripted_embedder import Outcome
+from tests.support.virtual_time import run_virtual
+from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.port import CallRefusedError, TransientCallError
 from waypoint.embedding.rate_limit import QuotaLimits
 from waypoint.embedding.retrying import POISON_AFTER
 from waypoint.errors import BudgetSpentError, DailyQuotaError, RequestRefusedError
 from waypoint.ingest.canary import CANARY_TEXT
-from waypoint.ingest.embed import POISON_CANARIES, POISON_PAUSE, POISON_ROUNDS
+from waypoint.ingest.embed import (
+    IDLE,
+    POISON_CANARIES,
+    POISON_PAUSE,
+    POISON_ROUNDS,
+    fill_batches,
+)
+from waypoint.ingest.messages import Candidate
 from waypoint.observe.events import TextRejected, TextsPaid
 
 PRICE = 0.15 / 1_000_000
@@ -101,11 +111,12 @@ def test_a_budget_that_is_spent_is_not_slept_through(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_fits_no_minute_is_halved(tmp_path: Path) -> None:
-    """Until its parts do; nothing is lost of it, and nothing paid for twice."""
+    """Until its parts do; they are tried as often as any, and nothing is paid for twice."""
     batch = [candidate(name) for name in "abcde"]
-    limits = QuotaLimits(100, 0, 0)
-    done = embed(tmp_path, [batch], [too_many(1.0, rpm=3)], limits=limits)
-    assert done.calls == [tuple("abcde"), ("a", "b"), ("c", "d", "e")]
+    failures = [spoiling("x")] * (POISON_AFTER - 1)
+    outcomes = [too_many(1.0, rpm=3), *failures]
+    done = embed(tmp_path, [batch], outcomes, limits=QuotaLimits(100, 0, 0))
+    assert done.calls == [tuple("abcde"), *[("a", "b")] * POISON_AFTER, ("c", "d", "e")]
     assert (done.added, done.error) == (list("abcde"), None)
 
 
@@ -131,6 +142,8 @@ def test_a_text_that_the_service_refuses_is_found_and_noted(tmp_path: Path) -> N
         ("d.md", "d", "400 INVALID_ARGUMENT"),
         ("again.md", "again", "400 INVALID_ARGUMENT"),
     ]
+    # Nobody waits for anything.
+    assert done.seconds < 0.5
     # At the beginning, and before it is noted.
     assert done.calls.count((CANARY_TEXT,)) == 2
     assert done.in_flight.claim(batch[3])
@@ -188,6 +201,16 @@ def test_a_text_that_spoils_every_answer_is_found_in_rounds(tmp_path: Path) -> N
     assert pauses <= done.seconds < pauses + 60
 
 
+def test_a_service_that_refuses_everything_in_the_midst_costs_no_text(tmp_path: Path) -> None:
+    """The harmless text goes through once, and the next time it does not."""
+    failures: list[Outcome] = [spoiling("x")] * POISON_AFTER
+    outcomes = [*failures, None, CallRefusedError("403 PERMISSION_DENIED", 403)]
+    done = embed(tmp_path, [[candidate("a")]], outcomes)
+    assert isinstance(done.error, RequestRefusedError)
+    assert "vectors of the wrong number" in str(done.error)
+    assert (done.rejected, done.refused) == ({}, {})
+
+
 def test_a_text_that_fails_while_the_service_does_is_not_rejected(tmp_path: Path) -> None:
     """A round in which the harmless text failed as well counts for nothing."""
     controls = 0
@@ -206,3 +229,36 @@ def test_a_text_that_fails_while_the_service_does_is_not_rejected(tmp_path: Path
     assert (done.added, done.rejected, done.error) == (["a"], {}, None)
     # Of a service that is not well one harmless text is enough.
     assert controls == 2 * (POISON_ROUNDS + 1)
+
+
+def test_a_batch_is_sent_when_it_is_full_or_nothing_more_comes() -> None:
+    """Soon, since a worker may be idle; and what is left at the end."""
+
+    async def run() -> list[tuple[float, str]]:
+        builder = BatchBuilder[Candidate](3, lambda: (0, 0))
+        send, receive = anyio.create_memory_object_stream[list[Candidate]]()
+        filled, batches = anyio.create_memory_object_stream[Batch[Candidate]](10)
+        began, told = anyio.current_time(), list[tuple[float, str]]()
+
+        async def take() -> None:
+            with batches:
+                async for batch in batches:
+                    texts = "".join(each.text for each in batch.items)
+                    told.append((round(anyio.current_time() - began, 3), texts))
+
+        async def fill() -> None:
+            with receive, filled:
+                await fill_batches(receive, filled, builder)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(take)
+            group.start_soon(fill)
+            await send.send([candidate(text) for text in "abcdefg"])
+            await anyio.sleep(1)
+            await send.send([candidate("h")])
+            await anyio.sleep(IDLE / 2)
+            await send.send([candidate("i")])
+            send.close()
+        return told
+
+    assert run_virtual(run) == [(0, "abc"), (0, "def"), (IDLE, "g"), (1 + IDLE / 2, "hi")]

@@ -204,7 +204,7 @@ class EmbedStage:
         # Of a service that fails now and then, nothing is learned about the text.
         rounds = part.rounds + at_once
         if rounds < POISON_ROUNDS:
-            self._queue.put(Part(part.batch, suspect=True, rounds=rounds), POISON_PAUSE)
+            self._queue.put(Part(part.batch, rounds=rounds), POISON_PAUSE)
         else:
             times = POISON_ROUNDS * POISON_AFTER
             reason = f"no good answer to it in {times} calls or more ({error.reason})"
