@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - an element of XML a line
 """PDF and Word files for tests, made at run time by libraries that Waypoint doesn't read with."""
 
 from __future__ import annotations
@@ -197,3 +198,32 @@ def _cell(place: str, value: str | float | None) -> str:
     if isinstance(value, str):
         return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
     return f'<c r="{place}"><v>{value}</v></c>'
+
+
+_RELATION = '<Relationship Id="{}" Type="x/{}" Target="{}"/>'
+SLIDES_HEAD = b'<Relationships><Relationship Id="m" Type="x/officeDocument" Target="ppt/presentation.xml"/></Relationships>'
+
+
+def slide_file(*slides: str, related: dict[str, tuple[str, str]] | None = None) -> bytes:
+    """A presentation of the XML in each slide's tree; ``related`` parts belong to the first."""
+    listed = "".join(f'<p:sldId r:id="s{number}"/>' for number in range(len(slides)))
+    relations = "".join(
+        _RELATION.format(f"s{number}", "slide", f"slides/s{number}.xml")
+        for number in range(len(slides))
+    )
+    parts: Parts = {
+        "_rels/.rels": SLIDES_HEAD,
+        "ppt/presentation.xml": f"<p:presentation {NAMESPACES}><p:sldIdLst>{listed}</p:sldIdLst></p:presentation>".encode(),
+        "ppt/_rels/presentation.xml.rels": f"<Relationships>{relations}</Relationships>".encode(),
+    }
+    for number, tree in enumerate(slides):
+        show = ' show="0"' if tree.startswith("<!--hidden-->") else ""
+        parts[f"ppt/slides/s{number}.xml"] = (
+            f"<p:sld {NAMESPACES}{show}><p:cSld><p:spTree>{tree}</p:spTree></p:cSld></p:sld>".encode()
+        )
+    relations = ""
+    for name, (kind, content) in (related or {}).items():
+        parts[f"ppt/slides/{name}.xml"] = f"<p:x {NAMESPACES}>{content}</p:x>".encode()
+        relations += _RELATION.format(name, kind, f"{name}.xml")
+    parts["ppt/slides/_rels/s0.xml.rels"] = f"<Relationships>{relations}</Relationships>".encode()
+    return zip_file(parts)

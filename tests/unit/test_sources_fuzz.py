@@ -9,7 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.office_files import cells, changed_zip, docx_file, pdf_file, sheet_file
+from tests.support.office_files import (
+    cells,
+    changed_zip,
+    docx_file,
+    pdf_file,
+    sheet_file,
+    slide_file,
+)
 from tests.support.reading import assert_sound, read_all
 from waypoint.errors import DocumentRejectedError
 
@@ -25,6 +32,13 @@ SAMPLES = {
     b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
+    "a.pptx": slide_file(
+        "<p:sp><p:nvSpPr><p:nvPr><p:ph type='title'/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r>"
+        "<a:t>T</a:t></a:r></a:p></p:txBody></p:sp><p:graphicFrame><a:tbl><a:tr><a:tc><a:p><a:r>"
+        "<a:t>c</a:t></a:r></a:p></a:tc></a:tr></a:tbl></p:graphicFrame>",
+        "<p:sp><p:txBody><a:p><a:pPr><a:buAutoNum type='romanLcPeriod'/></a:pPr></a:p></p:txBody>"
+        "</p:sp>",
+    ),
     "a.xlsx": sheet_file({"S": cells(["name", "kg"], ["a", 3.0]), "T": cells(["x"])}),
     "a.csv": b'name;kg\n"a ""b""";3\nc;4\n',
     "a.tsv": b"name\tkg\na\t3\n",

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.support.office_files import cells, docx_file, pdf_file, sheet_file
+from tests.support.office_files import cells, docx_file, pdf_file, sheet_file, slide_file
 from tests.support.reading import read_one
 from waypoint.formats.registry import (
     FORMATS,
@@ -19,6 +19,10 @@ from waypoint.formats.registry import (
 SAMPLES = {
     "pdf": (pdf_file(["some text"]), "some text"),
     "docx": (docx_file(), "After the table."),
+    "slides": (
+        slide_file("<p:sp><p:txBody><a:p><a:r><a:t>some text</a:t></a:r></a:p></p:txBody></p:sp>"),
+        "some text",
+    ),
     "sheet": (sheet_file({"S": cells(["some text"])}), "some text"),
     "table": (b"name\tkg\nlamp\t3", "name: lamp\nkg: 3"),
     "json": (b'{"text": "some text"}', "some text"),

@@ -117,6 +117,12 @@ FORMATS = (
         untrusted=True,
     ),
     Format(
+        "slides",
+        (".pptx", ".pptm", ".ppsx", ".potx"),
+        "waypoint.formats.slides:SlideReader",
+        untrusted=True,
+    ),
+    Format(
         "sheet",
         (".xlsx", ".xlsm", ".xltx", ".xls"),
         "waypoint.formats.sheets:SheetReader",
