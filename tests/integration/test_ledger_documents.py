@@ -200,6 +200,14 @@ def test_rejects_of_files_that_are_gone_are_forgiven(ledger: Ledger, collection:
     assert ledger.standing_rejects("kb") == 2
 
 
+def test_rejects_in_a_folder_that_cannot_be_read_stand(ledger: Ledger, collection: int) -> None:
+    """Whether their files are gone is not known."""
+    for source in ("top/a.md", "topmost/b.md"):
+        ledger.reject(collection, source, "not UTF-8")
+    ledger.forgive_unseen(collection, "", ["top"])
+    assert [each.source for each in ledger.rejects()] == ["top/a.md"]
+
+
 def test_a_collection_is_described_by_its_name(ledger: Ledger) -> None:
     """With Chroma's own id, so that another of the same name is noticed."""
     assert ledger.collection("kb") is None

@@ -273,3 +273,4 @@ def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
     assert isinstance(caught.value, LedgerDamagedError) == spoilt
     assert ("NULL value in spoilt.x" in str(caught.value)) == spoilt
     assert ("run again: it is set aside" in caught.value.hint) == spoilt
+    assert ("see that no other program has it open" in caught.value.hint) == (not spoilt)

@@ -17,6 +17,7 @@ from waypoint.embedding.rate_limit.estimator import (
     RateEstimator,
 )
 from waypoint.embedding.rate_limit.jitter import LEAST, MOST, JitterMeter
+from waypoint.embedding.rate_limit.minute import MinuteLimits
 from waypoint.embedding.rate_limit.pace import CATCH_UP, WINDOW, Pace
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
@@ -394,6 +395,35 @@ def test_refusals_in_a_row_are_the_limits_unless_something_goes_through_there() 
     assert cleared.answered(101.0, sent_at=100.5, amount=10, level=811) == 1
     refuse(cleared, 102.0, 800)
     assert cleared.value == 1_000
+
+
+def test_the_highest_limit_that_explains_enough_refusals_is_taken() -> None:
+    """One further below may have been for want of capacity."""
+    estimator = found(1_000)
+    for at, level in ((100.0, 700), (101.0, 800)):
+        assert not estimator.refuse(
+            at, sent_at=at - 0.1, amount=10, level=level, used=0, told=0, others=1, under_way=5
+        )
+    refuse(estimator, 102.0, 810)
+    assert estimator.value == 790
+
+
+def test_a_refusal_that_names_no_limit_is_of_the_fullest() -> None:
+    """By its share, not by its figures; of what has no limit it is not."""
+    minute = MinuteLimits(
+        QuotaLimits(100, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+    )
+    minute.paces["rpm"].take(50, 0.0)
+    minute.paces["tpm"].take(4_000, 0.0)
+    assert minute.fullest(1.0) == "rpm"
+    minute.paces["tpm"].take(2_000, 1.0)
+    assert minute.fullest(2.0) == "tpm"
+    unlimited = MinuteLimits(
+        QuotaLimits(0, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+    )
+    unlimited.paces["rpm"].take(50, 0.0)
+    unlimited.paces["tpm"].take(1, 0.0)
+    assert (unlimited.fullest(1.0), unlimited.limit("rpm")) == ("tpm", 0)
 
 
 def test_refusals_that_a_limit_was_found_by_are_cleared_if_more_goes_through() -> None:
