@@ -37,7 +37,8 @@ class SourceFile:
     """A file found below the knowledge base, as the folder's walk saw it."""
 
     source: str
-    """Path relative to the knowledge base, with ``/``, whatever the system."""
+    """Path below its root, with ``/``, whatever the system; ``//NAME/`` before it if that is one
+    of a collection's further roots."""
     path: Path
     size: int
     """Bytes."""
@@ -46,9 +47,30 @@ class SourceFile:
 
     @property
     def category(self) -> str:
-        """The top folder; empty for a file that lies directly in the knowledge base."""
-        top, separator, _ = self.source.partition("/")
+        """The top folder; empty for a file that lies directly in its root."""
+        top, separator, _ = below_root(self.source).partition("/")
         return top if separator else ""
+
+
+FURTHER_ROOT = "//"
+"""What the sources of all roots but the first begin with: no path below a folder does."""
+
+
+def root_prefix(name: str) -> str:
+    """What the sources of a root begin with; nothing for the first, which has no name."""
+    return f"{FURTHER_ROOT}{name}/" if name else ""
+
+
+def root_of(source: str) -> str:
+    """The name of the root that a document is from; empty for the first."""
+    if not source.startswith(FURTHER_ROOT):
+        return ""
+    return source.removeprefix(FURTHER_ROOT).partition("/")[0]
+
+
+def below_root(source: str) -> str:
+    """The path below its root."""
+    return source.removeprefix(root_prefix(root_of(source)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +196,10 @@ class UnreadableFolder:
     """Path relative to the knowledge base; empty for the knowledge base itself."""
     reason: str
     hint: str = ""
+
+
+Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
+"""What a listing of a source consists of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import psutil
 import pytest
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.ingest.folder import FolderReader
 from waypoint.models import Document, SourceFile
 from waypoint.settings import Settings, load_settings
+from waypoint.sources.local_folder import LocalFolders, Root
 
 
 @pytest.fixture
@@ -24,11 +24,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "knowledge_base"
 
 
-def reader_of(**settings: Any) -> FolderReader:
-    return FolderReader(load_settings(**settings), None)
+def reader_of(**settings: Any) -> LocalFolders:
+    return LocalFolders([Root("", load_settings(**settings))])
 
 
-def found(reader: FolderReader) -> list[SourceFile]:
+def found(reader: LocalFolders) -> list[SourceFile]:
     return [entry for entry in reader.discover() if isinstance(entry, SourceFile)]
 
 

@@ -16,10 +16,10 @@ from tests.support.counting import Counts, count_ingestion
 from waypoint.benchmark.corpus import CorpusSettings
 from waypoint.benchmark.corpus import write_corpus as write_exact_corpus
 from waypoint.ingest.discover import GROUP
-from waypoint.ingest.folder import FolderReader
 from waypoint.ingest.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
 from waypoint.ingest.write import ROWS
 from waypoint.settings import Settings
+from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.storage.chroma.passing_names import beside, replaced
 
 DOCUMENTS, SECTIONS = 40, 30
@@ -66,7 +66,7 @@ def test_a_first_run_and_one_with_nothing_to_do(
     assert_statements_are_few(first)
     assert_requests_are_few(first)
     # The stages, four workers, the readers, and a few for the run: none by the chunk or the call.
-    tasks = 18 + FolderReader(settings, None).readers
+    tasks = 18 + LocalFolders([Root("", settings)]).readers
     assert first.tasks.total() <= tasks
     assert first.alive_at_end == {}
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.documents import NOON, source_file
 from waypoint.errors import DocumentRejectedError
-from waypoint.models import FileReject, SourceFile, UnreadableFolder
+from waypoint.models import Discovery, FileReject, SourceFile, UnreadableFolder
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
 from waypoint.verify.checks import Status
 from waypoint.verify.compare import (
@@ -19,7 +19,6 @@ from waypoint.verify.compare import (
     count_contents,
 )
 from waypoint.verify.inventory import Inventory, Seen
-from waypoint.verify.ports import Discovery
 
 
 class Files:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.errors import CollectionMismatchError
+from waypoint.errors import CollectionMismatchError, UsageError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.origin_check import SettledOrigin, settle
 from waypoint.settings import load_settings
@@ -54,7 +55,7 @@ def test_the_ways_on(folder: Path) -> None:
     elsewhere = Origin("/elsewhere", choices={"exclude": ("a",)})
     moved = settled(elsewhere, options=IngestOptions(root_moved=True))
     assert moved.origin == Origin(str(folder / "kb"), choices={"exclude": ("a",)})
-    assert moved.settings.exclude == ("a",)
+    assert moved.roots[0].settings.exclude == ("a",)
     for anew in (
         settled(elsewhere, options=IngestOptions(clear=True)),
         settled(elsewhere, empty=True),
@@ -62,6 +63,55 @@ def test_the_ways_on(folder: Path) -> None:
         assert anew.origin == Origin(str(folder / "kb"))
     unknown = settled(None)
     assert "not known" in unknown.notices[0]
+
+
+def test_further_folders_have_names(folder: Path) -> None:
+    """The given one, else the folder's own; a folder that is known needs none, and keeps its own.
+
+    What is told of one folder says nothing of another.
+    """
+    for name in ("p2", "p3", "x/p2"):
+        (folder / name).mkdir(parents=True)
+    first = Origin(str(folder / "kb"), choices={"exclude": ("a",)})
+    p2, p3 = Path("p2"), Path("p3")
+    added = settled(first, options=IngestOptions(root_name="two"), knowledge_base_path=p2)
+    assert added.origin == replace(first, further={"two": Origin(str(folder / "p2"))})
+    assert [(root.name, root.settings.exclude) for root in added.roots] == [("two", ())]
+    known = settled(added.origin, knowledge_base_path=p2, exclude=("b",))
+    assert known.origin.further["two"].choices == {"exclude": ("b",)}
+    assert known.origin.choices == first.choices
+    assert Origin.stored(known.origin.root, known.origin.selection()) == known.origin
+    three = settled(known.origin, options=IngestOptions(further_paths=(p2, p3)))
+    assert [root.name for root in three.roots] == ["", "two", "p3"]
+    repair = settled(None, options=IngestOptions(repaired=three.origin))
+    assert [(root.name, root.settings.exclude) for root in repair.roots] == [
+        ("", ("a",)), ("two", ("b",)), ("p3", ()),
+    ]  # fmt: skip
+    anew = settled(three.origin, options=IngestOptions(clear=True), knowledge_base_path=p2)
+    assert (anew.origin, anew.roots[0].name) == (Origin(str(folder / "p2")), "")
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        (IngestOptions(root_name="a/b"), "p2"),
+        (IngestOptions(root_name=" "), "p2"),
+        (IngestOptions(root_name="x" * 65), "p2"),
+        (IngestOptions(root_name="third"), "p2"),
+        (IngestOptions(root_name="two"), "p3"),
+        (IngestOptions(root_name="third", further_paths=(Path("p3"),)), "kb"),
+        (IngestOptions(further_paths=(Path("p3"), Path("x/p3"))), "kb"),
+        (IngestOptions(), "p3"),
+    ],
+)
+def test_what_cannot_be_a_further_folder(folder: Path, options: IngestOptions, path: str) -> None:
+    """A name that is none, is another folder's, or the folder has another; one that has none."""
+    for name in ("p2", "p3", "x/p3"):
+        (folder / name).mkdir(parents=True)
+    recorded = Origin(str(folder / "kb"), further={"two": Origin(str(folder / "p2"))})
+    with pytest.raises((CollectionMismatchError, UsageError)) as refused:
+        settled(recorded, options=options, knowledge_base_path=Path(path))
+    assert refused.value.hint
 
 
 def test_in_a_container_the_hosts_name_tells(folder: Path) -> None:
@@ -80,7 +130,7 @@ def test_what_was_told_holds_until_it_is_told_otherwise(folder: Path) -> None:
     first = settled(None, empty=True, exclude=["a"], max_file_size=9).origin
     assert first.options() == "--exclude a --max-file-size 9"
     again = settled(first)
-    assert (again.settings.exclude, again.settings.max_file_size) == (("a",), 9)
+    assert (again.roots[0].settings.exclude, again.roots[0].settings.max_file_size) == (("a",), 9)
     assert again.origin == first
     assert len(again.notices) == 2
     other = settled(first, exclude=["b c"])
@@ -94,7 +144,7 @@ def test_categories_add_up_until_a_run_is_over_all(folder: Path) -> None:
     """A repair is over those that were; other options for one of them are refused."""
     first = settled(None, empty=True, exclude=["x"], options=IngestOptions(category="a")).origin
     both = settled(first, options=IngestOptions(category="b"))
-    assert (both.origin.categories, both.only) == (frozenset("ab"), None)
+    assert (both.origin.categories, both.roots[0].only) == (frozenset("ab"), None)
     for category, refused in (("a", False), ("b", True)):
         options = IngestOptions(category=category)
         try:
@@ -104,7 +154,7 @@ def test_categories_add_up_until_a_run_is_over_all(folder: Path) -> None:
         else:
             assert not refused
     repair = settled(None, exclude=["y"], options=IngestOptions(repaired=both.origin))
-    assert (repair.only, repair.origin) == (frozenset("ab"), both.origin)
+    assert (repair.roots[0].only, repair.origin) == (frozenset("ab"), both.origin)
     whole = settled(both.origin)
     assert whole.origin.categories is None
     assert "a, b alone" in whole.notices[-1]

@@ -11,9 +11,15 @@ import pytest
 
 from waypoint.errors import UsageError
 from waypoint.formats import default_registry
-from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
+from waypoint.models import (
+    Discovery,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    UnreadableFolder,
+    WalkWarning,
+)
 from waypoint.sources import discover
-from waypoint.sources.discover import Discovery
 
 LET_IN = "let this user read and enter it"
 NOT_FOR_ROOT = pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")

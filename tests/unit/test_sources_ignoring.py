@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 
 from waypoint.errors import UsageError
 from waypoint.formats import default_registry
-from waypoint.models import SkippedFile, SourceFile, UnreadableFolder
+from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
 from waypoint.sources import discover
-from waypoint.sources.discover import Discovery
 from waypoint.sources.ignoring import MAX_IGNORE_FILE, MAX_PATTERNS, Rules
 from waypoint.sources.patterns import Pattern
 

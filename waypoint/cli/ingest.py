@@ -23,9 +23,14 @@ from waypoint.settings import ChunkUnit, QuotaTier, QuotaUnit
 
 
 def ingest(
-    path: Annotated[
-        Path | None,
-        typer.Argument(help=described("knowledge_base_path"), show_default=False),
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[PATH]...",
+            help=f"{described('knowledge_base_path')} Several folders go into one collection, "
+            "each under its own name but the first.",
+            show_default=False,
+        ),
     ] = None,
     concurrency: Annotated[str | None, setting("concurrency", "--concurrency")] = None,
     category: Annotated[
@@ -60,6 +65,15 @@ def ingest(
             help="PATH is the folder that the collection was made from, at another place now.",
         ),
     ] = False,
+    root_name: Annotated[
+        str | None,
+        typer.Option(
+            "--as",
+            metavar="NAME",
+            help="Add PATH to a collection that is made from another folder: its documents have "
+            "sources that begin with //NAME/, and neither replace nor remove those of the others.",
+        ),
+    ] = None,
     retry_rejects: Annotated[
         bool,
         typer.Option(
@@ -117,7 +131,7 @@ def ingest(
     from waypoint.ingest.options import IngestOptions
 
     settings = {
-        "knowledge_base_path": path,
+        "knowledge_base_path": paths[0] if paths else None,
         "concurrency": concurrency,
         "collection_name": collection,
         "embedding_model": model,
@@ -151,6 +165,8 @@ def ingest(
         prune=prune,
         clear=clear,
         root_moved=root_moved,
+        root_name=root_name,
+        further_paths=tuple(paths[1:]) if paths else (),
         retry_rejects=retry_rejects,
     )
     command = IngestCommand(settings, options, json=json, verbose=verbose)

@@ -11,10 +11,10 @@ from waypoint.commands.failures import flatten, tell_failure
 from waypoint.embedding.known_models import known_model
 from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError, UsageError
 from waypoint.ingest.chunk_setup import build_chunker
-from waypoint.ingest.folder import FolderReader
 from waypoint.models import Chunk, Document, SourceFile
 from waypoint.observe.terminal import Passage, Terminal, print_json
 from waypoint.settings import Settings, load_settings
+from waypoint.sources.local_folder import LocalFolders, Root
 
 
 def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bool) -> int:
@@ -59,7 +59,7 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
     # Its size and times don't matter: they are taken anew at the reading.
     file = SourceFile(path.name, path.absolute(), size=0, mtime_ns=0, ctime_ns=0)
-    with FolderReader(settings, None).reading() as read:
+    with LocalFolders([Root("", settings)]).reading() as read:
         content = read(file)
     if isinstance(content, DocumentRejectedError):
         raise content

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from waypoint.ingest.discover import WalkResult
 from waypoint.ingest.write import Writer
+from waypoint.models import root_of
 from waypoint.observe.events import EventBus, RemovalRefused
 from waypoint.stopping import Stop
 from waypoint.storage.ledger import Ledger, LedgerCollection
@@ -14,7 +17,8 @@ class DeleteStage:
     """Runs after everything else, so that a renamed file's chunks are in before they are out.
 
     Args:
-        category: the top folder this run was restricted to; only within it is anything removed.
+        scopes: what the sources of this run begin with, for each of its roots; only within
+            these is anything removed.
         prune: the user said that the missing documents are to go.
     """
 
@@ -26,7 +30,7 @@ class DeleteStage:
         stop: Stop,
         events: EventBus,
         *,
-        category: str | None,
+        scopes: Sequence[str],
         prune: bool,
     ) -> None:
         self._ledger = ledger
@@ -34,17 +38,19 @@ class DeleteStage:
         self._collection = collection
         self._stop = stop
         self._events = events
-        self._prefix = f"{category}/" if category else ""
+        self._scopes = scopes
         self._prune = prune
 
     async def run(self, walk: WalkResult) -> None:
         """Remove what the complete walk did not meet, or refuse to and say why."""
+        for scope in self._scopes:
+            await self._remove(walk, scope)
+
+    async def _remove(self, walk: WalkResult, scope: str) -> None:
         collection = self._collection.id
         # Unreadable folders are unknown, not gone; the root itself cannot be one of them.
-        vanished = await self._ledger.run(
-            Ledger.vanished, collection, self._prefix, walk.unreadable
-        )
-        reason = "" if self._prune else await self._disbelief(walk, len(vanished))
+        vanished = await self._ledger.run(Ledger.vanished, collection, scope, walk.unreadable)
+        reason = "" if self._prune else await self._disbelief(walk, scope, len(vanished))
         if vanished and reason:
             self._events.emit(RemovalRefused(len(vanished), reason))
             return
@@ -52,12 +58,12 @@ class DeleteStage:
             if self._stop.requested:
                 return
             await self._writer.remove(source)
-        await self._ledger.run(Ledger.forgive_unseen, collection, self._prefix, walk.unreadable)
+        await self._ledger.run(Ledger.forgive_unseen, collection, scope, walk.unreadable)
 
-    async def _disbelief(self, walk: WalkResult, vanished: int) -> str:
-        known = await self._ledger.run(Ledger.document_count, self._collection.id, self._prefix)
+    async def _disbelief(self, walk: WalkResult, scope: str, vanished: int) -> str:
+        known = await self._ledger.run(Ledger.document_count, self._collection.id, scope)
         way_out = "; if they are to be removed, run again with --prune"
-        if walk.files == 0:
+        if not walk.files[root_of(scope)]:
             return f"the folder is empty{way_out}"
         if vanished * 2 > known:
             return f"more than half of the {known:,} documents are missing{way_out}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -17,12 +18,14 @@ from waypoint.errors import DocumentRejectedError
 from waypoint.ingest.messages import Candidate, DocumentJob, ReadDocument
 from waypoint.ingest.read import Reading
 from waypoint.models import (
+    Discovery,
     Document,
     FileReject,
     SkippedFile,
     SourceFile,
     UnreadableFolder,
     WalkWarning,
+    root_of,
 )
 from waypoint.observe.events import (
     ChunksSplit,
@@ -33,10 +36,10 @@ from waypoint.observe.events import (
     FilesFound,
     FileSkipped,
 )
+from waypoint.sources.port import Source
 from waypoint.storage.ledger import Ledger, Sifted
 from waypoint.storage.ledger.thread import LedgerThread
 
-Discovery = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 _Range = tuple[DocumentJob, int, int]
 """Some of a document's chunks: from the first index to behind the last."""
 
@@ -55,16 +58,13 @@ class WalkResult:
     """What the walk found out about the folder as a whole."""
 
     complete: bool = False
-    files: int = 0
+    files: Counter[str] = field(default_factory=Counter)
+    """By the name of their root."""
     unreadable: list[str] = field(default_factory=list)
 
 
 class DiscoverStage:
-    """The two stages, and what the walk has found out.
-
-    Args:
-        takes_long: whether a file is worth a message of its own, so that others get theirs.
-    """
+    """The two stages, and what the walk has found out."""
 
     def __init__(
         self,
@@ -72,9 +72,8 @@ class DiscoverStage:
         collection: int,
         events: EventBus,
         *,
-        discover: Callable[[], Iterator[Discovery]],
+        source: Source,
         reading: Reading,
-        takes_long: Callable[[SourceFile], bool],
         plan: Callable[[Document], ChunkPlan],
         model: EmbeddingModel,
         task_type: str,
@@ -83,9 +82,8 @@ class DiscoverStage:
         self._ledger = ledger
         self._collection = collection
         self._events = events
-        self._discover = discover
+        self._source = source
         self._reading = reading
-        self._takes_long = takes_long
         self._plan = plan
         self._model = model
         self._task_type = task_type
@@ -96,7 +94,7 @@ class DiscoverStage:
 
     async def discover(self, found: ObjectSendStream[list[SourceFile]]) -> None:
         """Walk the folder and pass on what the ledger does not know to be unchanged."""
-        walk = await to_thread.run_sync(self._discover)
+        walk = await to_thread.run_sync(self._source.discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
             sifted = await self._ledger.run(Ledger.sift, self._collection, files)
@@ -108,6 +106,9 @@ class DiscoverStage:
     async def _sort_out(self, entries: Sequence[Discovery]) -> tuple[list[SourceFile], int]:
         """The files that can be read, and the number of those that cannot."""
         files, rejected = [], 0
+        for entry in entries:
+            if isinstance(entry, SourceFile | FileReject):
+                self.walk.files[root_of(entry.source)] += 1
         for entry in entries:
             if isinstance(entry, SourceFile):
                 files.append(entry)
@@ -126,7 +127,6 @@ class DiscoverStage:
 
     def _announce(self, files: Sequence[SourceFile], sifted: Sifted, rejected: int) -> None:
         found = len(files) + rejected
-        self.walk.files += found
         size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
         unchanged = sifted.unchanged_documents
         for source, warnings in sifted.warnings.items():
@@ -140,7 +140,7 @@ class DiscoverStage:
         parcel: list[SourceFile] = []
         size = 0
         for file in files:
-            if self._takes_long(file):
+            if self._source.takes_long(file):
                 yield [file]
                 continue
             if parcel and (len(parcel) >= READ_FILES or size + file.size > READ_BYTES):

@@ -19,7 +19,6 @@ from waypoint.ingest.dedupe import DedupeStage
 from waypoint.ingest.delete import DeleteStage
 from waypoint.ingest.discover import DiscoverStage
 from waypoint.ingest.embed import EmbedStage
-from waypoint.ingest.folder import FolderReader
 from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate
 from waypoint.ingest.pipeline import Pipeline, Stages
@@ -29,6 +28,7 @@ from waypoint.models import LearnedQuota
 from waypoint.observe.events import EventBus
 from waypoint.observe.gauges import Gauges
 from waypoint.settings import Settings
+from waypoint.sources.port import Source
 from waypoint.stopping import Stop
 from waypoint.storage.chroma.store import ChromaStore
 from waypoint.storage.ledger import Ledger
@@ -41,7 +41,7 @@ class Flow:
     def __init__(
         self,
         settings: Settings,
-        reader: FolderReader,
+        source: Source,
         store: ChromaStore,
         ledger: LedgerThread,
         keeper: CollectionManager,
@@ -54,7 +54,7 @@ class Flow:
         gauges: Gauges,
     ) -> None:
         self._settings = settings
-        self._reader = reader
+        self._source = source
         self._store = store
         self._ledger = ledger
         self._keeper = keeper
@@ -85,7 +85,7 @@ class Flow:
             stop,
             events,
             concurrency=settings.workers,
-            readers=self._reader.readers,
+            readers=self._source.readers,
             drain_grace=settings.drain_grace,
             gauges=self._gauges,
         )
@@ -103,7 +103,7 @@ class Flow:
                 collection,
                 stop,
                 events,
-                category=self._reader.category,
+                scopes=self._source.scopes,
                 prune=prune,
             )
             await removal.run(walk)
@@ -126,14 +126,13 @@ class Flow:
         model, space = known_model(settings.embedding_model), self._embedder.space
         in_flight = InFlight()
         collection = self._keeper.entry.id
-        reading = Reading(ledger, collection, events, self._reader.open)
+        reading = Reading(ledger, collection, events, self._source.open)
         intake = DiscoverStage(
             ledger,
             collection,
             events,
-            discover=self._reader.discover,
+            source=self._source,
             reading=reading,
-            takes_long=self._reader.takes_long,
             plan=self._chunker.plan,
             model=model,
             task_type=space.task_type,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from waypoint.sources.origin import Origin
 
@@ -21,6 +22,10 @@ class IngestOptions:
     """Its index was found to be broken: write it anew from what is stored."""
     root_moved: bool = False
     """The folder is the collection's, at another place."""
+    root_name: str | None = None
+    """Of the folder, if it is one of a collection's further ones."""
+    further_paths: tuple[Path, ...] = ()
+    """Folders beside that of the settings; each has the name of the folder, but the first."""
     retry_rejects: bool = False
     """Send rejected texts again."""
     survey: bool = False

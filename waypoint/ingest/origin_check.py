@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from waypoint.errors import CollectionMismatchError
+from waypoint.errors import CollectionMismatchError, UsageError
 from waypoint.ingest.options import IngestOptions
 from waypoint.settings import Settings
+from waypoint.sources.local_folder import Root
 from waypoint.sources.names import printable_name
-from waypoint.sources.origin import CHOICES, Choice, Origin, as_option, changed_choices
+from waypoint.sources.origin import (
+    CHOICES,
+    Choice,
+    Origin,
+    as_option,
+    changed_choices,
+    root_name_problem,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +28,8 @@ class SettledOrigin:
 
     origin: Origin
     """To be kept with the collection."""
-    settings: Settings
-    """With what earlier runs were told, where this one was told nothing."""
-    only: frozenset[str] | None
-    """Top folders to walk where a repair is of a few; else None."""
+    roots: tuple[Root, ...]
+    """The folders of this run, each with what earlier runs were told where this one was not."""
     notices: tuple[str, ...] = ()
 
 
@@ -39,6 +46,32 @@ def with_choices(settings: Settings, origin: Origin) -> Settings:
     return settings.model_copy(update={**CHOICES, **origin.choices})
 
 
+def given_folders(settings: Settings, options: IngestOptions) -> list[Settings]:
+    """The settings of each folder that a run is given.
+
+    Raises:
+        UsageError: the name given for the folder can be none, or is for several.
+    """
+    if options.root_name is not None:
+        if options.further_paths:
+            raise UsageError(
+                f"--as {options.root_name!r} is the name of one folder, and several are given",
+                hint="ingest the folder that is to have this name by a run of its own",
+            )
+        _check_name(options.root_name)
+    paths = [settings.knowledge_base_path, *options.further_paths]
+    return [settings.model_copy(update={"knowledge_base_path": path}) for path in paths]
+
+
+def recorded_roots(settings: Settings, recorded: Origin) -> tuple[Root, ...]:
+    """All folders of a collection: the first as ``settings`` have it, others where they were."""
+    roots = [Root("", with_choices(settings, recorded), recorded.categories)]
+    for name, origin in recorded.further.items():
+        there = settings.model_copy(update={"knowledge_base_path": Path(origin.root)})
+        roots.append(Root(name, with_choices(there, origin), origin.categories))
+    return tuple(roots)
+
+
 def settle(
     settings: Settings, options: IngestOptions, name: str, recorded: Origin | None, *, empty: bool
 ) -> SettledOrigin:
@@ -48,13 +81,104 @@ def settle(
     holds nothing, so that its folder may be any.
 
     Raises:
-        CollectionMismatchError: another folder than that of the collection's documents, or
+        CollectionMismatchError: another folder than those of the collection's documents, or
             other choices for one category than for the rest.
+        UsageError: two of the folders have one name.
     """
-    notices: list[str] = []
-    now = origin_of(settings)
     recorded = options.repaired or recorded
     fresh = options.clear or empty
+    before = None if options.clear and recorded is None else recorded
+    roots: list[Root] = []
+    notices: list[str] = []
+    first: Origin | None = None
+    further = {} if recorded is None or options.clear else dict(recorded.further)
+    for number, folder in enumerate(given_folders(settings, options)):
+        now = origin_of(folder)
+        root = _root_name(now, options, before, number, fresh=fresh and first is None)
+        if any(root == other.name for other in roots):
+            raise UsageError(
+                f"two of the folders would have the name {root!r}: {now} is the second",
+                hint="ingest it by a run of its own, with a name: --as NAME",
+            )
+        if options.root_name and not root:
+            notices.append(
+                f"{now} is the first folder of collection {name!r}, which has no name: "
+                f"--as {options.root_name} says nothing of it"
+            )
+        known = before if not root else before and before.further.get(root)
+        theirs = replace(known, further={}) if known else None
+        is_new = fresh or bool(root and not known)
+        one = _settle_root(folder, options, name, theirs, now, fresh=is_new)
+        roots.append(one.root(root))
+        notices += one.notices
+        if root:
+            further[root] = one.origin
+        else:
+            first = one.origin
+    if first is None:
+        assert before is not None  # else the first of them has no name
+        first = before
+    origin = replace(first, further=further)
+    if options.repaired is not None:
+        roots = [roots[0], *recorded_roots(settings, options.repaired)[1:]]
+    return SettledOrigin(origin, tuple(roots), tuple(notices))
+
+
+def _root_name(
+    now: Origin, options: IngestOptions, recorded: Origin | None, number: int, *, fresh: bool
+) -> str:
+    """
+    Raises:
+        CollectionMismatchError: the folder has another name already.
+    """
+    known = None if recorded is None else recorded.name_of(now)
+    if known is not None and not (options.clear and known):
+        if known and options.root_name not in (None, known):
+            raise CollectionMismatchError(
+                f"{now} is in the collection already, as {known!r}",
+                hint=f"leave --as away, or give --as {known}",
+            )
+        return known
+    if fresh and not number:
+        return ""
+    if options.root_name is not None:
+        return options.root_name
+    if not number:
+        return ""
+    own = Path(now.host_root or now.root).name
+    _check_name(own)
+    return own
+
+
+def _check_name(name: str) -> None:
+    if problem := root_name_problem(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a collection's folder: {problem}",
+            hint="ingest it by a run of its own, with another name: --as NAME",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _OneRoot:
+    origin: Origin
+    settings: Settings
+    only: frozenset[str] | None
+    notices: tuple[str, ...]
+
+    def root(self, name: str) -> Root:
+        return Root(name, self.settings, self.only)
+
+
+def _settle_root(
+    settings: Settings,
+    options: IngestOptions,
+    name: str,
+    recorded: Origin | None,
+    now: Origin,
+    *,
+    fresh: bool,
+) -> _OneRoot:
+    notices: list[str] = []
     if recorded is None:
         if not fresh:
             notices.append(
@@ -84,14 +208,15 @@ def settle(
         notices.append(f"earlier runs were of {names} alone: this one is of the whole folder")
     origin = Origin(now.root, now.host_root, categories, choices)
     only = categories if options.repaired else None
-    return SettledOrigin(origin, with_choices(settings, origin), only, tuple(notices))
+    return _OneRoot(origin, with_choices(settings, origin), only, tuple(notices))
 
 
 def compared_with(settings: Settings, recorded: Origin) -> Iterator[str]:
     """What a person should know who has a collection compared with the folder of ``settings``."""
     now = origin_of(settings)
     if not now.same_root(recorded):
-        yield f"it holds the documents of {recorded}, and is compared with {now}"
+        first = replace(recorded, further={})
+        yield f"it holds the documents of {first}, and is compared with {now}"
     if told := recorded.options():
         yield f"as it was ingested: {told}"
     for name in settings.model_fields_set.intersection(CHOICES):
@@ -115,9 +240,10 @@ def _categories(
 def _another_root(name: str, recorded: Origin, now: Origin) -> CollectionMismatchError:
     return CollectionMismatchError(
         f"collection {name!r} holds the documents of {recorded}, and this run is over {now}",
-        hint="ingest that folder, or choose another collection with --collection; if it is the "
-        "same folder, moved or seen from another machine or a container, `ingest --root-moved` "
-        "says so; `ingest --clear` starts the collection anew from this one",
+        hint="to add this folder to it, give it a name with --as NAME; or ingest that folder, or "
+        "choose another collection with --collection; if it is the same folder, moved or seen "
+        "from another machine or a container, `ingest --root-moved` says so; `ingest --clear` "
+        "starts the collection anew from this one",
     )
 
 

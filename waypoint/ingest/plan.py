@@ -20,10 +20,8 @@ from waypoint.errors import (
 )
 from waypoint.ingest.chunk_setup import build_chunker, split_notice
 from waypoint.ingest.collection_manager import recorded_origin
-from waypoint.ingest.folder import FolderReader
 from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.origin_check import settle
-from waypoint.ingest.ports import FileContent
+from waypoint.ingest.origin_check import given_folders, settle
 from waypoint.ingest.quota_plan import (
     NO_QUOTA,
     ChunkSizeAdvice,
@@ -47,7 +45,9 @@ from waypoint.observe.report import MOST_LISTED, count_reason
 from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, QuotaUnit, Settings
+from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
+from waypoint.sources.port import FileContent
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.lock import StoreLock
 
@@ -116,7 +116,8 @@ def make_plan(
     space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
     chunker = build_chunker(settings, model)
-    FolderReader(settings, options.category).discover()
+    for folder in given_folders(settings, options):
+        LocalFolders([Root("", folder)], options.category).discover()
     plan = Plan()
     if settings.google_gemini_base_url and not simulate:
         plan.notices.append(
@@ -169,7 +170,7 @@ def _folder(
     recorded: Origin | None,
     ledger: Ledger | None,
     plan: Plan,
-) -> FolderReader:
+) -> LocalFolders:
     """The folder as an ingestion would walk it."""
     name = collection_name(settings, SIMULATOR if options.simulate else GEMINI)
     known = ledger.collection(name) if ledger else None
@@ -179,11 +180,11 @@ def _folder(
         empty = not ledger.document_count(known.id)
     settled = settle(settings, options, name, recorded, empty=empty)
     plan.notices += settled.notices
-    return FolderReader(settled.settings, options.category, settled.only)
+    return LocalFolders(settled.roots, options.category)
 
 
 def _documents(
-    reader: FolderReader, read: Callable[[SourceFile], FileContent], plan: Plan
+    reader: LocalFolders, read: Callable[[SourceFile], FileContent], plan: Plan
 ) -> Iterator[Document]:
     """All documents of the folder; what is none is counted."""
     for entry in reader.discover():

@@ -1,34 +1,17 @@
-"""What the pipeline needs of a vector store, and of who reads files."""
+"""What the pipeline needs of a vector store."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import (
     Chunk,
-    Document,
     Metadata,
     MetadataValue,
     PackedChunks,
-    SourceFile,
     Vectors,
 )
-
-FileContent: TypeAlias = Sequence[Document | RecordRejectedError] | DocumentRejectedError
-"""The documents that a file is, with why single records are none, or why it cannot be read."""
-
-
-class DocumentReader(Protocol):
-    """Reads files, off the event loop."""
-
-    async def read(self, files: Sequence[SourceFile]) -> Sequence[FileContent]:
-        """What each of the files is, in their order.
-
-        Raises CannotContinueError if there is nothing that could read any.
-        """
-        ...
 
 
 class VectorStore(Protocol):

@@ -10,7 +10,6 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.ingest.messages import ReadDocument
-from waypoint.ingest.ports import DocumentReader, FileContent
 from waypoint.models import Document, SourceFile
 from waypoint.observe.events import (
     DocumentRejected,
@@ -19,6 +18,7 @@ from waypoint.observe.events import (
     DocumentWarning,
     EventBus,
 )
+from waypoint.sources.port import DocumentReader, FileContent
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,20 +34,21 @@ from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.ingest.collection_manager import CollectionManager
 from waypoint.ingest.commits import Billed
 from waypoint.ingest.flow import Flow
-from waypoint.ingest.folder import FolderReader
 from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.origin_check import settle
+from waypoint.ingest.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingest.rebuild import Rebuilding
 from waypoint.ingest.recipe import Recipe
 from waypoint.ingest.recovery import mend_store, set_ledger_aside
 from waypoint.ingest.shutdown import Interruption, watch_signals
 from waypoint.ingest.standing_rejects import StandingRejects, list_rejects
-from waypoint.models import EmbeddingSpace, LearnedQuota
+from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.observe.gauges import Gauges
 from waypoint.observe.sampler import Sampler
 from waypoint.settings import Settings
+from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
+from waypoint.sources.port import Source
 from waypoint.stopping import Stop
 from waypoint.storage.chroma.store import ChromaStore
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
@@ -131,7 +133,9 @@ class Ingestion:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
         known_model(settings.embedding_model)
-        await to_thread.run_sync(FolderReader(settings, self._options.category).discover)
+        for folder in given_folders(settings, self._options):
+            given = LocalFolders([Root("", folder)], self._options.category)
+            await to_thread.run_sync(given.discover)
         endpoint = await find_endpoint(settings, simulate=self._options.simulate)
         self._tell_start(endpoint)
         if not (settings.chroma_persist_path / LEDGER_NAME).exists():
@@ -193,15 +197,15 @@ class Ingestion:
         try:
             if self._to_clear:
                 # Afterwards the ledger would no longer know whose texts they are.
-                await self._retry_rejects(ledger, name)
-            reader = await self._open(keeper, name)
+                await self._retry_rejects(ledger, name, ("", FURTHER_ROOT))
+            source = await self._open(keeper, name)
             if self._repaired:
                 dropped = self._to_rebuild and not rebuilding.whole
                 self._events.emit(RunRepeated(dropped=dropped))
             self._to_clear = self._to_rebuild = self._repaired = False
-            await self._retry_rejects(ledger, name)
+            await self._retry_rejects(ledger, name, source.scopes)
             unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
-            await self._flow(reader, store, ledger, embedder, keeper, chunker)
+            await self._flow(source, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
             # A category that is dealt with says nothing about the others.
             if complete and not (unfinished and self._options.category):
@@ -234,35 +238,34 @@ class Ingestion:
                 await to_thread.run_sync(lock.note_ended, self.run_id)
             self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
 
-    async def _open(self, keeper: CollectionManager, name: str) -> FolderReader:
+    async def _open(self, keeper: CollectionManager, name: str) -> LocalFolders:
         """Open the collection; returns the folder as it is to be walked."""
         options = replace(self._options, clear=self._to_clear)
-        reader = FolderReader(self._settings, options.category)
-        notices: tuple[str, ...] = ()
+        settled: SettledOrigin | None = None
 
         def settle_origin(recorded: Origin | None, empty: bool) -> Origin:
-            nonlocal reader, notices
+            nonlocal settled
             settled = settle(self._settings, options, name, recorded, empty=empty)
-            reader = FolderReader(settled.settings, options.category, settled.only)
-            notices = settled.notices
             return settled.origin
 
         await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
-        for notice in notices:
+        assert settled is not None
+        source = LocalFolders(settled.roots, options.category)
+        for notice in settled.notices:
             if notice not in self._told:
                 self._told.add(notice)
                 self._events.emit(StoreNotice(notice))
         if self._to_survey:
-            self._events.emit(await to_thread.run_sync(reader.survey))
+            self._events.emit(await to_thread.run_sync(source.survey))
             self._to_survey = False
-        return reader
+        return source
 
-    async def _retry_rejects(self, ledger: LedgerThread, name: str) -> None:
+    async def _retry_rejects(self, ledger: LedgerThread, name: str, scopes: Sequence[str]) -> None:
         if not self._to_retry:
             return
-        category = self._options.category
-        prefix = f"{category}/" if category else ""
-        rejected = await ledger.run(Ledger.retry_rejects, name, prefix)
+        rejected = 0
+        for scope in scopes:
+            rejected += await ledger.run(Ledger.retry_rejects, name, scope)
         self._to_retry = False
         self._events.emit(StoreNotice(f"{rejected:,} rejected chunks are tried again"))
 
@@ -275,7 +278,7 @@ class Ingestion:
 
     async def _flow(
         self,
-        reader: FolderReader,
+        source: Source,
         store: ChromaStore,
         ledger: LedgerThread,
         embedder: LazyEmbedder,
@@ -292,7 +295,7 @@ class Ingestion:
             built_in=self._options.simulate,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        parts = (reader, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
+        parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
         try:
             await flow.run(stop, prune=self._options.prune)

@@ -11,7 +11,14 @@ from typing import TypeAlias
 
 from waypoint.errors import UsageError, no_more_files
 from waypoint.formats.registry import ReaderRegistry
-from waypoint.models import FileReject, SkippedFile, SourceFile, UnreadableFolder, WalkWarning
+from waypoint.models import (
+    Discovery,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    UnreadableFolder,
+    WalkWarning,
+)
 from waypoint.sources.ignoring import (
     IGNORE_FILE,
     NOT_INCLUDED,
@@ -26,8 +33,6 @@ from waypoint.sources.ignoring import (
 )
 from waypoint.sources.names import NameClashes, name_problem, printable_name
 from waypoint.sources.snapshot import times_of, too_large
-
-Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 
 Entry: TypeAlias = "os.DirEntry[str]"
 

@@ -1,4 +1,4 @@
-"""Where a collection's documents come from: the folder, and what ingestions were told of it.
+"""Where a collection's documents come from: folders, and what ingestions were told of them.
 
 It is kept with the collection, in the ledger and in Chroma's metadata, so that what was left out
 stays out, and no run over another folder replaces documents that bear the same names.
@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 from waypoint.settings import CHOICE_NAMES, Settings
-from waypoint.sources.names import printable_name
+from waypoint.sources.names import name_problem, printable_name
 
 Choice: TypeAlias = tuple[str, ...] | str | int | None
 
@@ -22,9 +22,12 @@ CHOICES: dict[str, Choice] = {name: Settings.model_fields[name].default for name
 """The settings that decide which documents a folder has, with their defaults."""
 
 
+MAX_ROOT_NAME = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One folder, and what of it is meant."""
+    """One folder, and what of it is meant; with a collection's further roots, if it has any."""
 
     root: str
     """Its path, absolute and without links; the name of it that can be printed."""
@@ -34,15 +37,25 @@ class Origin:
     """The top folders that were ever ingested; None for all there is."""
     choices: Mapping[str, Choice] = field(default_factory=dict)
     """Of ``CHOICES``, those that differ from their defaults."""
+    further: Mapping[str, Origin] = field(default_factory=dict)
+    """The collection's other roots, by name; none of them has further ones."""
 
     def selection(self) -> str:
         """Everything but the root, as it is stored: JSON, the same text for the same origin."""
+        return json.dumps(self._selection(), sort_keys=True)
+
+    def _selection(self) -> dict[str, object]:
         stored: dict[str, object] = dict(self.choices)
         if self.categories is not None:
             stored["categories"] = sorted(self.categories)
         if self.host_root:
             stored["host_root"] = self.host_root
-        return json.dumps(stored, sort_keys=True)
+        if self.further:
+            stored["roots"] = {
+                name: {"root": root.root, **root._selection()}
+                for name, root in self.further.items()
+            }
+        return stored
 
     @classmethod
     def stored(cls, root: object, selection: object) -> Origin | None:
@@ -53,15 +66,29 @@ class Origin:
             found = json.loads(selection) if isinstance(selection, str) else {}
         except (ValueError, RecursionError):
             found = {}
-        if not isinstance(found, dict):
-            found = {}
+        found = found if isinstance(found, dict) else {}
+        further = {}
+        roots = found.get("roots")
+        for name, each in roots.items() if isinstance(roots, dict) else ():
+            path = each.get("root") if isinstance(each, dict) else None
+            if isinstance(path, str) and path and not root_name_problem(name):
+                further[name] = cls._from_selection(path, each)
+        return replace(cls._from_selection(root, found), further=further)
+
+    @classmethod
+    def _from_selection(cls, root: str, found: Mapping[str, object]) -> Origin:
         categories, host_root = found.get("categories"), found.get("host_root")
         return cls(
             root,
             host_root if isinstance(host_root, str) else "",
-            frozenset(categories or ()) if _are_texts(categories) else None,
+            frozenset(categories) if _are_texts(categories) else None,
             changed_choices({name: _choice(name, found.get(name)) for name in CHOICES}),
         )
+
+    def name_of(self, folder: Origin) -> str | None:
+        """Which of the roots a folder is: its name, empty for the first; None for none of them."""
+        roots = {"": self, **self.further}
+        return next((name for name, root in roots.items() if root.same_root(folder)), None)
 
     def same_root(self, other: Origin) -> bool:
         """Whether both are one folder: by its path, or by what lies at both paths now."""
@@ -76,14 +103,27 @@ class Origin:
             return False
 
     def __str__(self) -> str:
-        """The folder, as a person is told of it."""
-        return f"{self.root} (on the host {self.host_root})" if self.host_root else self.root
+        """The folders, as a person is told of them."""
+        host = f" (on the host {self.host_root})" if self.host_root else ""
+        further = "".join(f", and {root} as {name}" for name, root in self.further.items())
+        return f"{self.root}{host}{further}"
 
     def options(self) -> str:
         """What is meant of the folder, as options of ``ingest``; empty if all of it is."""
         categories = sorted(self.categories or ())
         told = [f"--category {shlex.quote(printable_name(name))}" for name in categories]
         return " ".join([*told, *(as_option(name, self.choices[name]) for name in self.choices)])
+
+
+def root_name_problem(name: str) -> str:
+    """Why a further root of a collection cannot have this name; empty if it can."""
+    if not name.strip():
+        return "it is empty"
+    if len(name) > MAX_ROOT_NAME:
+        return f"it has {len(name)} characters, at most {MAX_ROOT_NAME} are allowed"
+    if "/" in name or "#" in name:
+        return "it contains / or #"
+    return name_problem(name)
 
 
 def changed_choices(choices: Mapping[str, Choice]) -> dict[str, Choice]:
@@ -102,7 +142,7 @@ def as_option(name: str, value: Choice) -> str:
     return " ".join(f"{option} {shlex.quote(printable_name(str(each)))}" for each in values)
 
 
-def _are_texts(value: object) -> bool:
+def _are_texts(value: object) -> TypeGuard[list[str]]:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waypoint.models import (
+    Discovery,
     FileReject,
     SkippedFile,
     SourceFile,
@@ -21,7 +22,7 @@ from waypoint.models import (
 )
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
 from waypoint.storage.temporary import temporary_database
-from waypoint.verify.ports import Discovery, LedgerChunk
+from waypoint.verify.ports import LedgerChunk
 
 PAGE = 1_000
 """Rows handed out at once."""

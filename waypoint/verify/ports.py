@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 from waypoint.models import (
-    FileReject,
-    SkippedFile,
+    Discovery,
     SourceFile,
     TextKey,
-    UnreadableFolder,
     Vectors,
-    WalkWarning,
 )
 from waypoint.storage.chroma.records import Neighbour, StoredRecords
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
-
-Discovery: TypeAlias = SourceFile | FileReject | SkippedFile | UnreadableFolder | WalkWarning
 
 
 class Collection(Protocol):

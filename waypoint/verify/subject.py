@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from anyio import to_thread
@@ -11,33 +11,33 @@ from anyio import to_thread
 from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
 from waypoint.errors import UsageError
 from waypoint.ingest.chunk_setup import build_chunker
-from waypoint.ingest.folder import FolderReader
-from waypoint.ingest.origin_check import with_choices
+from waypoint.ingest.origin_check import recorded_roots
 from waypoint.ingest.recipe import Recipe
-from waypoint.models import EmbeddingSpace, SourceFile
+from waypoint.models import Discovery, EmbeddingSpace, SourceFile, root_of
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
+from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.snapshot import take_snapshot
 from waypoint.storage.chroma.records import CollectionState
 from waypoint.storage.ledger import LedgerCollection
 from waypoint.verify.integrity import Subject
-from waypoint.verify.ports import Discovery
 
 
 class KnowledgeBase:
-    """The folder ``settings`` name, of it the top folders ``only``, as an ingestion walks it."""
+    """The folders of a collection, as an ingestion walks them."""
 
-    def __init__(self, settings: Settings, only: frozenset[str] | None) -> None:
+    def __init__(self, settings: Settings, roots: Sequence[Root]) -> None:
         self.settings = settings
         self.path = settings.knowledge_base_path
-        self._reader = FolderReader(settings, None, only)
+        self._source = LocalFolders(roots)
+        self._largest = {root.name: root.settings.max_file_size for root in roots}
 
     def discover(self) -> Iterator[Discovery]:
-        return self._reader.discover()
+        return self._source.discover()
 
     def digest(self, file: SourceFile) -> str:
-        snapshot = take_snapshot(file, max_file_size=self.settings.max_file_size)
+        snapshot = take_snapshot(file, max_file_size=self._largest[root_of(file.source)])
         return hashlib.sha256(snapshot.data).hexdigest()
 
 
@@ -50,9 +50,8 @@ async def find_folder(
     """
     path = folder_path(settings, recorded.root if recorded is not None else "")
     here = settings.model_copy(update={"knowledge_base_path": path})
-    folder = KnowledgeBase(here, None)
-    if recorded is not None:
-        folder = KnowledgeBase(with_choices(here, recorded), recorded.categories)
+    roots = (Root("", here),) if recorded is None else recorded_roots(here, recorded)
+    folder = KnowledgeBase(roots[0].settings, roots)
     try:
         await to_thread.run_sync(folder.discover)
     except UsageError as error:

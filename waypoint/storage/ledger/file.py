@@ -20,6 +20,7 @@ from waypoint.errors import (
     WaypointError,
     no_more_files,
 )
+from waypoint.models import FURTHER_ROOT
 from waypoint.storage.ledger.ballast import Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import is_ledger, migrate
@@ -49,6 +50,17 @@ _PASSING = (
 
 KEYS_PER_QUERY = 500
 """SQLite takes at most 32,766 parameters; a few hundred are as fast as more."""
+
+
+def in_scope(scope: str, source: str = "source") -> str:
+    """An SQL condition: the column ``source`` begins with what the parameter ``scope`` holds.
+
+    The empty scope is the first root of the collection: it doesn't hold those of further ones.
+    """
+    return (
+        f"substr({source}, 1, length({scope})) = {scope}"
+        f" AND ({scope} != '' OR substr({source}, 1, 2) != '{FURTHER_ROOT}')"
+    )
 
 
 def lies_in(source: str, folders: Sequence[str]) -> bool:

@@ -6,13 +6,15 @@ import time
 from collections.abc import Sequence
 
 from waypoint.models import TextKey
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, with_ballast
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, with_ballast
 
 UNUSED_TEXT = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = refused_texts.text_key)"
 """No document of any collection holds the text."""
 
-_IN_SCOPE = """rejects.collection_id = (SELECT id FROM collections WHERE name = :name)
-    AND rejects.chunk_id != '' AND substr(rejects.source, 1, length(:prefix)) = :prefix"""
+_IN_SCOPE = (
+    "rejects.collection_id = (SELECT id FROM collections WHERE name = :name)"  # noqa: S608
+    f" AND rejects.chunk_id != '' AND {in_scope(':scope', 'rejects.source')}"
+)
 
 
 class RefusedTexts(LedgerFile):
@@ -37,20 +39,20 @@ class RefusedTexts(LedgerFile):
                 found.update(self._db.execute(query, some))
         return found
 
-    def retry_rejects(self, name: str, prefix: str) -> int:
+    def retry_rejects(self, name: str, scope: str) -> int:
         """Let rejected chunks of a collection be tried again; returns how many there are.
 
         Their texts are no longer refused, nor are those that no document holds (a run may have
         died before it could say whose they are), and their documents count as begun: what is
         in the collection stays, what is missing is looked up again.
 
-        ``prefix``: only sources that begin with it.
+        ``scope``: only sources that begin with it; of the first root, if it is empty.
         """
-        scope = {"name": name, "prefix": prefix}
+        values = {"name": name, "scope": scope}
         with self._transaction() as db:
             (rejected,) = db.execute(
                 f"SELECT count(*) FROM rejects WHERE {_IN_SCOPE}",  # noqa: S608
-                scope,
+                values,
             ).fetchone()
             db.execute(
                 f"""DELETE FROM refused_texts WHERE {UNUSED_TEXT} OR text_key IN (
@@ -59,11 +61,11 @@ class RefusedTexts(LedgerFile):
                         AND documents.source = rejects.source
                     JOIN chunks ON document_id = documents.id AND chunks.chunk_id = rejects.chunk_id
                     WHERE {_IN_SCOPE})""",  # noqa: S608
-                scope,
+                values,
             )
             db.execute(
                 f"""UPDATE documents SET state = 'begun' WHERE (collection_id, source) IN (
                     SELECT collection_id, source FROM rejects WHERE {_IN_SCOPE})""",  # noqa: S608
-                scope,
+                values,
             )
         return int(rejected)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from waypoint.storage.ledger.file import LedgerFile, lies_in
+from waypoint.storage.ledger.file import LedgerFile, in_scope, lies_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +57,15 @@ class Rejects(LedgerFile):
             "DELETE FROM rejects WHERE collection_id = ? AND source = ?", (collection, source)
         )
 
-    def forgive_unseen(self, collection: int, prefix: str, unreadable: Sequence[str] = ()) -> None:
+    def forgive_unseen(self, collection: int, scope: str, unreadable: Sequence[str] = ()) -> None:
         """Forget rejects of files that are gone; what lies in unreadable folders is not."""
         with self._transaction() as db:
-            query = """SELECT DISTINCT source FROM rejects WHERE collection_id = ?
-                AND substr(source, 1, length(?)) = ?
-                AND source NOT IN (SELECT source FROM documents WHERE collection_id = ?)"""
+            query = f"""SELECT DISTINCT source FROM rejects WHERE collection_id = ?1
+                AND {in_scope("?2")} AND source NOT IN
+                (SELECT source FROM documents WHERE collection_id = ?1)"""  # noqa: S608
             gone = [
                 source
-                for sources in self._sources(query, collection, prefix, prefix, collection)
+                for sources in self._sources(query, collection, scope)
                 for source in self._seen.lacks(sources)
                 if not lies_in(source, unreadable)
             ]

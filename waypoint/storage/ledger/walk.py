@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from waypoint.models import SourceFile
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, lies_in
+from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, lies_in
 
 RACY_NS = 2_000_000_000
 """A file whose mtime lies this close before our reading may have been edited since without a
@@ -115,24 +115,24 @@ class Walk(LedgerFile):
         for sources in self._sources(query, collection, file, file):
             self._seen.add(sources)
 
-    def vanished(self, collection: int, prefix: str, unreadable: Sequence[str]) -> list[str]:
-        """Sources below ``prefix`` that were not seen, but for what lies in unreadable folders."""
-        query = """SELECT source FROM documents
-            WHERE collection_id = ? AND substr(source, 1, length(?)) = ? ORDER BY source"""
+    def vanished(self, collection: int, scope: str, unreadable: Sequence[str]) -> list[str]:
+        """Sources in the scope that were not seen, but for what lies in unreadable folders."""
+        query = f"""SELECT source FROM documents
+            WHERE collection_id = ?1 AND {in_scope("?2")} ORDER BY source"""  # noqa: S608
         return [
             source
-            for sources in self._sources(query, collection, prefix, prefix)
+            for sources in self._sources(query, collection, scope)
             for source in self._seen.lacks(sources)
             if not lies_in(source, unreadable)
         ]
 
-    def document_count(self, collection: int, prefix: str = "") -> int:
-        """Documents below ``prefix``, begun or done."""
+    def document_count(self, collection: int, scope: str | None = None) -> int:
+        """Documents in the scope, or all there are, begun or done."""
         with self._translated():
             row = self._db.execute(
-                "SELECT count(*) FROM documents"
-                " WHERE collection_id = ? AND substr(source, 1, length(?)) = ?",
-                (collection, prefix, prefix),
+                "SELECT count(*) FROM documents"  # noqa: S608
+                f" WHERE collection_id = ?1 AND (?2 IS NULL OR {in_scope('?2')})",
+                (collection, scope),
             ).fetchone()
         return int(row[0])
 
