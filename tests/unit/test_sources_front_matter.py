@@ -7,8 +7,7 @@ import json
 import pytest
 
 from waypoint.formats.front_matter import split_front_matter
-from waypoint.formats.metadata import MAX_FIELDS, RESERVED_NAMES
-from waypoint.formats.yaml_block import MAX_CHARACTERS
+from waypoint.formats.metadata import MAX_CHARACTERS, MAX_FIELDS, RESERVED_NAMES
 
 BODY = "# Heading\n\nText.\n"
 
@@ -18,7 +17,7 @@ def with_block(block: str) -> str:
 
 
 def test_scalars_dates_and_lists_are_kept() -> None:
-    """Scalars as they are, dates in ISO 8601, lists and mappings as JSON; what is empty, not."""
+    """Scalars as they are written, lists and mappings as JSON; what is empty, not."""
     parsed = split_front_matter(
         with_block(
             "title: The  Title\nsource_organization: Maersk\nlast_updated: 2025-01-22\n"
@@ -33,12 +32,12 @@ def test_scalars_dates_and_lists_are_kept() -> None:
     assert parsed.warnings == ()
     metadata = dict(parsed.metadata)
     assert json.loads(str(metadata.pop("source_urls"))) == [
-        {"url": "https://x.org", "true": "2025-01-24"}  # YAML 1.1 takes "on" for true
+        {"url": "https://x.org", "on": "2025-01-24"}
     ]
     assert metadata == {
         "source_org": "Maersk",
         "last_updated": "2025-01-22",
-        "at": "2025-01-22T10:00:00",
+        "at": "2025-01-22 10:00:00",
         "version": 2.5,
         "pages": 12,
         "public": True,
@@ -47,6 +46,85 @@ def test_scalars_dates_and_lists_are_kept() -> None:
         "most": 9223372036854775807,
         "2025": "year",
     }
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["007", "1.10", "1.0.0", "no", "On", "yes", "12:30", "1:02:03", "1_000", "0x1F", "0o17", "1e3",
+     "+49", "2026-1-5", "2026-01-05T10:00:00Z", "1.2345678901234567890", "-0", "08", "1."],
+)  # fmt: skip
+def test_a_value_stays_what_was_written(written: str) -> None:
+    """YAML 1.1 makes numbers, truth values and times of these."""
+    metadata = split_front_matter(with_block(f"it: {written}\nlist: [{written}]")).metadata
+    assert metadata == {"it": written, "list": json.dumps([written])}
+
+
+@pytest.mark.parametrize(
+    ("written", "value"),
+    [("12", 12), ("-3", -3), ("0", 0), ("2.5", 2.5), ("0.25", 0.25), ("1.0", 1.0), ("true", True),
+     ("False", False), ("'12'", "12"), ("!!str 12", "12"), ("!!int 007", 7)],
+)  # fmt: skip
+def test_numbers_and_truth_values_are_such(written: str, value: object) -> None:
+    """So that they can be compared where a search filters by them."""
+    (found,) = split_front_matter(with_block(f"it: {written}")).metadata.values()
+    assert (found, type(found)) == (value, type(value))
+
+
+def test_a_name_that_is_given_twice_within_a_field_is_told() -> None:
+    """YAML forbids it, and parsers keep the last."""
+    parsed = split_front_matter(with_block("a: {x: 1, x: 2}\nb: [{y: 1}, {y: 2}]"))
+    assert parsed.metadata == {"a": '{"x":2}', "b": '[{"y":1},{"y":2}]'}
+    (warning,) = parsed.warnings
+    assert warning == "front matter field 'a': a name within it is given twice, the last counts"
+
+
+def with_toml(block: str) -> str:
+    return f"+++\n{block}\n+++\n\n{BODY}"
+
+
+def test_toml_gives_fields_as_yaml_does() -> None:
+    """As Hugo and Zola write it."""
+    parsed = split_front_matter(
+        with_toml(
+            '# a post\ntitle = "Tide  tables"\ndate = 2026-01-01\nat = 2026-01-01T10:00:00Z\n'
+            "open = 07:30:00\ndraft = false\nweight = 7\nratio = 1.10\nlong = 0.1234567890123456789"
+            '\ntags = ["tide", "sea"]\nnone = nan\n[extra]\nversion = "1.10"'
+        )
+    )
+    assert (parsed.body, parsed.title, parsed.warnings) == (BODY, "Tide tables", ())
+    assert parsed.metadata == {
+        "date": "2026-01-01", "at": "2026-01-01T10:00:00Z", "open": "07:30:00", "draft": False,
+        "weight": 7, "ratio": 1.1, "long": "0.1234567890123456789", "tags": '["tide","sea"]',
+        "extra": '{"version":"1.10"}',
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("block", "warning"),
+    [
+        ("title = [1", "malformed TOML"),
+        ("a = 1\na = 2", "malformed TOML at line 3"),
+        ("day = 2026-02-31", "malformed TOML"),
+        ("n = " + "9" * 5_000, "malformed TOML"),
+        ("a = " + "[" * 30_000, "nested too deeply"),
+        (".".join("a" * 30_000) + " = 1", "cannot be stored as JSON"),
+        ("a = '" + "x" * MAX_CHARACTERS + "'", "characters, at most"),
+    ],
+)
+def test_toml_that_is_malformed_or_hostile_is_a_warning(block: str, warning: str) -> None:
+    """The text is still read, without the block and without its fields."""
+    parsed = split_front_matter(with_toml(block))
+    assert (parsed.body, dict(parsed.metadata)) == (BODY, {})
+    (message,) = parsed.warnings
+    assert warning in message
+
+
+@pytest.mark.parametrize(
+    "text", ["+++\n\nA line of crosses.\n", "+++\nJust text.\n+++\nMore.\n", "++++\na = 1\n+++\n"]
+)
+def test_what_is_no_toml_stays_in_the_text(text: str) -> None:
+    """Three crosses may be anything."""
+    assert split_front_matter(text).body == text
 
 
 def test_names_that_clash_are_prefixed() -> None:
@@ -80,6 +158,7 @@ def test_a_document_s_language_and_urls_are_stored(block: str, metadata: dict[st
         ("---- \ntitle: x\n---\n", ""),
         ("text\n---\ntitle: x\n---\n", ""),
         ("---\ntitle: never closed\n", "never closed"),
+        ("+++\ntitle = 'never closed'\n", "never closed"),
         ("---\nJust text.\n---\nMore.\n", "not a mapping"),
         ("---\n- a\n- b\n---\nMore.\n", "not a mapping"),
     ],

@@ -24,8 +24,10 @@ MARKDOWN = (
     "---\ntitle: Ä\nuse_cases: [a, b]\n---\n# One\n\n| a | b |\n|---|---|\n| 1 | é |\n\n"
     "```py\nx = 1\n```\n\n> quote\n\n- item\n\n      code\n\nTwo\n---\n"
 )
+TOML = MARKDOWN.replace("---\ntitle: Ä\nuse_cases: [a, b]\n---", "+++\ntitle = 'Ä'\nn = 1.10\n+++")
 SAMPLES = {
     "a.md": MARKDOWN.encode(),
+    "a.markdown": TOML.encode(),
     "a.txt": "Grüße, 世界 😀\n".encode() * 3,
     "a.py": b"# -*- coding: koi8-r -*-\nx = '\xf7'\n",
     "a.html": b"<html><head><title>T</title><meta charset=utf-8></head><body><main><h1>H</h1>"

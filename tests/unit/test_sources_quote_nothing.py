@@ -37,6 +37,9 @@ WHOLE: dict[str, bytes] = {
 
 DAMAGED: dict[str, bytes] = {
     "yaml.md": f"---\n{SECRET}: !!python/object:{SECRET} x\nb: *{SECRET}\n---\nx".encode(),
+    "toml.md": f"+++\n{SECRET} = {SECRET}\n+++\nx".encode(),
+    "date.toml.md": f"+++\n'{SECRET}' = 2031-99-99 {SECRET}\n+++\nx".encode(),
+    "doubled.md": f"---\n'{SECRET} {SECRET}': {{{SECRET}: 1, {SECRET}: 2}}\n---\nx".encode(),
     "tag.md": f"---\nwhen: !!timestamp {SECRET}\nn: !!int {SECRET}\n---\nx".encode(),
     "value.md": f"---\n{SECRET} {SECRET}: {SECRET * 300}\n---\nx".encode(),
     "anchor.md": f"---\na: &{SECRET} [*{SECRET}, *{SECRET}]\n---\nx".encode(),

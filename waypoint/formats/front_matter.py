@@ -1,16 +1,45 @@
-"""YAML front matter: found, bounded and read safely. Whatever is wrong with it is a warning."""
+"""Front matter in YAML or TOML: found, bounded and read safely. What is wrong is a warning."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from importlib import import_module
 
-from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.metadata import FieldCollector, NotMappingError, RefusedError
 from waypoint.models import Metadata
 
-_OPENING = re.compile(r"---[ \t]*\n")
-_CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE)
-_FIRST_KEY = re.compile(r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+[^\s\-#:][^\n:]*:(?:\s|\Z)")
+
+@dataclass(frozen=True, slots=True)
+class _Syntax:
+    """A language of front matter, and the lines that it stands between."""
+
+    module: str
+    """Has ``mapping_items``. Imported late: few documents have any, and PyYAML takes 25 ms."""
+    fence: str
+    opening: re.Pattern[str]
+    closing: re.Pattern[str]
+    first_key: re.Pattern[str]
+    """Possessive: what there is to go back to would take a hundred times the text's memory."""
+
+
+_NOTHING = r"(?:[ \t]*+(?:#[^\n]*+)?\n)*+"
+_SYNTAXES = (
+    _Syntax(
+        "waypoint.formats.yaml_block",
+        "---",
+        re.compile(r"---[ \t]*\n"),
+        re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.MULTILINE),
+        re.compile(_NOTHING + r"[^\s\-#:][^\n:]*:(?:\s|\Z)"),
+    ),
+    _Syntax(
+        "waypoint.formats.toml_block",
+        "+++",
+        re.compile(r"\+\+\+[ \t]*\n"),
+        re.compile(r"^\+\+\+[ \t]*(?:\n|\Z)", re.MULTILINE),
+        re.compile(_NOTHING + r"(?:\[+[^\n]*\]|[^\s#=][^\n=]*=)"),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +59,23 @@ def split_front_matter(text: str) -> FrontMatter:
     mapping that is malformed, too large or hostile is left out of the body all the same, and
     gives no fields.
     """
-    opening = _OPENING.match(text)
-    if opening is None:
-        return FrontMatter(text, "", {}, ())
-    closing = _CLOSING.search(text, opening.end())
-    # Possessive: what there is to go back to would take a hundred times the text's memory.
-    looks_like_mapping = _FIRST_KEY.match(text, opening.end()) is not None
-    if closing is None:
-        warnings = ("front matter is never closed by '---': read as text",)
-        return FrontMatter(text, "", {}, warnings if looks_like_mapping else ())
-    block = text[opening.end() : closing.start()]
-    body = text[closing.end() :].lstrip("\n")
-    # Few documents have any, and PyYAML takes 25 ms to import.
-    from waypoint.formats.yaml_block import NotMappingError, RefusedError, mapping_items
+    for syntax in _SYNTAXES:
+        if opening := syntax.opening.match(text):
+            return _split(text, opening.end(), syntax)
+    return FrontMatter(text, "", {}, ())
 
+
+def _split(text: str, start: int, syntax: _Syntax) -> FrontMatter:
+    closing = syntax.closing.search(text, start)
+    looks_like_mapping = syntax.first_key.match(text, start) is not None
+    if closing is None:
+        warnings = (f"front matter is never closed by {syntax.fence!r}: read as text",)
+        return FrontMatter(text, "", {}, warnings if looks_like_mapping else ())
+    block = text[start : closing.start()]
+    body = text[closing.end() :].lstrip("\n")
     fields = FieldCollector()
     try:
-        for name, value in mapping_items(block, fields):
+        for name, value in import_module(syntax.module).mapping_items(block, fields):
             fields.add(name, value)
     except NotMappingError:
         return FrontMatter(text, "", {}, ("front matter is not a mapping: read as text",))

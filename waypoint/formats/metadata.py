@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any
 
 from waypoint.formats.text import is_unicode
@@ -46,6 +46,8 @@ LANGUAGE_NAMES = ("language", "lang")
 CHROMAS = ("chroma:", "$", "#")
 """What names that Chroma 1.5.9 refuses begin with: a whole write, for one such name."""
 
+MAX_CHARACTERS = 64 * 1024
+"""Of a block that holds a document's fields."""
 MAX_FIELDS = 64
 MAX_NAME_CHARACTERS = 128
 MAX_VALUE_CHARACTERS = 4096
@@ -53,6 +55,14 @@ MAX_VALUE_CHARACTERS = 4096
 _NAME = re.compile(r"\w[\w.:-]{0,39}")
 
 _INT64 = range(-(2**63), 2**63)
+
+
+class NotMappingError(Exception):
+    """A block of fields is a list or a scalar."""
+
+
+class RefusedError(Exception):
+    """A block of fields as a whole cannot be read, or had better not be."""
 
 
 class FieldCollector:
@@ -138,8 +148,8 @@ def _to_scalar(value: object) -> MetadataValue | None:
             return value.strip() or None
         case None | [] | ():
             return None
-        case date() | datetime():
-            return value.isoformat()
+        case date() | datetime() | time():
+            return _written(value)
         case list() | tuple() | dict():
             if not value:
                 return None
@@ -151,9 +161,13 @@ def _to_scalar(value: object) -> MetadataValue | None:
 
 
 def _json_default(value: Any) -> str:
-    if isinstance(value, date | datetime):
-        return value.isoformat()
+    if isinstance(value, date | datetime | time):
+        return _written(value)
     raise TypeError(type(value).__name__)
+
+
+def _written(value: date | datetime | time) -> str:
+    return value.isoformat().replace("+00:00", "Z")
 
 
 def shown_name(name: str) -> str:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
-from waypoint.formats.metadata import FieldCollector, shown_name
+from waypoint.formats.metadata import (
+    MAX_CHARACTERS,
+    FieldCollector,
+    NotMappingError,
+    RefusedError,
+    shown_name,
+)
 
-MAX_CHARACTERS = 64 * 1024
 MAX_DEPTH = 32
 """PyYAML's C composer recurses without a limit: 30,000 brackets end the process."""
 MAX_ALIASES = 8
 """So many cannot multiply what they stand for by more than 18."""
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_SCALAR_TAGS = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("timestamp", "int", "float", "bool", "value")
-)
+_FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_AS_WRITTEN = {
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"-?[1-9][0-9]*|0",
+    "float": r"-?(?:[1-9][0-9]{0,14}|0)\.(?:[0-9]{0,14}[1-9]|0)|[-+]?\.(?:inf|nan)",
+    "merge": "<<",
+}
+"""What is no text. YAML 1.1 has 007 be seven, 1.10 be 1.1, 12:30 be 750, and no be false; here a
+number is what is written as JSON would write it, and the rest stays what somebody wrote."""
 
 
-class NotMappingError(Exception):
-    """The block is YAML, but a list or a scalar."""
+_TAG = "tag:yaml.org,2002:"
+_SCALAR_TAGS = frozenset(f"{_TAG}{name}" for name in ("timestamp", "int", "float", "bool"))
 
 
-class RefusedError(Exception):
-    """The block as a whole cannot be read, or had better not be."""
+class _Loader(_FAST_LOADER):  # type: ignore[misc]
+    yaml_implicit_resolvers: ClassVar = {
+        None: [(_TAG + name, re.compile(rf"(?:{what})\Z")) for name, what in _AS_WRITTEN.items()]
+    }
 
 
 def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, object]]:
@@ -40,7 +54,7 @@ def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, 
         raise RefusedError(f"it has {len(block):,} characters, at most {MAX_CHARACTERS:,}")
     try:
         _refuse_bombs(block)
-        root = yaml.compose(block, Loader=_LOADER)
+        root = yaml.compose(block, Loader=_Loader)
     except yaml.YAMLError as error:
         raise RefusedError(f"malformed YAML{_line_of(error)}") from error
     if root is None:
@@ -51,19 +65,37 @@ def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, 
     for key_node, value_node in root.value:
         name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
         try:
-            yield name, constructor.construct_document(value_node)
+            value = constructor.construct_document(value_node)
+            if _has_doubled_names(value_node):
+                shown = _shown(name, key_node)
+                fields.warn(f"{shown}: a name within it is given twice, the last counts")
+            yield name, value
         except Exception:  # constructors raise KeyError, AttributeError and more on odd values
             constructor = yaml.constructor.SafeConstructor()
             if value_node.tag in _SCALAR_TAGS and isinstance(value_node, yaml.ScalarNode):
                 yield name, str(value_node.value)
             else:
-                shown = shown_name(name) or f"at line {_line(key_node.start_mark)}"
-                fields.warn(f"front matter field {shown} left out: not plain YAML data")
+                fields.warn(f"{_shown(name, key_node)} left out: not plain YAML data")
+
+
+def _shown(name: str, key_node: Any) -> str:
+    return f"front matter field {shown_name(name) or f'at line {_line(key_node.start_mark)}'}"
+
+
+def _has_doubled_names(node: Any) -> bool:
+    """Whether a mapping within has two scalar keys of one name. Depth and aliases are bounded."""
+    if isinstance(node, yaml.SequenceNode):
+        return any(map(_has_doubled_names, node.value))
+    if not isinstance(node, yaml.MappingNode):
+        return False
+    names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+    doubled = len(set(names) - {"<<"}) < len([name for name in names if name != "<<"])
+    return doubled or any(_has_doubled_names(value) for _, value in node.value)
 
 
 def _refuse_bombs(block: str) -> None:
     depth = aliases = 0
-    for event in yaml.parse(block, Loader=_LOADER):
+    for event in yaml.parse(block, Loader=_Loader):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
