@@ -227,3 +227,42 @@ def slide_file(*slides: str, related: dict[str, tuple[str, str]] | None = None) 
         relations += _RELATION.format(name, kind, f"{name}.xml")
     parts["ppt/slides/_rels/s0.xml.rels"] = f"<Relationships>{relations}</Relationships>".encode()
     return zip_file(parts)
+
+
+BOOK_CONTAINER = (
+    b'<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>'
+    b'<rootfile full-path="OEBPS/book.opf"/></rootfiles></container>'
+)
+BOOK_ABOUT = "<dc:title>Tides</dc:title><dc:creator>Ada</dc:creator><dc:creator>Bo</dc:creator><dc:language>en</dc:language>"
+
+
+def chapter(body: str, head: str = "") -> bytes:
+    doctype = '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.1//EN" "x.dtd">'
+    page = (
+        f'<html xmlns="http://www.w3.org/1999/xhtml"><head>{head}</head><body>{body}</body></html>'
+    )
+    return f'<?xml version="1.0" encoding="utf-8"?>{doctype}{page}'.encode()
+
+
+def book(
+    *chapters: bytes, spine: str = "", more: Parts | None = None, about: str = BOOK_ABOUT
+) -> bytes:
+    items = "".join(
+        f'<item id="c{number}" href="text/c{number}.xhtml" media-type="application/xhtml+xml"/>'
+        for number in range(len(chapters))
+    )
+    items += '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
+    items += '<item id="far" href="text/a%20b.xhtml" media-type="application/xhtml+xml"/>'
+    spine = spine or "".join(f'<itemref idref="c{number}"/>' for number in range(len(chapters)))
+    package = (
+        '<package xmlns="http://www.idpf.org/2007/opf" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<metadata>{about}</metadata><manifest>{items}</manifest><spine>{spine}</spine></package>"
+    )
+    parts: Parts = {
+        "mimetype": b"application/epub+zip",
+        "META-INF/container.xml": BOOK_CONTAINER,
+        "OEBPS/book.opf": package.encode(),
+        "OEBPS/nav.xhtml": chapter("<nav><ol><li>Contents</li></ol></nav>"),
+    }
+    parts |= {f"OEBPS/text/c{number}.xhtml": each for number, each in enumerate(chapters)}
+    return zip_file({**parts, **(more or {})})

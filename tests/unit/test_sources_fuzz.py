@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.office_files import (
+    book,
     cells,
     changed_zip,
+    chapter,
     docx_file,
     pdf_file,
     sheet_file,
@@ -34,6 +36,14 @@ SAMPLES = {
     b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
+    "a.epub": book(chapter("<h1>H</h1><p>a<sup>2</sup></p>"), chapter("<p>b</p>")),
+    "a.eml": b"Subject: =?utf-8?q?=C3=A9?=\r\nFrom: a@b.example\r\nDate: Sat, 9 Mar 2024 13:30:00"
+    b" +0100\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\na\r\n--b\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\n\r\n<p>b</p>\r\n--b--\r\n",
+    "a.ipynb": b'{"cells": [{"cell_type": "markdown", "source": ["# H\\n"]}, {"cell_type": "code",'
+    b' "source": "x", "outputs": [{"data": {"text/plain": "1", "image/png": ""}}]}]}',
+    "a.vtt": b"WEBVTT\n\n1\n00:00:01.000 --> 00:00:02.000\n<v Ada>One &amp; two</v>\n",
+    "a.srt": b"1\n00:00:01,000 --> 00:00:02,000\nOne\n\n2\n00:00:02,000 --> 00:00:09,000\nTwo\n",
     "a.pptx": slide_file(
         "<p:sp><p:nvSpPr><p:nvPr><p:ph type='title'/></p:nvPr></p:nvSpPr><p:txBody><a:p><a:r>"
         "<a:t>T</a:t></a:r></a:p></p:txBody></p:sp><p:graphicFrame><a:tbl><a:tr><a:tc><a:p><a:r>"

@@ -7,7 +7,15 @@ import sys
 
 import pytest
 
-from tests.support.office_files import cells, docx_file, pdf_file, sheet_file, slide_file
+from tests.support.office_files import (
+    book,
+    cells,
+    chapter,
+    docx_file,
+    pdf_file,
+    sheet_file,
+    slide_file,
+)
 from tests.support.reading import read_one
 from waypoint.formats.registry import (
     FORMATS,
@@ -23,6 +31,10 @@ SAMPLES = {
         slide_file("<p:sp><p:txBody><a:p><a:r><a:t>some text</a:t></a:r></a:p></p:txBody></p:sp>"),
         "some text",
     ),
+    "epub": (book(chapter("<p>some text</p>")), "some text"),
+    "mail": (b"Subject: x\n\nsome text", "some text"),
+    "notebook": (b'{"cells": [{"cell_type": "raw", "source": "some text"}]}', "some text"),
+    "captions": (b"WEBVTT\n\n00:01.0 --> 00:02.0\nsome text\n", "some text"),
     "sheet": (sheet_file({"S": cells(["some text"])}), "some text"),
     "table": (b"name\tkg\nlamp\t3", "name: lamp\nkg: 3"),
     "json": (b'{"text": "some text"}', "some text"),

@@ -29,6 +29,25 @@ def open_office_zip(source: str, data: bytes, *, most_xml: int = MAX_XML_BYTES) 
     ``most_xml``: bytes of all XML parts together, unpacked.
     Raises DocumentRejectedError.
     """
+    archive = open_zip(source, data, XML_SUFFIXES, most_xml)
+    try:
+        for part in archive.infolist():
+            if part.filename.endswith(XML_SUFFIXES):
+                check_xml(source, _content(archive, part))
+    except DocumentRejectedError:
+        raise
+    except Exception as error:  # zlib and expat have many ways to fail
+        raise damaged(source, error) from error
+    return archive
+
+
+def open_zip(
+    source: str, data: bytes, suffixes: tuple[str, ...], most_bytes: int = MAX_XML_BYTES
+) -> ZipFile:
+    """The archive, whose parts with these suffixes unpack to at most so many bytes together.
+
+    Raises DocumentRejectedError.
+    """
     if data.startswith(OLE_MAGIC):
         raise DocumentRejectedError(
             source,
@@ -37,15 +56,9 @@ def open_office_zip(source: str, data: bytes, *, most_xml: int = MAX_XML_BYTES) 
         )
     try:
         archive = ZipFile(io.BytesIO(data))
-        parts = archive.infolist()
-        _check_sizes(source, parts, most_xml)
-        for part in parts:
-            if part.filename.endswith(XML_SUFFIXES):
-                _check_xml(source, archive, part)
-    except DocumentRejectedError:
-        raise
-    except Exception as error:  # zipfile, zlib and expat have many ways to fail
+    except Exception as error:  # zipfile has many ways to fail
         raise damaged(source, error) from error
+    _check_sizes(source, archive.infolist(), suffixes, most_bytes)
     return archive
 
 
@@ -62,9 +75,11 @@ def damaged(source: str, error: BaseException) -> DocumentRejectedError:
     )
 
 
-def _check_sizes(source: str, parts: list[ZipInfo], most_xml: int) -> None:
+def _check_sizes(
+    source: str, parts: list[ZipInfo], suffixes: tuple[str, ...], most_xml: int
+) -> None:
     """By what the archive says; zipfile unpacks no more of a part than that."""
-    xml = sum(part.file_size for part in parts if part.filename.endswith(XML_SUFFIXES))
+    xml = sum(part.file_size for part in parts if part.filename.lower().endswith(suffixes))
     if len(parts) > MAX_PARTS:
         problem = f"an archive of {len(parts):,} parts, at most {MAX_PARTS:,}"
     elif xml > most_xml:
@@ -84,11 +99,17 @@ class _RootElementError(Exception):
     """The root has begun: behind it no document type can be declared."""
 
 
-def _check_xml(source: str, archive: ZipFile, part: ZipInfo) -> None:
+def _content(archive: ZipFile, part: ZipInfo) -> bytes:
     with archive.open(part) as stream:
         content = stream.read(part.file_size + 1)
     if len(content) != part.file_size:
         raise BadZipFile("another size than the archive says")
+    return content
+
+
+def check_xml(source: str, content: bytes) -> None:
+    """Raises DocumentRejectedError for a document type, which may define entities; ExpatError
+    if it isn't XML up to its root."""
 
     def refuse(*_: object) -> None:
         raise DocumentRejectedError(

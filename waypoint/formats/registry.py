@@ -128,6 +128,10 @@ FORMATS = (
         "waypoint.formats.sheets:SheetReader",
         untrusted=True,
     ),
+    Format("epub", (".epub",), "waypoint.formats.epub:EpubReader", untrusted=True),
+    Format("mail", (".eml", ".mht", ".mhtml"), "waypoint.formats.mail:MailReader", untrusted=True),
+    Format("notebook", (".ipynb",), "waypoint.formats.notebook:NotebookReader", untrusted=True),
+    Format("captions", (".vtt", ".srt"), "waypoint.formats.captions:CaptionReader"),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
     Format("json", (".json",), "waypoint.formats.json_records:JsonReader", takes_options=True),
     Format(
