@@ -122,7 +122,7 @@ def test_lines_may_be_json(tmp_path: Path) -> None:
     lines = [line for line in outcome.stderr.splitlines() if line.startswith("{")]
     events = [orjson.loads(line)["event"] for line in lines]
     assert events[0] == "run_started"
-    assert "document_done" in events
+    assert "document_completed" in events
 
 
 def test_help_names_each_option_its_variable_and_its_default(tmp_path: Path) -> None:

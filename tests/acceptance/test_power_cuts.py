@@ -61,7 +61,7 @@ class Machine:
         told = self.workspace.logs / "waypoint.jsonl"
         lines = told.read_bytes().splitlines(keepends=True) if told.exists() else []
         events = [orjson.loads(line) for line in lines if line.endswith(b"\n")]
-        return sum(event["texts"] for event in events if event["event"] == "texts_paid")
+        return sum(event["texts"] for event in events if event["event"] == "texts_embedded")
 
     def _assert_has(self, committed: int) -> None:
         """The ledger opens, is sound, and has so many vectors at least."""

@@ -48,7 +48,7 @@ def test_demo_is_stopped_goes_on_and_is_verified(image: str, tmp_path: Path) -> 
     project = Project(tmp_path / "project", user=OTHER_USER)
     try:
         container = project.start("run", "demo", *SLOW)
-        project.wait_for_event("texts_paid")
+        project.wait_for_event("texts_embedded")
         assert stop(container) == INTERRUPTED
 
         rest = report_of(project.compose("run", "--rm", "demo", "--json"))
@@ -76,7 +76,7 @@ def test_demo_is_stopped_goes_on_and_is_verified(image: str, tmp_path: Path) -> 
 def test_healthcheck_tells_a_live_run_from_a_hung_one(project: Project) -> None:
     """As Docker would be told; a run that goes on again is healthy again."""
     container = project.start("run", "ingestion", "--simulate", *SLOW)
-    project.wait_for_event("texts_paid")
+    project.wait_for_event("texts_embedded")
     assert _health(container) == 0
     _signal(container, "SIGSTOP")
     assert _health(container) == 1
@@ -113,7 +113,7 @@ def test_terminal_shows_the_display_and_ctrl_c_ends_the_run(project: Project) ->
             if re.search(rb"\x1b\[\d*[AFG]", shown):
                 # The display has gone back over its own lines: it lives.
                 break
-        project.wait_for_event("texts_paid")
+        project.wait_for_event("texts_embedded")
         os.write(leader, CTRL_C)
         while chunk := _read(leader):
             shown += chunk

@@ -14,7 +14,7 @@ from tests.support.corpus import write_corpus
 from waypoint.errors import BudgetSpentError, StoreDamagedError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
-from waypoint.observe.events import Event, EventBus, TextsPaid
+from waypoint.observe.events import Event, EventBus, TextsEmbedded
 from waypoint.settings import load_settings
 from waypoint.storage.chroma.store import ChromaStore
 
@@ -36,7 +36,7 @@ async def test_a_repair_does_not_renew_it(tmp_path: Path, monkeypatch: pytest.Mo
         return await metadata_of(store, ids)
 
     def watch(event: Event) -> None:
-        if isinstance(event, TextsPaid):
+        if isinstance(event, TextsEmbedded):
             paid.set()
 
     with background_simulator() as simulator:

@@ -12,7 +12,7 @@ from tests.support.corpus import write_corpus
 from waypoint.errors import LedgerDamagedError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
-from waypoint.observe.events import Event, EventBus, TextsLost, TextsPaid
+from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
 from waypoint.settings import load_settings
 from waypoint.storage.ledger import Ledger
 
@@ -60,7 +60,7 @@ async def test_an_answer_that_it_could_not_take_is_not_sent_again(
                 await run()
         answers = simulator.answers()
     assert set(answers.values()) == {1}
-    paid = sum(event.texts for event in told if isinstance(event, TextsPaid))
+    paid = sum(event.texts for event in told if isinstance(event, TextsEmbedded))
     lost = sum(event.texts for event in told if isinstance(event, TextsLost))
     assert paid + lost == len(answers)
     assert (paid, lost) == ((DOCUMENTS * SECTIONS, 0) if times == 1 else (0, BATCH))

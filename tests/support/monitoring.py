@@ -52,15 +52,17 @@ SOME_WORK: tuple[events.Event, ...] = (
     events.DocumentRejected("a/bad.md", "not valid UTF-8 at byte 2", "convert it"),
     events.DocumentChunked("a/b.md", 1_000, 100, 990),
     events.DocumentChunked("a/c.md", 1_000, 100, 990),
-    events.ChunksLookedUp(present=10, paid=20, parked=5, to_pay=165, tokens_saved=3_500),
+    events.ChunksDeduplicated(
+        present=10, from_ledger=20, same_text=5, to_embed=165, tokens_saved=3_500
+    ),
     events.CallStarted(100, 8_000, 1),
     events.CallEnded(100, 503, 0.2),
     events.CallFailed("503 UNAVAILABLE", 503, 0.5, 1),
     events.CallStarted(100, 8_000, 2),
     events.CallEnded(100, 200, 0.3),
     events.CallAnswered(100, 8_000, 0.3),
-    events.TextsPaid(100, 8_000, 0.0012),
+    events.TextsEmbedded(100, 8_000, 0.0012),
     events.ChunksWritten(100, 3, 2, 0.4),
     events.StoreRetried("write chunks", "ConnectError", 0.2),
-    events.DocumentDone("a/b.md", 100, 1_000, 2.5),
+    events.DocumentCompleted("a/b.md", 100, 1_000, 2.5),
 )

@@ -15,7 +15,7 @@ from waypoint.embedding.port import Answer
 from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.ingest.commits import Billed, Commits
 from waypoint.models import DayUse
-from waypoint.observe.events import Event, EventBus, TextsLost, TextsPaid
+from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
 from waypoint.storage.ledger import HORIZON, CallRoom, Ledger
 
 SPACE = ScriptedEmbedder().space
@@ -118,7 +118,7 @@ async def test_what_a_damaged_ledger_could_not_take_is_kept_for_the_next(
     second = commits_to(ledger, events, kept)
     await second.commit_kept()
     assert (kept, second.saved) == ([], 2)
-    assert events == [TextsPaid(2, 50, COST)]
+    assert events == [TextsEmbedded(2, 50, COST)]
     assert ledger.paid_keys([A, B]) == {A, B}
     assert len(ledger.rooms) == 1
     ledger.fails = LedgerError("no")

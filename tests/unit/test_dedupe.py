@@ -19,7 +19,7 @@ from waypoint.ingest.dedupe import DedupeStage, Group
 from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.models import Chunk, Metadata, PackedChunks, Vectors
-from waypoint.observe.events import ChunksLookedUp, Event, EventBus, TextRejected
+from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRejected
 from waypoint.storage.ledger import KnownDocument, Ledger
 
 BEGUN = KnownDocument("d0", 1, done=False)
@@ -129,7 +129,9 @@ async def test_a_text_that_is_known_is_not_sent(ledger: Ledger) -> None:
     assert job.keys == [each.key for each in candidates]
     assert looked.events == [
         TextRejected("a.md", "a.md:2", "400 INVALID_ARGUMENT"),
-        ChunksLookedUp(present=0, paid=1, parked=2, to_pay=1, refused=1, tokens_saved=30),
+        ChunksDeduplicated(
+            present=0, from_ledger=1, same_text=2, to_embed=1, refused=1, tokens_saved=30
+        ),
     ]
     assert [each.chunk.id for each in in_flight.release(KEYS.key("new"))] == ["a.md:3"]
     # What was settled may be claimed anew.
@@ -148,7 +150,9 @@ async def test_duplicates_of_a_refused_text_are_rejected_with_it(ledger: Ledger)
     assert looked.events == [
         TextRejected("a.md", "a.md:0", "400 INVALID_ARGUMENT"),
         TextRejected("b.md", "b.md:0", "400 INVALID_ARGUMENT"),
-        ChunksLookedUp(present=0, paid=0, parked=1, to_pay=0, refused=1, tokens_saved=10),
+        ChunksDeduplicated(
+            present=0, from_ledger=0, same_text=1, to_embed=0, refused=1, tokens_saved=10
+        ),
     ]
 
 
@@ -165,7 +169,9 @@ async def test_of_a_document_that_was_begun_only_what_differs_is_written(ledger:
     assert [each.chunk.id for each in order.additions] == ["a.md:1"]
     assert order.settled == [(job, 1)] * 3
     assert looked.events == [
-        ChunksLookedUp(present=2, paid=1, parked=1, to_pay=1, refused=0, tokens_saved=40)
+        ChunksDeduplicated(
+            present=2, from_ledger=1, same_text=1, to_embed=1, refused=0, tokens_saved=40
+        )
     ]
 
 
@@ -180,7 +186,9 @@ async def test_where_nothing_is_missing_nobody_waits_for_anything(ledger: Ledger
     assert (order.rows, order.settled) == (0, [(empty, 0), (same, 1)])
     assert looked.to_embed == []
     assert looked.events == [
-        ChunksLookedUp(present=1, paid=0, parked=0, to_pay=0, refused=0, tokens_saved=10)
+        ChunksDeduplicated(
+            present=1, from_ledger=0, same_text=0, to_embed=0, refused=0, tokens_saved=10
+        )
     ]
 
 

@@ -27,7 +27,7 @@ from waypoint.ingest.embed import (
     fill_batches,
 )
 from waypoint.ingest.messages import Candidate
-from waypoint.observe.events import TextRejected, TextsPaid
+from waypoint.observe.events import TextRejected, TextsEmbedded
 
 PRICE = 0.15 / 1_000_000
 """USD a token of the bench's model."""
@@ -41,7 +41,7 @@ def test_each_chunk_gets_its_vector_and_the_ledger_has_it(tmp_path: Path) -> Non
     assert done.calls == [("a", "b"), ("c",)]
     assert (done.added, done.settled) == (["a", "again", "b", "c"], 4)
     assert done.paid == {each.key for each in (a, b, c)}
-    assert [(each.texts, each.tokens) for each in done.told(TextsPaid)] == [(2, 2), (1, 1)]
+    assert [(each.texts, each.tokens) for each in done.told(TextsEmbedded)] == [(2, 2), (1, 1)]
     assert all(done.in_flight.claim(each) for each in (a, b, c))
 
 
@@ -53,7 +53,7 @@ def test_a_bill_says_what_the_service_counted(
 ) -> None:
     """Or, where it does not say, what was estimated."""
     done = embed(tmp_path, [[candidate("a", tokens=7)]], [counted])
-    (paid,) = done.told(TextsPaid)
+    (paid,) = done.told(TextsEmbedded)
     assert (paid.texts, paid.tokens) == (1, tokens)
     assert paid.cost_usd == pytest.approx(tokens * PRICE)
 

@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from waypoint.observe.events import DocumentDone, Event, EventBus, FileSkipped
+from waypoint.observe.events import DocumentCompleted, Event, EventBus, FileSkipped
 
 
 def test_every_listener_hears_every_event_in_order() -> None:
@@ -15,7 +15,7 @@ def test_every_listener_hears_every_event_in_order() -> None:
     heard: list[tuple[str, Event]] = []
     bus.subscribe(lambda event: heard.append(("first", event)))
     bus.subscribe(lambda event: heard.append(("second", event)))
-    told = [FileSkipped("a.exe", "no reader"), DocumentDone("b.md", 3, 1_000)]
+    told = [FileSkipped("a.exe", "no reader"), DocumentCompleted("b.md", 3, 1_000)]
     for event in told:
         bus.emit(event)
     assert heard == [(name, event) for event in told for name in ("first", "second")]

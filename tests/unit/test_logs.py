@@ -24,7 +24,7 @@ REJECTED = events.DocumentRejected("a.md", "why", "hint")
     ("event", "name"),
     [
         (events.RunEnded(0, 0, "", ""), "run_ended"),
-        (events.DocumentDone("a.md", 1, 1), "document_done"),
+        (events.DocumentCompleted("a.md", 1, 1), "document_completed"),
         (events.Surveyed(1, 1), "surveyed"),
     ],
 )
@@ -50,7 +50,7 @@ def test_levels() -> None:
     assert level_of(REJECTED) is LogLevel.ERROR
     assert level_of(replace(REJECTED, named=False)) is LogLevel.DEBUG
     assert level_of(events.CallFailed("503", 503, 1.0, 1)) is LogLevel.WARNING
-    assert level_of(events.DocumentDone("a.md", 1, 1)) is LogLevel.INFO
+    assert level_of(events.DocumentCompleted("a.md", 1, 1)) is LogLevel.INFO
     assert level_of(called) is LogLevel.DEBUG
     assert shown_at(called, LogLevel.DEBUG)
     assert not shown_at(called, LogLevel.INFO)
@@ -62,7 +62,7 @@ def test_lines_are_appended_in_order(tmp_path: Path) -> None:
     for run in ("r1", "r2"):
         with JsonLog(tmp_path, run, LogLevel.INFO) as log:
             for number in range(500):
-                log(events.DocumentDone(f"{number}.md", 1, 1))
+                log(events.DocumentCompleted(f"{number}.md", 1, 1))
                 log(events.CallStarted(1, 1, 1))
         assert log.failure is None
     lines = (tmp_path / "waypoint.jsonl").read_bytes().splitlines()
@@ -74,7 +74,7 @@ def test_what_is_no_utf8_is_escaped(tmp_path: Path) -> None:
     """A service's reason may be anything; the lines after it are written all the same."""
     with JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
         log(events.CallFailed("odd \ud800", 503, 1.0, 1))
-        log(events.DocumentDone("a.md", 1, 1))
+        log(events.DocumentCompleted("a.md", 1, 1))
     first, second = (tmp_path / "waypoint.jsonl").read_bytes().splitlines()
     assert json.loads(first)["reason"] == "odd \ud800"
     assert orjson.loads(second)["source"] == "a.md"
@@ -86,7 +86,7 @@ def test_a_full_disk_silences_the_log_not_the_run(tmp_path: Path, lines: int) ->
     with small_disk(tmp_path, size=1 << 20) as disk, JsonLog(tmp_path, "r1", LogLevel.INFO) as log:
         disk.leave(0)
         for number in range(lines):
-            log(events.DocumentDone(f"{number}.md", 1, 1))
+            log(events.DocumentCompleted(f"{number}.md", 1, 1))
     assert log.failure is not None
     assert log.failure.strerror == "No space left on device"
 
@@ -110,7 +110,7 @@ def test_what_lies_in_the_logs_place_silences_it(
     (tmp_path / "logs").mkdir()
     obstruct(tmp_path / "logs" / "waypoint.jsonl")
     with JsonLog(tmp_path / "logs", "r1", LogLevel.INFO) as log:
-        log(events.DocumentDone("a.md", 1, 1))
+        log(events.DocumentCompleted("a.md", 1, 1))
     assert log.failure is not None
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
     assert not (tmp_path / "logs" / "made by it").exists()

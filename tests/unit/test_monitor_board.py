@@ -18,7 +18,7 @@ def test_the_latest_are_listed_newest_first() -> None:
     run = ToldRun()
     for number in range(30):
         run.tell(
-            events.DocumentDone(f"{number}.md", number, 1, 1.5),
+            events.DocumentCompleted(f"{number}.md", number, 1, 1.5),
             events.TextRejected(f"{number}.md", f"{number}:x", "400"),
         )
     latest = run.board.view()["latest"]
@@ -65,7 +65,7 @@ def test_more_urgent_words_come_first() -> None:
         assert words == "hangs: embed has not moved for 39s: it waits after failed calls"
         assert run.board.outlook().why == "the run hangs"
         until = datetime.now(UTC) + timedelta(hours=5)
-        run.tell(events.WaitingForDay(until.isoformat("T", "seconds")))
+        run.tell(events.WaitingForDailyReset(until.isoformat("T", "seconds")))
         run.pass_seconds(1)
         assert run.board.health().good
         assert run.board.outlook().why == "the run waits for the day's quota"

@@ -110,7 +110,7 @@ def test_a_run_that_hangs_is_told() -> None:
 def test_no_state_is_shared_with_other_registries() -> None:
     """Two runs in one process, one after another, are counted apart."""
     first, second = busy_run(), ToldRun()
-    second.tell(events.TextsPaid(7, 1, 0.0))
+    second.tell(events.TextsEmbedded(7, 1, 0.0))
     texts = [registry_of(run.board).get_sample_value("waypoint_texts_paid_total")
              for run in (first, second)]  # fmt: skip
     assert texts == [100, 7]

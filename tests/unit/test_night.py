@@ -12,7 +12,7 @@ from tests.support.virtual_time import run_virtual
 from waypoint.embedding.rate_limit.daily_reset import DailyReset
 from waypoint.embedding.rate_limit.day import DayCount, come_back_at, daily_quota_error
 from waypoint.errors import DailyQuotaError
-from waypoint.observe.events import Event, EventBus, WaitingForDay
+from waypoint.observe.events import Event, EventBus, WaitingForDailyReset
 from waypoint.service_day import next_service_day, service_day
 from waypoint.stopping import Stop, StopRequested
 
@@ -43,7 +43,7 @@ def test_all_workers_sleep_until_midnight_and_it_is_told_once() -> None:
 
     seconds, events = run_virtual(run)
     assert seconds == pytest.approx(2 * 3_600 + 5, abs=1)
-    assert events == [WaitingForDay("2026-11-24T08:00:05+00:00")]
+    assert events == [WaitingForDailyReset("2026-11-24T08:00:05+00:00")]
 
 
 def test_a_stop_wakes_it() -> None:

@@ -52,16 +52,16 @@ def test_figures_of_a_run_under_way() -> None:
         events.Surveyed(1_200, 100_000),
         events.FilesFound(1_200, 100_000, 200, 20_000),
         events.DocumentChunked("a.md", 5_000, 3_000, 4_900),
-        events.ChunksLookedUp(present=10, paid=0, parked=0, to_pay=2_990),
+        events.ChunksDeduplicated(present=10, from_ledger=0, same_text=0, to_embed=2_990),
         events.ChunksWritten(1_000, 0, 0, 1.0),
-        events.DocumentDone("a.md", 3_000, 5_000),
+        events.DocumentCompleted("a.md", 3_000, 5_000),
         events.DocumentUnchanged("b.md", 0),
         events.DocumentRejected("c.md", "why", ""),
         events.CallFailed("503", 503, 1.0, 1),
     ):
         state.take(event)
     clock.now += 10
-    state.take(events.TextsPaid(1_000, 90_000, 0.0135))
+    state.take(events.TextsEmbedded(1_000, 90_000, 0.0135))
     assert figures(state, 0.5) == [
         "202/1,200 documents", "1,010/3,000 chunks", "100 texts/s", "50% of quota", "1 retried",
         "1 rejected", "$0.0135", "7m45s left",
@@ -79,7 +79,7 @@ def test_the_pace_is_that_of_late() -> None:
     """What was paid more than a quarter of a minute ago no longer counts."""
     clock = Clock()
     state = RunState(clock)
-    state.take(events.TextsPaid(600, 1, 0.0))
+    state.take(events.TextsEmbedded(600, 1, 0.0))
     clock.now += 10
     assert state.rate == 60
     clock.now += 6
@@ -99,13 +99,13 @@ def test_lines_now_and_then() -> None:
     clock = Clock()
     display, shown = line_display(LogFormat.TEXT, clock)
     with display:
-        display(events.DocumentDone("a.md", 3, 100))
+        display(events.DocumentCompleted("a.md", 3, 100))
         assert shown.getvalue() == ""
         display(events.DocumentRejected("b [draft].md", "not valid UTF-8", ""))
         assert shown.getvalue() == "rejected b [draft].md: not valid UTF-8\n"
         clock.now += LINE_EVERY
-        display(events.DocumentDone("c.md", 3, 100))
-        display(events.DocumentDone("d.md", 3, 100))
+        display(events.DocumentCompleted("c.md", 3, 100))
+        display(events.DocumentCompleted("d.md", 3, 100))
     _, figure_line = shown.getvalue().splitlines()
     assert figure_line.startswith("2 documents · 0/0 chunks · ")
 
@@ -179,7 +179,7 @@ def test_a_file_may_be_many_documents_or_none_that_is_read() -> None:
         events.DocumentUnchanged("c.jsonl#1", 100),
         events.DocumentChunked("c.jsonl#2", 100, 5, 90),
         events.DocumentChunked("c.jsonl#3", 100, 5, 90),
-        events.ChunksLookedUp(present=0, paid=10, parked=0, to_pay=0),
+        events.ChunksDeduplicated(present=0, from_ledger=10, same_text=0, to_embed=0),
     ):
         state.take(event)
     assert figures(state, None)[0] == "13/16 documents"

@@ -56,7 +56,7 @@ def test_the_log_of_several_runs_is_turned_over(tmp_path: Path) -> None:
     for run in range(6):
         with JsonLog(tmp_path, f"r{run}", LogLevel.INFO, most_bytes=10_000, backups=9) as log:
             for number in range(60):
-                log(events.DocumentDone(f"{number}.md", 1, 1))
+                log(events.DocumentCompleted(f"{number}.md", 1, 1))
         assert log.failure is None
     kept = contents(tmp_path)
     assert len(kept) > 2

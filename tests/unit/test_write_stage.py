@@ -17,7 +17,13 @@ from waypoint.errors import StoreWriteError
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.ingest.write import Writer
 from waypoint.models import Chunk, Metadata, MetadataValue, PackedChunks, Vector, Vectors
-from waypoint.observe.events import ChunksWritten, DocumentDone, DocumentRemoved, Event, EventBus
+from waypoint.observe.events import (
+    ChunksWritten,
+    DocumentCompleted,
+    DocumentRemoved,
+    Event,
+    EventBus,
+)
 from waypoint.storage.ledger import KnownDocument, Ledger
 
 KNOWN = KnownDocument("d0", 3, done=True)
@@ -81,7 +87,7 @@ class Bench:
         assert all(0 <= getattr(event, "seconds", 0) < 60 for event in told)
         return [
             replace(event, seconds=0.0)
-            if isinstance(event, ChunksWritten | DocumentDone)
+            if isinstance(event, ChunksWritten | DocumentCompleted)
             else event
             for event in told
         ]
@@ -153,9 +159,9 @@ async def test_a_new_document_is_written_and_then_noted(bench: Bench) -> None:
     assert all(np.array_equal(vector, VECTOR) for _, vector in bench.store.rows.values())
     assert bench.known("a.md", "b.md") == {"a.md": True, "b.md": True}
     assert bench.ledger.chunk_count(bench.collection) == 5
-    assert bench.told(ChunksWritten, DocumentDone) == [
-        ChunksWritten(3, 0, 0, 0.0), DocumentDone("a.md", 3, 100),
-        ChunksWritten(2, 0, 0, 0.0), DocumentDone("b.md", 2, 100),
+    assert bench.told(ChunksWritten, DocumentCompleted) == [
+        ChunksWritten(3, 0, 0, 0.0), DocumentCompleted("a.md", 3, 100),
+        ChunksWritten(2, 0, 0, 0.0), DocumentCompleted("b.md", 2, 100),
     ]  # fmt: skip
 
 
@@ -169,7 +175,7 @@ async def test_small_orders_are_written_together_and_large_ones_are_not(bench: B
     await bench.write(*(order_of(job) for job in small), *halves)
     written = [event for event in bench.events if isinstance(event, ChunksWritten)]
     assert [event.added for event in written] == [ROWS, 2 + ROWS, ROWS]
-    done = [event.source for event in bench.events if isinstance(event, DocumentDone)]
+    done = [event.source for event in bench.events if isinstance(event, DocumentCompleted)]
     assert done == [*(f"{number}.md" for number in range(6)), "large.md"]
     assert bench.events.index(written[-1]) < len(bench.events) - 1
 
@@ -206,8 +212,8 @@ async def test_of_a_document_that_is_stored_only_what_differs_is_changed(bench: 
     assert bench.store.done == ["generation", "update"]
     assert bench.store.changes == {job.plan.ids[0]: {"title": "new", "old": None}}
     assert bench.known("a.md") == {"a.md": True}
-    assert bench.told(ChunksWritten, DocumentDone) == [
-        ChunksWritten(0, 1, 0, 0.0), DocumentDone("a.md", 2, 100),
+    assert bench.told(ChunksWritten, DocumentCompleted) == [
+        ChunksWritten(0, 1, 0, 0.0), DocumentCompleted("a.md", 2, 100),
     ]  # fmt: skip
 
 
@@ -232,12 +238,12 @@ async def test_a_document_is_begun_before_a_part_of_it_is_written(bench: Bench) 
         order.add(each, VECTOR)
     await bench.write(order)
     assert bench.known("a.md") == {"a.md": False}
-    assert bench.told(DocumentDone) == []
+    assert bench.told(DocumentCompleted) == []
     last = WriteOrder()
     last.add(candidates(job)[2], VECTOR)
     await bench.write(last)
     assert bench.known("a.md") == {"a.md": True}
-    assert bench.told(DocumentDone) == [DocumentDone("a.md", 3, 100)]
+    assert bench.told(DocumentCompleted) == [DocumentCompleted("a.md", 3, 100)]
 
 
 async def test_after_a_failure_nothing_further_is_begun(bench: Bench) -> None:
@@ -249,7 +255,7 @@ async def test_after_a_failure_nothing_further_is_begun(bench: Bench) -> None:
     assert bench.store.rows == {}
     assert not any(bench.known("a.md", "b.md").values())
     assert bench.known("a.md") == {"a.md": False}
-    assert bench.told(ChunksWritten, DocumentDone) == []
+    assert bench.told(ChunksWritten, DocumentCompleted) == []
 
 
 async def test_a_document_that_is_gone_goes_with_its_chunks(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer
 from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey, Vectors
-from waypoint.observe.events import EventBus, TextsLost, TextsPaid
+from waypoint.observe.events import EventBus, TextsEmbedded, TextsLost
 from waypoint.service_day import service_day
 from waypoint.storage.ledger import HORIZON, CallRoom, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
@@ -133,7 +133,7 @@ class Commits:
                 raise
         self.saved += len(billed.keys)
         self._texts_left -= len(billed.keys)
-        self._events.emit(TextsPaid(len(billed.keys), billed.tokens, billed.cost_usd))
+        self._events.emit(TextsEmbedded(len(billed.keys), billed.tokens, billed.cost_usd))
 
     async def _count_lost(self, billed: Billed) -> None:
         """The report has it in any case, the ledger if it can."""

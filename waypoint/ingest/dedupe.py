@@ -10,7 +10,7 @@ from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.ingest.ports import VectorStore
 from waypoint.models import Metadata, MetadataValue
-from waypoint.observe.events import ChunksLookedUp, EventBus, TextRejected
+from waypoint.observe.events import ChunksDeduplicated, EventBus, TextRejected
 from waypoint.storage.ledger import KnownTexts, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
 
@@ -46,11 +46,11 @@ class DedupeStage:
             present = sum(len(candidates) for _, candidates in group) - len(missing)
             tokens = sum(_tokens(candidates) for _, candidates in group) - _tokens(unpaid)
             self._events.emit(
-                ChunksLookedUp(
+                ChunksDeduplicated(
                     present=present,
-                    paid=len(leaders) - len(unpaid),
-                    parked=len(missing) - len(leaders),
-                    to_pay=len(accepted),
+                    from_ledger=len(leaders) - len(unpaid),
+                    same_text=len(missing) - len(leaders),
+                    to_embed=len(accepted),
                     refused=len(unpaid) - len(accepted),
                     tokens_saved=tokens,
                 )

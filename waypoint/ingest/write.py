@@ -14,7 +14,7 @@ from anyio.abc import ObjectReceiveStream
 from waypoint.ingest.messages import Addition, DocumentJob, MetadataChange, WriteOrder
 from waypoint.ingest.ports import VectorStore
 from waypoint.models import PackedChunks
-from waypoint.observe.events import ChunksWritten, DocumentDone, DocumentRemoved, EventBus
+from waypoint.observe.events import ChunksWritten, DocumentCompleted, DocumentRemoved, EventBus
 from waypoint.observe.gauges import doing, doing_for_nobody
 from waypoint.storage.ledger import DoneDocument, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
@@ -162,7 +162,9 @@ class Writer:
         self._events.emit(ChunksWritten(write.added, len(write.changes), deleted, seconds))
         for job in finished:
             seconds = time.monotonic() - job.began
-            self._events.emit(DocumentDone(job.document.source, job.plan.count, job.size, seconds))
+            self._events.emit(
+                DocumentCompleted(job.document.source, job.plan.count, job.size, seconds)
+            )
 
     async def _change(self, write: _Write) -> tuple[list[DocumentJob], int]:
         """Bring the collection to what is wanted.

@@ -30,12 +30,12 @@ _MOVES = (
     events.DocumentUnchanged,
     events.DocumentRejected,
     events.DocumentChunked,
-    events.ChunksLookedUp,
+    events.ChunksDeduplicated,
     events.CallAnswered,
-    events.TextsPaid,
+    events.TextsEmbedded,
     events.TextRejected,
     events.ChunksWritten,
-    events.DocumentDone,
+    events.DocumentCompleted,
     events.DocumentRemoved,
 )
 """What shows that work gets done. A call that is sent or fails is none of it."""
@@ -143,7 +143,7 @@ class Tally:
         self.sums.add(event.size, event.chunks)
 
     @_take.register
-    def _(self, event: events.ChunksLookedUp) -> None:
+    def _(self, event: events.ChunksDeduplicated) -> None:
         self.tokens_saved += event.tokens_saved
 
     @_take.register
@@ -163,7 +163,7 @@ class Tally:
         self.failure = event.reason
 
     @_take.register
-    def _(self, event: events.TextsPaid) -> None:
+    def _(self, event: events.TextsEmbedded) -> None:
         self._paid.append((self._clock(), event.texts))
 
     @_take.register
@@ -176,7 +176,7 @@ class Tally:
         self.failure = f"{event.operation}: {event.reason}"
 
     @_take.register
-    def _(self, event: events.DocumentDone) -> None:
+    def _(self, event: events.DocumentCompleted) -> None:
         done = DoneDocument(self._time(), event.source, event.chunks, round(event.seconds, 1))
         self.documents.appendleft(done)
 
@@ -193,7 +193,7 @@ class Tally:
         self.rejects.appendleft(Reject(self._time(), event.source, event.chunk_id, event.reason))
 
     @_take.register
-    def _(self, event: events.WaitingForDay) -> None:
+    def _(self, event: events.WaitingForDailyReset) -> None:
         self._day_until = datetime.fromisoformat(event.until)
 
     @_take.register

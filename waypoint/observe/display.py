@@ -35,14 +35,14 @@ _LOUD = (
     events.RemovalRefused,
     events.Draining,
     events.QuotaChanged,
-    events.WaitingForDay,
+    events.WaitingForDailyReset,
     events.ServiceDelay,
     events.MonitorReady,
     events.MonitorFailed,
 )
 """What is worth a line of its own at once."""
 
-_QUIET = (events.CallAnswered, events.ChunksLookedUp, events.TextsPaid, events.Surveyed)
+_QUIET = (events.CallAnswered, events.ChunksDeduplicated, events.TextsEmbedded, events.Surveyed)
 """What is in the log file, but would drown everything else on the console."""
 
 
@@ -180,7 +180,7 @@ def _sentence(event: events.Event) -> str:
             return f"documents not removed: {event.documents:,} ({event.reason})"
         case events.Draining():
             return f"stopping ({event.reason}): finishing what is in flight"
-        case events.WaitingForDay():
+        case events.WaitingForDailyReset():
             until = datetime.fromisoformat(event.until).astimezone()
             return f"the day's quota is used up: waiting until {until:%Y-%m-%d %H:%M %Z}"
         case events.ServiceDelay():

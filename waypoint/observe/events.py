@@ -126,20 +126,20 @@ class ChunksSplit(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ChunksLookedUp(Event):
-    """Where each chunk's vector comes from; the numbers add up to the chunks looked up."""
+class ChunksDeduplicated(Event):
+    """Where the vector of each chunk of a group comes from; the numbers add up to the group."""
 
     present: int
     """In the collection already, with these metadata or others."""
-    paid: int
-    """In the ledger."""
-    parked: int
+    from_ledger: int
+    """Embedded before: the vector is in the ledger."""
+    same_text: int
     """The same text is being embedded for another chunk."""
-    to_pay: int
+    to_embed: int
     refused: int = 0
     """The service refused the text before; it is not asked again."""
     tokens_saved: int = 0
-    """Estimated tokens of those that need not be paid for: present, paid and parked."""
+    """Estimated tokens of those that need no call: present, from the ledger, or the same text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +185,8 @@ class ServiceDelay(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class TextsPaid(Event):
-    """Vectors that are in the ledger from now on."""
+class TextsEmbedded(Event):
+    """Vectors were committed to the ledger."""
 
     texts: int
     tokens: int
@@ -195,7 +195,7 @@ class TextsPaid(Event):
 
 @dataclass(frozen=True, slots=True)
 class TextsLost(Event):
-    """Answered, and billed, but the ledger could not take the vectors: to be paid for again."""
+    """Answered, and billed, but the ledger could not take the vectors: to be embedded again."""
 
     texts: int
     tokens: int
@@ -235,7 +235,7 @@ class ConcurrencyChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class WaitingForDay(Event):
+class WaitingForDailyReset(Event):
     """The day's quota is used up, and the run sleeps until there is more (``--wait``)."""
 
     until: str
@@ -267,7 +267,7 @@ class StoreNotice(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class DocumentDone(Event):
+class DocumentCompleted(Event):
     source: str
     chunks: int
     size: int

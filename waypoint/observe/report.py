@@ -188,12 +188,12 @@ class ReportBuilder:
         self.report.chunks["split"] += event.pieces
 
     @_take.register
-    def _(self, event: events.ChunksLookedUp) -> None:
+    def _(self, event: events.ChunksDeduplicated) -> None:
         chunks = self.report.chunks
         chunks["present"] += event.present
-        chunks["from_ledger"] += event.paid
-        chunks["same_text"] += event.parked
-        chunks["to_pay"] += event.to_pay
+        chunks["from_ledger"] += event.from_ledger
+        chunks["same_text"] += event.same_text
+        chunks["to_pay"] += event.to_embed
         chunks["refused_before"] += event.refused
 
     @_take.register
@@ -217,7 +217,7 @@ class ReportBuilder:
         self.report.retries_by_reason = dict(self._retries)
 
     @_take.register
-    def _(self, event: events.TextsPaid) -> None:
+    def _(self, event: events.TextsEmbedded) -> None:
         self.report.texts_paid += event.texts
         self.report.tokens_paid += event.tokens
         self.report.cost_usd += event.cost_usd
@@ -250,7 +250,7 @@ class ReportBuilder:
         chunks["deleted"] += event.deleted
 
     @_take.register
-    def _(self, _event: events.DocumentDone) -> None:
+    def _(self, _event: events.DocumentCompleted) -> None:
         self.report.documents["ingested"] += 1
 
     @_take.register

@@ -54,7 +54,7 @@ class RunState:
             case events.DocumentUnchanged():
                 self.unchanged += 1
                 self.unchanged_bytes += event.size
-            case events.DocumentDone():
+            case events.DocumentCompleted():
                 self.documents += 1
             case events.DocumentRejected():
                 self.rejected += 1
@@ -62,12 +62,12 @@ class RunState:
             case events.DocumentChunked():
                 self.chunks_cut += event.chunks
                 self.chunked_bytes += event.size
-            case events.ChunksLookedUp():
+            case events.ChunksDeduplicated():
                 self.chunks_settled += event.present
-                self.chunks_with_vector += event.present + event.paid + event.parked
+                self.chunks_with_vector += event.present + event.from_ledger + event.same_text
             case events.ChunksWritten():
                 self.chunks_settled += event.added
-            case events.TextsPaid():
+            case events.TextsEmbedded():
                 self.texts_paid += event.texts
                 self.chunks_with_vector += event.texts
                 self.cost += event.cost_usd

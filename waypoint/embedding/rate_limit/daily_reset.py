@@ -9,7 +9,7 @@ import anyio
 
 from waypoint.embedding.rate_limit.day import come_back_at
 from waypoint.errors import DailyQuotaError
-from waypoint.observe.events import EventBus, WaitingForDay
+from waypoint.observe.events import EventBus, WaitingForDailyReset
 from waypoint.stopping import Stop
 
 _LOOK_EVERY = 60.0
@@ -42,7 +42,7 @@ class DailyReset:
         until = error.come_back_at or come_back_at(self._now())
         if self._told is None or self._told <= self._now():
             self._told = until
-            self._events.emit(WaitingForDay(until.isoformat("T", "seconds")))
+            self._events.emit(WaitingForDailyReset(until.isoformat("T", "seconds")))
         with self._stop.interruptible():
             while (left := (until - self._now()).total_seconds()) > 0:
                 await self._sleep(min(left, _LOOK_EVERY))
