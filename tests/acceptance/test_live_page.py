@@ -104,7 +104,7 @@ def check_figures(browser: webdriver.Chrome, report: dict[str, Any]) -> None:
     """What the page says at the end is what the report says."""
     documents, chunks = figures_of(browser, "documents"), figures_of(browser, "chunks")
     for name, count in report["documents"].items():
-        assert documents[name] == f"{count:,}"
+        assert documents[name.replace("_", " ")] == f"{count:,}"
     for name, count in report["chunks"].items():
         assert chunks[name.replace("_", " ")] == f"{count:,}"
     cost = figures_of(browser, "cost")
@@ -156,6 +156,7 @@ def check_keyboard(browser: webdriver.Chrome) -> None:
         "The figures as a table",
         "Pace as a table",
         "h-rejects",
+        "h-warnings",
         "h-latest",
         "metrics",
         "health",
