@@ -32,12 +32,83 @@ def test_each_row_is_a_paragraph_with_the_columns_names(name: str, data: bytes) 
 
 
 def test_without_a_header_columns_are_numbered() -> None:
-    """Numbers, empty cells and repetitions are no names."""
+    """Numbers among numbers are no names, nor what comes again in its column."""
     assert read_one("a.csv", b"1,x\n2,y").text == (
         "column 1: 1\ncolumn 2: x\n\ncolumn 1: 2\ncolumn 2: y"
     )
-    assert read_one("a.csv", b"a,a\n1,2").text.startswith("column 1: a\ncolumn 2: a\n\n")
+    assert read_one("a.csv", b"a,a\nb,b").text.startswith("column 1: a\ncolumn 2: a\n\n")
     assert read_one("a.csv", b"a,b\n1,2,3").text == "a: 1\nb: 2\ncolumn 3: 3"
+
+
+def rows_of(data: str) -> list[str]:
+    """The paragraphs, each on one line."""
+    text = read_one("a.csv", data.encode()).text
+    return [paragraph.replace("\n", " / ") for paragraph in text.split("\n\n")]
+
+
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        ("Ort, Land;Preis, EUR\nEms, D;1.234,50\nAu, A;9,00",
+         "Ort, Land: Ems, D / Preis, EUR: 1.234,50"),
+        ("lat;lon\n1,5;2,5\n3,5;4,5", "lat: 1,5 / lon: 2,5"),
+        ("x\ty\n1,5\t2,5\n3,5\t4,5", "x: 1,5 / y: 2,5"),
+        ("who|what\nA, B|c; d\nE, F|g; h", "who: A, B / what: c; d"),
+        ("name,tags\nX,a;b\nY,c;d", "name: X / tags: a;b"),
+        ('"sep=;"\na,b;c\n1;2', "a,b: 1 / c: 2"),
+        ("SEP=|\na|b\n1|2", "a: 1 / b: 2"),
+        ('id,words\n1,"He said \\"no\\", twice"\n2,x', 'id: 1 / words: He said "no", twice'),
+    ],
+)  # fmt: skip
+def test_the_delimiter_is_told_by_all_rows(data: str, first: str) -> None:
+    """Commas within texts and numbers divide nothing, however regular they are."""
+    assert rows_of(data)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("data", "first"),
+    [
+        (",name,port\n0,Anna,Sund\n1,Bo,Holm", "column 1: 0 / name: Anna / port: Sund"),
+        ("name;phone;\nAnna;111;\nBo;333;", "name: Anna / phone: 111"),
+        ("port,who,n\nr1,Sund,Bo,1\nr2,Holm,Al,2", "column 1: r1 / port: Sund / who: Bo / n: 1"),
+        ("Land,What,2021,2022\nAu,x,10,12\nBe,x,3,4", "Land: Au / What: x / 2021: 10 / 2022: 12"),
+        ("Item,2026-01,2026-02\nx,1,2\ny,3,4", "Item: x / 2026-01: 1 / 2026-02: 2"),
+        ("2021,2022\n5,6\n7,8", "2021: 5 / 2022: 6"),
+        ("who,call,call\nAnna,1,2\nBo,3,4", "who: Anna / call: 1 / call (2): 2"),
+        ("year,n\n2020,5\n2021,6", "year: 2020 / n: 5"),
+        ("#,name,port\n1,Anna,Sund\n2,Bo,Holm", "#: 1 / name: Anna / port: Sund"),
+        ("#id,name\n1,Anna\n2,Bo", "id: 1 / name: Anna"),
+        ("Anna,Sund\nBo,Holm\nCai,Sund", "column 1: Anna / column 2: Sund"),
+        ("2026-01-01,5,ok\n2026-01-02,6,ok", "column 1: 2026-01-01 / column 2: 5 / column 3: ok"),
+        ("Anna,a@x.org,5\nBo,b@x.org,6", "column 1: Anna / column 2: a@x.org / column 3: 5"),
+        ("term,means\n" + "".join(f"w{n},d{n}\n" for n in range(30)) + "term,x",
+         "term: w0 / means: d0"),
+    ],
+)  # fmt: skip
+def test_names_are_told_by_what_stands_below_them(data: str, first: str) -> None:
+    """By many rows of each column, never by the first one alone."""
+    assert rows_of(data)[0] == first
+
+
+@pytest.mark.parametrize(
+    ("data", "paragraphs"),
+    [
+        ("# export, by harbour\n# of 2026\nname,port\nAnna,Sund\nBo,Holm",
+         ["# export, by harbour", "# of 2026", "name: Anna / port: Sund", "name: Bo / port: Holm"]),
+        ("# t, x\n# units\n# time,temp\n1,2\n3,4",
+         ["# t, x", "# units", "time: 1 / temp: 2", "time: 3 / temp: 4"]),
+        ("Report of the port\nQuarter 1, 2026\n\nid,name,n\n1,A,5\n2,B,6",
+         ["Report of the port", "Quarter 1, 2026",
+          "id: 1 / name: A / n: 5", "id: 2 / name: B / n: 6"]),
+        ("a;b\nx;1,5\n# from here on: estimated\ny;2,5\nz;3",
+         ["a: x / b: 1,5", "# from here on: estimated", "a: y / b: 2,5", "a: z / b: 3"]),
+        ("hue,name\n#f00,red\n#0f0,green", ["hue: #f00 / name: red", "hue: #0f0 / name: green"]),
+        ("only,names", ["only: only / names: names"]),
+    ],
+)  # fmt: skip
+def test_what_stands_above_a_table_is_text(data: str, paragraphs: list[str]) -> None:
+    """Titles and comments are neither names nor values."""
+    assert rows_of(data) == paragraphs
 
 
 def test_quotes_that_do_not_balance_are_read_as_characters() -> None:
@@ -81,7 +152,7 @@ def test_no_cell_is_lost(rows: list[list[str]], delimiter: str) -> None:
 def test_names_that_make_a_small_file_huge_are_a_reject(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cell repeats its column's name; several times the file's size is usual, more is not."""
     monkeypatch.setattr(text, "MAX_CHARACTERS", 1_000)
-    long = f"{'n' * 500},b\n" + "a,b\n" * 1_000
+    long = f"{'n' * 500},b\n" + "x,y\n" * 1_000
     assert "characters of text" in reject_of("a.csv", long.encode()).reason
     usual = "question,answer\n" + "a,b\n" * 1_000
     assert len(read_one("a.csv", usual.encode()).text) > 5 * len(usual)
