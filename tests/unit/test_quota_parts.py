@@ -23,7 +23,7 @@ from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
 from waypoint.models import LearnedLimit
-from waypoint.observe.events import EventBus
+from waypoint.observe.events import Event, EventBus, QuotaChanged
 
 NOON = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
 """Noon in the Pacific time zone; its next midnight is twelve hours later."""
@@ -426,6 +426,24 @@ def test_a_refusal_that_names_no_limit_is_of_the_fullest() -> None:
     assert (unlimited.fullest(1.0), unlimited.limit("rpm")) == ("tpm", 0)
 
 
+def test_where_there_is_no_limit_no_refusal_finds_one() -> None:
+    """It is the service that has to name it."""
+    unlimited = found(math.inf, ceiling=math.inf)
+    for at in (100.0, 101.0, 102.0):
+        assert not refuse(unlimited, at, 50)
+    assert unlimited.value == math.inf
+    refuse(unlimited, 103.0, 50, told=40)
+    assert unlimited.value == 40
+
+
+def test_only_what_is_sent_beyond_a_limit_probes_it() -> None:
+    """Up to it, a single refusal says nothing."""
+    estimator = found(1_000)
+    estimator.go_up(10, 100.0)
+    refuse(estimator, 101.0, 1_000)
+    assert estimator.value == 1_040
+
+
 def test_refusals_that_a_limit_was_found_by_are_cleared_if_more_goes_through() -> None:
     """Where it was found just now; long afterwards the limit has risen instead."""
     for later, cleared in ((WINDOW + HOLD - 1, 2), (WINDOW + HOLD, 0)):
@@ -540,3 +558,23 @@ async def test_tokens_are_estimated_back_from_what_the_service_counts() -> None:
     learned = quota.learned
     assert learned is not None
     assert learned.token_factor == pytest.approx(2.04)
+
+
+async def test_a_named_limit_of_tokens_that_we_kept_to_corrects_our_estimate() -> None:
+    """And what was sent is counted anew by it."""
+    now, told = 100.0, list[Event]()
+    bus = EventBus()
+    bus.subscribe(told.append)
+    quota = Quota(QuotaLimits(100, 1_000, 0), bus, clock=lambda: now)
+    quota.answered(await quota.acquire(1, 500), texts=1, estimated=500, counted=None)
+    quota.ended()
+    now = 140.0
+    second = await quota.acquire(1, 100)
+    quota.refused(second, tpm=900)
+    quota.ended()
+    assert quota.state().tokens_in_minute == 900
+    assert quota.limits == QuotaLimits(100, 900, 0)
+    learned = quota.learned
+    assert learned is not None
+    assert learned.token_factor == pytest.approx(1.8)
+    assert told == [QuotaChanged(100, 900, "the service said so")]

@@ -108,8 +108,8 @@ class Walk(LedgerFile):
     def mark_file_seen(self, collection: int, file: str) -> None:
         """This file exists, though it cannot be read: what is known of it stays."""
         self.mark_seen([file])
-        self._mark_files_seen(collection, [file])
-        # A document that is only begun does not know its file; "$" comes next after "#".
+        # By their names, since one that is only begun does not know its file; "$" comes next
+        # after "#".
         query = """SELECT source FROM documents
             WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'"""
         for sources in self._sources(query, collection, file, file):
