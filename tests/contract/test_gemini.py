@@ -14,9 +14,10 @@ import pytest
 
 from tests.support.page_server import page_server
 from waypoint.bounded_http import AnswerBody
-from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK, known_model
+from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK
 from waypoint.embedding.port import Answer, CallError, TransientCallError
 from waypoint.embedding.providers import gemini as gemini_module
+from waypoint.embedding.providers import known_model
 from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.providers.gemini_answers import read_answer
 from waypoint.embedding.providers.model_card import model_card, names_simulator

@@ -18,7 +18,7 @@ from waypoint.chunking import ChunkPlan
 from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import Batch, batch_of
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers import known_model
 from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.embedding.batching import Batch, BatchBuilder, batch_of
-from waypoint.embedding.known_models import MAX_CALL_BYTES
+
+MAX_BYTES = 3_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ def fill(
     pieces: list[Piece], *, max_texts: int = 100, best: tuple[int, int] = (0, 0)
 ) -> list[Batch[Piece]]:
     """All batches that come of these pieces."""
-    builder: BatchBuilder[Piece] = BatchBuilder(max_texts, lambda: best)
+    builder: BatchBuilder[Piece] = BatchBuilder(max_texts, MAX_BYTES, lambda: best)
     batches = [batch for piece in pieces for batch in builder.add(piece)]
     if len(builder):
         batches.append(builder.flush())
@@ -57,7 +58,7 @@ def test_every_text_is_in_one_batch_in_order(
 
 def test_a_full_batch_does_not_wait_for_the_next_text() -> None:
     """It is given out with the text that fills it."""
-    builder: BatchBuilder[Piece] = BatchBuilder(2, lambda: (0, 0))
+    builder: BatchBuilder[Piece] = BatchBuilder(2, MAX_BYTES, lambda: (0, 0))
     assert not list(builder.add(Piece("a", 1)))
     assert sizes(list(builder.add(Piece("b", 1)))) == [2]
 
@@ -73,16 +74,16 @@ def test_the_narrowest_limit_counts(best: tuple[int, int], expected: list[int]) 
 
 def test_the_body_of_a_call_is_bounded() -> None:
     """In bytes of UTF-8, of which a sign has up to four."""
-    third = MAX_CALL_BYTES // 3
+    third = MAX_BYTES // 3
     assert sizes(fill([Piece("x" * third, 1)] * 7)) == [3, 3, 1]
     assert sizes(fill([Piece("船" * (third // 3), 1)] * 7)) == [3, 3, 1]
-    assert sizes(fill([Piece("x", 1), Piece("x" * MAX_CALL_BYTES, 1), Piece("x", 1)])) == [1, 1, 1]
+    assert sizes(fill([Piece("x", 1), Piece("x" * MAX_BYTES, 1), Piece("x", 1)])) == [1, 1, 1]
 
 
 def test_a_pace_that_changes_changes_the_batches() -> None:
     """It is asked anew with each text."""
     best = (2, 0)
-    builder: BatchBuilder[Piece] = BatchBuilder(100, lambda: best)
+    builder: BatchBuilder[Piece] = BatchBuilder(100, MAX_BYTES, lambda: best)
     batches: list[Batch[Piece]] = []
     for number in range(8):
         if number == 3:

@@ -19,7 +19,8 @@ from waypoint.chunking import (
     SizeUnit,
     context_header,
 )
-from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
+from waypoint.embedding.known_models import DOCUMENT_TASK
+from waypoint.embedding.providers import known_model
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, most_tokens
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.models import Chunk, Document

@@ -10,8 +10,8 @@ import pytest
 
 from tests.support.embed_bench import DAY, KEYS, LedgerOnLoop
 from tests.support.scripted_embedder import ScriptedEmbedder
-from waypoint.embedding.known_models import known_model
 from waypoint.embedding.port import Answer
+from waypoint.embedding.providers import known_model
 from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.ingest.commits import Billed, Commits
 from waypoint.models import DayUse

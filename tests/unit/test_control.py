@@ -8,8 +8,8 @@ import anyio
 import pytest
 
 from tests.support.retrying_bench import Bench, on_bench
-from waypoint.embedding.known_models import known_model
 from waypoint.embedding.port import Answer, CallRefusedError
+from waypoint.embedding.providers import known_model
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import RequestRefusedError

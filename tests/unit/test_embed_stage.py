@@ -235,7 +235,7 @@ def test_a_batch_is_sent_when_it_is_full_or_nothing_more_comes() -> None:
     """Soon, since a worker may be idle; and what is left at the end."""
 
     async def run() -> list[tuple[float, str]]:
-        builder = BatchBuilder[Candidate](3, lambda: (0, 0))
+        builder = BatchBuilder[Candidate](3, 3_500_000, lambda: (0, 0))
         send, receive = anyio.create_memory_object_stream[list[Candidate]]()
         filled, batches = anyio.create_memory_object_stream[Batch[Candidate]](10)
         began, told = anyio.current_time(), list[tuple[float, str]]()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.storage.chroma.records import StoredRecords
+from waypoint.storage.port import StoredRecords
 from waypoint.verify.picture import draw_picture, principal_components
 from waypoint.verify.sample import ExactNeighbours
 

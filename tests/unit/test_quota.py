@@ -12,10 +12,11 @@ import pytest
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.rate_limit import (
     AUTO_START,
+    NO_QUOTA,
+    TEXTS_AND_TOKENS,
     TIERS,
     Quota,
     QuotaLimits,
-    limits_for,
 )
 from waypoint.errors import DailyQuotaError
 from waypoint.observe.events import EventBus
@@ -57,19 +58,19 @@ def test_a_tier_gives_its_limits(tier: QuotaTier) -> None:
     """Also with a simulator, if it is asked for by name; ``auto`` starts at the free pace."""
     settings = QuotaSettings(tier, None, None, None)
     if tier is QuotaTier.AUTO:
-        assert limits_for(settings, simulated=False) == AUTO_START == QuotaLimits(100, 30_000, 0)
-        assert limits_for(settings, simulated=True) == NO_LIMIT
-        assert limits_for(settings, simulated=True).unlimited
+        assert TEXTS_AND_TOKENS.limits(settings) == AUTO_START == QuotaLimits(100, 30_000, 0)
+        assert NO_QUOTA.limits(settings) == NO_LIMIT
+        assert NO_QUOTA.limits(settings).unlimited
     else:
-        for simulated in (False, True):
-            assert limits_for(settings, simulated=simulated) == TIERS[tier]
+        for rules in (TEXTS_AND_TOKENS, NO_QUOTA):
+            assert rules.limits(settings) == TIERS[tier]
 
 
 def test_what_is_given_replaces_the_tiers_figure() -> None:
     """Each for itself; 0 is a figure too, and means no limit."""
     given = QuotaSettings(QuotaTier.ONE, 0, 7, None)
-    assert limits_for(given, simulated=False) == QuotaLimits(0, 7, 0)
-    assert limits_for(QuotaSettings(QuotaTier.AUTO, 9, None, 0), simulated=True).rpm == 9
+    assert TEXTS_AND_TOKENS.limits(given) == QuotaLimits(0, 7, 0)
+    assert NO_QUOTA.limits(QuotaSettings(QuotaTier.AUTO, 9, None, 0)).rpm == 9
 
 
 def test_without_limits_nothing_waits() -> None:

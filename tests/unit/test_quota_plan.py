@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.embedding.known_models import KNOWN_MODELS
+from waypoint.embedding.providers.gemini_models import GEMINI_MODELS
 from waypoint.embedding.rate_limit import TIERS, QuotaLimits
 from waypoint.ingest.quota_plan import (
     DAY,
@@ -18,7 +18,7 @@ from waypoint.ingest.quota_plan import (
 )
 from waypoint.settings import QuotaTier
 
-MODEL = KNOWN_MODELS["gemini-embedding-001"]
+MODEL = GEMINI_MODELS["gemini-embedding-001"]
 
 
 def demand(texts: int, *, tokens_each: int = 100, used_today: int = 0) -> Demand:

@@ -15,7 +15,7 @@ from waypoint.benchmark.processes import Simulating, run_simulator
 from waypoint.benchmark.results import Results
 from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
-from waypoint.embedding.rate_limit import limits_for
+from waypoint.embedding.providers import chosen_provider
 from waypoint.errors import MissingKeyError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.plan import Plan, make_plan
@@ -194,7 +194,8 @@ class Benchmark:
                 variables[name.upper()] = str(limit)
         # Simulated vectors go elsewhere, also from a server that only stands in for Gemini.
         variables["COLLECTION_NAME"] = collection = f"{DEFAULT_COLLECTION}_benchmark"
-        limits, to_find = limits_for(settings.quota, simulated=False), settings.quota.to_find
+        rules = chosen_provider(settings).quota
+        limits, to_find = rules.limits(settings.quota), settings.quota.to_find & rules.to_find
         rpm = 0 if "rpm" in to_find else limits.rpm
         tpm = 0 if "tpm" in to_find else limits.tpm
         return Service(variables, None, None, collection, settings.embedding_model, rpm, tpm)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from waypoint.commands.failures import flatten, tell_failure
-from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers import chosen_model
 from waypoint.errors import DocumentRejectedError, ExitCode, RecordRejectedError, UsageError
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.models import Chunk, Document, SourceFile
@@ -26,7 +26,7 @@ def inspect_file(path: Path, options: dict[str, Any], *, json: bool, verbose: bo
     console = Terminal()
     try:
         settings = load_settings(**options)
-        chunker = build_chunker(settings, known_model(settings.embedding_model))
+        chunker = build_chunker(settings, chosen_model(settings))
         documents = _read(path, settings)
     except Exception as error:
         if json and isinstance(error, DocumentRejectedError):

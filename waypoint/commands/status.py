@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
+from waypoint.commands.summary import billed
 from waypoint.errors import ExitCode
 from waypoint.files import keep_private
 from waypoint.ingest import runtime
@@ -90,11 +91,11 @@ def _last_run(status: Status) -> str:
 def _costs(status: Status) -> list[str]:
     if status.cost_usd is None:
         return []
-    lines = [f"cost to date: ${status.cost_usd:.4f}"]
-    for spent in status.spending:
-        bill = "" if spent.provider == "gemini" else " if it were Gemini"
-        lines.append(
+    return [
+        f"cost to date: ${status.cost_usd:.4f}",
+        *(
             f"  {spent.provider}, {spent.model}: {spent.texts:,} texts, {spent.tokens:,} tokens, "
-            f"${spent.cost_usd:.4f}{bill}"
-        )
-    return lines
+            f"{billed(spent.cost_usd, spent.provider)}"
+            for spent in status.spending
+        ),
+    ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.table import Table
 
-from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers import PROVIDERS, bills, known_model
 from waypoint.errors import ExitCode
 from waypoint.ingest.chunk_setup import split_notice
 from waypoint.ingest.plan import Plan
@@ -18,6 +18,12 @@ from waypoint.observe.terminal import Terminal, Text
 MOST_SHOWN = 10
 
 
+def billed(cost_usd: float, provider: str) -> str:
+    """What so much costs at that provider."""
+    free = "" if bills(provider) else f", estimated; {PROVIDERS[provider].title} is free"
+    return f"${cost_usd:.4f}{free}"
+
+
 def print_summary(console: Terminal, report: RunReport, path: Path | None) -> None:
     """What was done, what it cost, and what stands rejected; ``path``: None if none was written."""
     if not report.collection:
@@ -25,8 +31,7 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
             console.print(Text(notice), soft_wrap=True)
         return
     documents, chunks = report.documents, report.chunks
-    # A simulator bills nobody: then it is what Gemini would have cost.
-    cost = f"${report.cost_usd:.4f}" + ("" if report.provider == "gemini" else " if it were Gemini")
+    cost = billed(report.cost_usd, report.provider)
     rate = report.texts_paid / report.seconds if report.seconds else 0.0
     lines = [
         f"{report.collection}: {documents['ingested']:,} documents ingested, "
@@ -41,7 +46,7 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
         f"{rate:,.0f} texts/s",
     ]
     if chunks["split"]:
-        lines.append(split_notice(chunks["split"], known_model(report.model)))
+        lines.append(split_notice(chunks["split"], known_model(report.model, report.provider)))
     if report.in_flight_at_end:
         lines.append(
             f"{report.in_flight_at_end:,} texts were in flight at the end: at most these may "

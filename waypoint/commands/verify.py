@@ -15,6 +15,7 @@ from waypoint.cli.proxies import spare_loopback
 from waypoint.commands.failures import flatten, tell_failure
 from waypoint.commands.ingest import IngestCommand
 from waypoint.commands.mounts import check_mounts
+from waypoint.commands.summary import billed
 from waypoint.commands.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
 from waypoint.files import keep_private, make_log_folder, told
@@ -200,10 +201,9 @@ class VerifyCommand:
         events = EventBus()
         events.subscribe(self._tell_event)
         repairer = Repairer(fitting, repair, verification.inventory, events)
-        simulate = runtime.run(repairer.run)
-        options = IngestOptions(
-            simulate=simulate, rebuild=repair.steps.rebuild, repaired=verification.recorded
-        )
+        runtime.run(repairer.run)
+        fitting = fitting.model_copy(update={"embedding_provider": repair.provider})
+        options = IngestOptions(rebuild=repair.steps.rebuild, repaired=verification.recorded)
         code = self._ingest(fitting, options)
         verdict.repair = {
             "found": list(verdict.failing()),
@@ -232,6 +232,7 @@ class VerifyCommand:
             **self._options,
             "collection_name": settings.collection_name,
             "knowledge_base_path": settings.knowledge_base_path,
+            "embedding_provider": settings.embedding_provider,
         }
         return IngestCommand(options, ingest, verbose=self._request.verbose).run()
 
@@ -269,10 +270,8 @@ def _describe(repair: Repair) -> list[str]:
         if count:
             lines.append(f"  {count:,} {what}")
     lines.append("  then the folder is ingested: new, changed and vanished sources are dealt with")
-    price = ", if it were Gemini" if repair.simulated else ""
-    lines.append(
-        f"  to pay for: at most {repair.texts_to_pay:,} texts, ${repair.cost_usd:.4f}{price}"
-    )
+    cost = billed(repair.cost_usd, repair.provider)
+    lines.append(f"  to pay for: at most {repair.texts_to_pay:,} texts, {cost}")
     return lines
 
 

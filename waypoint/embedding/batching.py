@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from waypoint.embedding.known_models import MAX_CALL_BYTES
-
 
 class Embeddable(Protocol):
     """What can be put into a batch."""
@@ -46,13 +44,14 @@ class BatchBuilder(Generic[T]):
     """Fills batches up to the limits of the service and to what the quota's pace likes.
 
     Args:
-        max_texts: most texts in a call.
+        max_texts, max_bytes: most that a call takes.
         best: texts and tokens beyond which a batch would cost pace, 0 for no such bound;
             asked anew each time, since the pace may change.
     """
 
-    def __init__(self, max_texts: int, best: Callable[[], tuple[int, int]]) -> None:
+    def __init__(self, max_texts: int, max_bytes: int, best: Callable[[], tuple[int, int]]) -> None:
         self._max_texts = max_texts
+        self._max_bytes = max_bytes
         self._best = best
         self._items: list[T] = []
         self._tokens = 0
@@ -66,7 +65,7 @@ class BatchBuilder(Generic[T]):
         texts, tokens = self._best()
         size = len(item.text.encode())
         if self._items and (
-            (tokens and self._tokens + item.tokens > tokens) or self._bytes + size > MAX_CALL_BYTES
+            (tokens and self._tokens + item.tokens > tokens) or self._bytes + size > self._max_bytes
         ):
             yield self.flush()
         self._items.append(item)

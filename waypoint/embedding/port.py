@@ -1,26 +1,84 @@
-"""What the pipeline needs of an embedding service, and the ways in which one fails."""
+"""What Waypoint needs of an embedding service, and the ways in which a call to one fails.
+
+A provider is one file in ``providers/`` and one entry in the table there. Every one of them
+passes ``tests/contract/provider_contract.py``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from waypoint.embedding.known_models import EmbeddingModel
+from waypoint.embedding.rate_limit.limits import QuotaRules
 from waypoint.models import EmbeddingSpace, Vectors
+from waypoint.settings import Settings
+
+
+class Provider(Protocol):
+    """Somebody whose models embed. Building one costs nothing: no SDK is imported for it."""
+
+    @property
+    def name(self) -> str:
+        """As EMBEDDING_PROVIDER names it, and as text keys, ledger and collections do."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What a person calls it."""
+        ...
+
+    @property
+    def models(self) -> Mapping[str, EmbeddingModel]:
+        """By name, with their prices and with what a call and a text may hold."""
+        ...
+
+    @property
+    def bills(self) -> bool:
+        """Whether a call costs money; else the price is what its like would have cost."""
+        ...
+
+    @property
+    def quota(self) -> QuotaRules:
+        """What its limits are counted in, and which there are."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """Of the default collection's name, so that no two kinds of vectors meet in one."""
+        ...
+
+    async def find(self, settings: Settings) -> Endpoint:
+        """Where its calls go; may ask a server for that, by a call that costs nothing.
+
+        The endpoint's provider is another one if that is what answers there.
+
+        Raises:
+            MissingKeyError: a key is needed, and there is none.
+            KeyRefusedError, RequestRefusedError, ServiceUnavailableError: from that one call.
+        """
+        ...
+
+    async def preload(self) -> None:
+        """Import what its calls need, ahead of the first one."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One answered call, checked."""
+class Endpoint:
+    """Where calls go, and whose vectors they bring."""
 
-    vectors: Vectors
-    """Shape (texts, dimensions), rows of unit length, in the order of the texts."""
-    tokens: int | None
-    """As the service counted them; None where it does not say."""
+    provider: Provider
+    quota: QuotaRules
+    """Of what answers there."""
+    open: Callable[[EmbeddingSpace], AbstractAsyncContextManager[Embedder]]
+    """Connects; what it opened is closed at the context's end."""
 
 
 class Embedder(Protocol):
-    """A service that turns texts into vectors."""
+    """One model of one service, for one task."""
 
     @property
     def space(self) -> EmbeddingSpace: ...
@@ -32,8 +90,19 @@ class Embedder(Protocol):
             TransientCallError: worth another try; ``QuotaExceededError`` after a wait.
             CallRefusedError: the service refuses these texts as such.
             KeyRefusedError, RequestRefusedError: no call will succeed.
+            DailyQuotaError: the day's quota is used up.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answered call, checked."""
+
+    vectors: Vectors
+    """Shape (texts, dimensions), rows of unit length, in the order of the texts."""
+    tokens: int | None
+    """As the service counted them; None where it does not say."""
 
 
 class CallError(Exception):

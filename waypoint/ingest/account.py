@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.known_models import known_model
-from waypoint.embedding.rate_limit import Quota, limits_for
+from waypoint.embedding.providers import chosen_model
+from waypoint.embedding.rate_limit import Quota, QuotaRules
 from waypoint.models import DayUse, EmbeddingSpace
 from waypoint.observe.events import EventBus
 from waypoint.service_day import service_day
@@ -17,7 +17,7 @@ def budget_of(settings: Settings) -> Budget | None:
     """What a run may spend; None for no bound."""
     if settings.max_texts is None and settings.max_cost is None:
         return None
-    model = known_model(settings.embedding_model)
+    model = chosen_model(settings)
     return Budget(
         max_texts=settings.max_texts,
         max_usd=settings.max_cost,
@@ -27,27 +27,26 @@ def budget_of(settings: Settings) -> Budget | None:
 
 async def open_quota(
     wanted: QuotaSettings,
+    rules: QuotaRules,
     ledger: LedgerThread | None,
     space: EmbeddingSpace,
     events: EventBus,
-    *,
-    built_in: bool,
 ) -> Quota:
     """The quota of a command that calls the service.
 
     Args:
+        rules: what the endpoint's limits are counted in, and which there are.
         ledger: None for one that a command must not read now: then nothing is known of the day.
-        built_in: the service is a simulator of our own, which has no quota that could be found.
     """
     used, learned = DayUse(), None
     if ledger is not None:
         used = await ledger.run(Ledger.day_use, service_day().isoformat(), space)
         learned = await ledger.run(Ledger.learned_quota, space)
-    counts_calls = wanted.unit is QuotaUnit.CALLS
+    counts_calls = QuotaUnit.CALLS in (wanted.unit, rules.unit)
     return Quota(
-        limits_for(wanted, simulated=built_in),
+        rules.limits(wanted),
         events,
-        to_find=frozenset() if built_in else wanted.to_find,
+        to_find=wanted.to_find & rules.to_find,
         learned=learned,
         used_today=used.calls if counts_calls else used.texts,
         counts_calls=counts_calls,

@@ -21,9 +21,9 @@ from waypoint.ingest.saved_vectors import VectorSaver, save_collection
 from waypoint.models import MetadataValue
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.sources.origin import Origin
-from waypoint.storage.chroma.records import CollectionState
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import CollectionState
 
 _GENERATION = "waypoint_generation"
 """Raised before a run's first write, in the ledger and in Chroma. While that is under way the

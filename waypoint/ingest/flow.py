@@ -6,8 +6,8 @@ from waypoint.chunking import Chunker
 from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import BatchBuilder
 from waypoint.embedding.budget import Budget
-from waypoint.embedding.known_models import known_model
-from waypoint.embedding.providers.endpoint import LazyEmbedder
+from waypoint.embedding.lazy_embedder import LazyEmbedder
+from waypoint.embedding.providers import model_of
 from waypoint.embedding.rate_limit import Quota
 from waypoint.embedding.rate_limit.daily_reset import DailyReset
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -113,7 +113,7 @@ class Flow:
             self._ledger,
             self._events,
             space=self._embedder.space,
-            model=known_model(self._settings.embedding_model),
+            model=model_of(self._embedder.space),
             batch_size=self._settings.batch_size,
             calls=lambda: slots.limit,
             kept=self._kept,
@@ -123,7 +123,8 @@ class Flow:
         self, stop: Stop, writer: Writer, slots: AdaptiveConcurrency, commits: Commits
     ) -> Stages:
         settings, events, ledger = self._settings, self._events, self._ledger
-        model, space = known_model(settings.embedding_model), self._embedder.space
+        space = self._embedder.space
+        model = model_of(space)
         in_flight = InFlight()
         collection = self._keeper.entry.id
         reading = Reading(ledger, collection, events, self._source.open)
@@ -162,7 +163,9 @@ class Flow:
             wait_for_day=DailyReset(stop, events).sleep if settings.quota_wait else None,
         )
         builder: BatchBuilder[Candidate] = BatchBuilder(
-            settings.batch_size, lambda: self._quota.best_batch
+            min(settings.batch_size, model.max_texts),
+            model.max_bytes,
+            lambda: self._quota.best_batch,
         )
         lookup = DedupeStage(self._store, ledger, in_flight, events)
         return Stages(intake, reading, lookup, builder, payer, writer)

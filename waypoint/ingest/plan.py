@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 
-from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel, known_model
-from waypoint.embedding.providers.endpoint import GEMINI, SIMULATOR
-from waypoint.embedding.rate_limit import limits_for
+from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel
+from waypoint.embedding.port import Provider
+from waypoint.embedding.providers import chosen_model, chosen_provider, with_simulator
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import (
@@ -44,7 +44,7 @@ from waypoint.models import (
 from waypoint.observe.report import MOST_LISTED, count_reason
 from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
-from waypoint.settings import QuotaTier, QuotaUnit, Settings
+from waypoint.settings import QuotaUnit, Settings
 from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import FileContent
@@ -110,21 +110,20 @@ def make_plan(
         UsageError: the knowledge base or the category does not exist.
         CollectionMismatchError: the collection is made from another folder.
     """
-    simulate = options.simulate
-    model = known_model(settings.embedding_model)
-    provider = SIMULATOR if simulate else GEMINI
-    space = EmbeddingSpace(provider, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
+    settings = with_simulator(settings, simulate=options.simulate)
+    provider, model = chosen_provider(settings), chosen_model(settings)
+    space = EmbeddingSpace(provider.name, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
     keys = TextKeys(space)
     chunker = build_chunker(settings, model)
     for folder in given_folders(settings, options):
         LocalFolders([Root("", folder)], options.category).discover()
     plan = Plan()
-    if settings.google_gemini_base_url and not simulate:
+    if settings.google_gemini_base_url and provider.bills:
         plan.notices.append(
-            "the server at GOOGLE_GEMINI_BASE_URL is taken for Gemini here; for a simulator, "
-            "add --simulate"
+            f"the server at GOOGLE_GEMINI_BASE_URL is taken for {provider.title} here; for a "
+            "simulator, add --simulate"
         )
-    if settings.quota.tier is QuotaTier.AUTO and settings.quota.rpm is None and not simulate:
+    if "rpm" in settings.quota.to_find & provider.quota.to_find:
         plan.notices.append(
             "the quota is not known: the time with these settings is that of the pace a run "
             "starts with; see the tiers, and give yours with --quota-tier"
@@ -158,9 +157,9 @@ def make_plan(
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
     if plan.chunks_split:
         plan.notices.append(split_notice(plan.chunks_split, model))
-    plan.calls = -(-plan.texts_to_pay // settings.batch_size)
+    plan.calls = -(-plan.texts_to_pay // min(settings.batch_size, model.max_texts))
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
-    _time(plan, settings, model, simulate=simulate)
+    _time(plan, settings, model, provider)
     return plan
 
 
@@ -172,7 +171,7 @@ def _folder(
     plan: Plan,
 ) -> LocalFolders:
     """The folder as an ingestion would walk it."""
-    name = collection_name(settings, SIMULATOR if options.simulate else GEMINI)
+    name = collection_name(settings, chosen_provider(settings))
     known = ledger.collection(name) if ledger else None
     empty = recorded is None and (ledger is None or known is None)
     if ledger is not None and known is not None:
@@ -263,12 +262,12 @@ def _count(
     plan.characters_to_pay += sum(characters for _, characters in sizes)
 
 
-def _time(plan: Plan, settings: Settings, model: EmbeddingModel, *, simulate: bool) -> None:
+def _time(plan: Plan, settings: Settings, model: EmbeddingModel, provider: Provider) -> None:
     demand = Demand(
         plan.texts_to_pay, plan.tokens_to_pay, plan.characters_to_pay, plan.texts_used_today
     )
-    limits = limits_for(settings.quota, simulated=simulate)
-    if settings.quota.unit is QuotaUnit.CALLS:
+    limits = provider.quota.limits(settings.quota)
+    if QuotaUnit.CALLS in (settings.quota.unit, provider.quota.unit):
         counted = replace(demand, texts=plan.calls, used_today=plan.calls_used_today)
         least = least_time(counted, limits)
     else:

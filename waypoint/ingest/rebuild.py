@@ -26,9 +26,9 @@ from waypoint.models import (
 )
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.storage.chroma.passing_names import beside, replaced
-from waypoint.storage.chroma.records import CollectionState, StoredChunk
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import CollectionState, StoredChunk
 
 
 class ManyCollections(StoredVectors, Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from waypoint.embedding.known_models import KNOWN_MODELS
+from waypoint.embedding.providers import is_known
 from waypoint.models import EmbeddingSpace, MetadataValue
 
 SCHEMA = 1
@@ -40,6 +40,7 @@ def space_of(metadata: Mapping[str, MetadataValue]) -> EmbeddingSpace | None:
             "waypoint_model": str(model),
             "waypoint_dimensions": int(dimensions),
             "waypoint_task_type": str(task_type),
-        } if model in KNOWN_MODELS and dimensions > 0:
-            return EmbeddingSpace(provider, model, dimensions, task_type)
+        } if dimensions > 0:
+            space = EmbeddingSpace(provider, model, dimensions, task_type)
+            return space if is_known(space) else None
     return None

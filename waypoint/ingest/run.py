@@ -13,14 +13,10 @@ from anyio import to_thread
 from anyio.abc import TaskGroup
 
 from waypoint.chunking import Chunker
-from waypoint.embedding.known_models import known_model
-from waypoint.embedding.providers.endpoint import (
-    SIMULATOR,
-    Endpoint,
-    LazyEmbedder,
-    find_endpoint,
-    load_sdk,
-)
+from waypoint.embedding.known_models import DOCUMENT_TASK
+from waypoint.embedding.lazy_embedder import LazyEmbedder
+from waypoint.embedding.port import Endpoint, Provider
+from waypoint.embedding.providers import chosen_model, find_endpoint, model_of, with_simulator
 from waypoint.embedding.rate_limit import Quota, QuotaState
 from waypoint.errors import (
     InterruptedRunError,
@@ -67,11 +63,9 @@ def new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
 
 
-def collection_name(settings: Settings, provider: str) -> str:
+def collection_name(settings: Settings, provider: Provider) -> str:
     """The name that was given, else the default: simulated vectors have one of their own."""
-    if settings.collection_name is not None:
-        return settings.collection_name
-    return f"{DEFAULT_COLLECTION}_simulated" if provider == SIMULATOR else DEFAULT_COLLECTION
+    return settings.collection_name or DEFAULT_COLLECTION + provider.suffix
 
 
 class Ingestion:
@@ -85,7 +79,7 @@ class Ingestion:
         if settings.stats_every:
             path = settings.log_dir / f"run-{self.run_id}.stats.jsonl"
             self.sampler = Sampler(self.gauges, path, settings.stats_every)
-        self._settings = settings
+        self._settings = settings = with_simulator(settings, simulate=options.simulate)
         self._options = options
         self._events = events
         self._quota: Quota | None = None
@@ -132,21 +126,21 @@ class Ingestion:
     async def _run(self, background: TaskGroup) -> None:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
-        known_model(settings.embedding_model)
+        chosen_model(settings)
         for folder in given_folders(settings, self._options):
             given = LocalFolders([Root("", folder)], self._options.category)
             await to_thread.run_sync(given.discover)
-        endpoint = await find_endpoint(settings, simulate=self._options.simulate)
+        endpoint = await find_endpoint(settings)
         self._tell_start(endpoint)
         if not (settings.chroma_persist_path / LEDGER_NAME).exists():
             # A first run will call for sure: the SDK loads while Chroma starts.
-            background.start_soon(load_sdk)
+            background.start_soon(endpoint.provider.preload)
         async with AsyncExitStack() as stack:
             lock = stack.enter_context(StoreLock(settings.chroma_persist_path))
             store, embedded = await stack.enter_async_context(
                 open_store(settings.store, lock, settings.log_dir, self._events)
             )
-            embedder = LazyEmbedder(settings, endpoint, stack)
+            embedder = LazyEmbedder(endpoint, self._space(endpoint.provider), stack)
             stack.callback(self._tell_lost)
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
@@ -185,10 +179,10 @@ class Ingestion:
                     "arrived are paid for again"
                 )
             )
-        model = known_model(settings.embedding_model)
+        model = model_of(embedder.space)
         chunker = build_chunker(settings, model)
         recipe = Recipe(embedder.space, chunker.settings.fingerprint())
-        name = collection_name(settings, embedder.space.provider)
+        name = collection_name(settings, embedder.endpoint.provider)
         restart = no_restart if embedded is None else embedded.restart
         rebuilding = Rebuilding(name, store, ledger, self._events, restart)
         keeper = CollectionManager(store, ledger, self._events, recipe, rebuilding)
@@ -289,10 +283,10 @@ class Ingestion:
         self._interruption.watch(stop)
         self._quota = quota = await open_quota(
             self._settings.quota,
+            embedder.endpoint.quota,
             ledger,
             embedder.space,
             self._events,
-            built_in=self._options.simulate,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
         parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
@@ -317,13 +311,17 @@ class Ingestion:
         for billed in self._kept:
             self._events.emit(billed.lost())
 
+    def _space(self, provider: Provider) -> EmbeddingSpace:
+        model, dimensions = self._settings.embedding_model, self._settings.embedding_dimensions
+        return EmbeddingSpace(provider.name, model, dimensions, DOCUMENT_TASK)
+
     def _tell_start(self, endpoint: Endpoint) -> None:
         settings = self._settings
         self._events.emit(
             RunStarted(
                 self.run_id,
                 collection_name(settings, endpoint.provider),
-                endpoint.provider,
+                endpoint.provider.name,
                 settings.embedding_model,
                 settings.embedding_dimensions,
                 str(settings.knowledge_base_path),

@@ -9,15 +9,15 @@ import numpy as np
 from anyio import to_thread
 
 from waypoint.chunking import context_header, embeds_context, is_named_after
-from waypoint.embedding.known_models import known_model
+from waypoint.embedding.providers import model_of
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import StoreDamagedError
 from waypoint.ingest.recipe import space_of
 from waypoint.models import EmbeddingSpace, Metadata, TextKey, Vector
-from waypoint.storage.chroma.records import StoredChunk
 from waypoint.storage.chroma.service_errors import UnreadableVectorError
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import StoredChunk
 
 _UNIT = 1e-3
 """By how much a vector's length may differ from 1; float32 rounds at about 1e-7."""
@@ -58,7 +58,7 @@ class VectorSaver:
         self._hopeless = False
         """No vector can be read any more."""
         self._context_headers = embeds_context(chunking)
-        self._model = known_model(space.model)
+        self._model = model_of(space)
         self._keys = TextKeys(space)
         self.read = 0
         """Chunks that were looked at."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from waypoint.embedding.providers.endpoint import GEMINI, SIMULATOR
+from waypoint.embedding.providers import PROVIDERS, chosen_provider, with_simulator
 from waypoint.errors import UsageError
-from waypoint.ingest.run import DEFAULT_COLLECTION, collection_name
+from waypoint.ingest.run import collection_name
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
-from waypoint.storage.chroma.records import CollectionState
 from waypoint.storage.ledger import Ledger, LedgerCollection
+from waypoint.storage.port import CollectionState
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class ChosenCollection:
 async def choose_collection(
     store: OpenStore, settings: Settings, *, simulate: bool
 ) -> ChosenCollection:
-    """The one that was named; else the default one, or the simulated one if it is alone.
+    """The one that was named; else the default one, or another provider's if it is alone.
 
     Raises:
         UsageError: neither Chroma nor the ledger knows it.
@@ -56,13 +56,13 @@ def choose_name(
     names: Sequence[str], settings: Settings, *, simulate: bool
 ) -> tuple[str, tuple[str, ...]]:
     """The name that is meant, of those that are there, and what to say about the choice."""
-    real = collection_name(settings, GEMINI)
-    simulated = collection_name(settings, SIMULATOR)
-    if settings.collection_name is not None:
-        return settings.collection_name, ()
-    if simulate or (real not in names and simulated in names):
-        return simulated, ()
-    if simulated in names:
-        notice = f"{DEFAULT_COLLECTION} is meant, not {simulated}: choose that with --simulate"
-        return real, (notice,)
-    return real, ()
+    meant = collection_name(settings, chosen_provider(with_simulator(settings, simulate=simulate)))
+    if settings.collection_name is not None or simulate:
+        return meant, ()
+    defaults = {collection_name(settings, provider) for provider in PROVIDERS.values()}
+    others = [name for name in names if name in defaults - {meant}]
+    if meant not in names and len(others) == 1:
+        return others[0], ()
+    if not others:
+        return meant, ()
+    return meant, (f"{meant} is meant, not {others[0]}: choose that with --collection",)

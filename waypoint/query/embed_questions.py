@@ -9,20 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from waypoint.embedding.batching import Batch, BatchBuilder
-from waypoint.embedding.known_models import known_model
-from waypoint.embedding.port import BatchTooLargeError, CallRefusedError
-from waypoint.embedding.providers.endpoint import (
-    GEMINI,
-    SIMULATOR,
-    Endpoint,
-    LazyEmbedder,
-    find_endpoint,
-)
+from waypoint.embedding.lazy_embedder import LazyEmbedder
+from waypoint.embedding.port import BatchTooLargeError, CallRefusedError, Endpoint
+from waypoint.embedding.providers import model_of
 from waypoint.embedding.rate_limit import Quota
 from waypoint.embedding.retrying import RetryCounter, RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
-from waypoint.errors import CollectionMismatchError, MissingKeyError, RequestRefusedError
+from waypoint.errors import RequestRefusedError
 from waypoint.ingest.account import open_quota
 from waypoint.ingest.commits import Commits
 from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
@@ -39,39 +33,6 @@ class _Text:
     text: str
     """As it is sent."""
     tokens: int
-
-
-async def endpoint_of(settings: Settings, provider: str) -> Endpoint:
-    """Where texts for a collection of that provider are embedded.
-
-    Simulated vectors are the same from every simulator: without one at GOOGLE_GEMINI_BASE_URL
-    the built-in one is started.
-
-    Raises:
-        MissingKeyError: Gemini's vectors, and no key.
-        CollectionMismatchError: Gemini's vectors, and a simulator at GOOGLE_GEMINI_BASE_URL.
-        KeyRefusedError, RequestRefusedError, ServiceUnavailableError: from asking that server.
-    """
-    if provider == SIMULATOR:
-        if settings.google_api_key is not None and settings.google_gemini_base_url:
-            endpoint = await find_endpoint(settings, simulate=False)
-            if endpoint.provider == SIMULATOR:
-                return endpoint
-        return await find_endpoint(settings, simulate=True)
-    key = settings.google_api_key
-    if key is None or not key.get_secret_value().strip():
-        raise MissingKeyError(
-            "no API key: the collection has Gemini's vectors, and GOOGLE_API_KEY is not set",
-            hint="set GOOGLE_API_KEY in the environment or in .env "
-            "(get one at https://aistudio.google.com/apikey)",
-        )
-    endpoint = await find_endpoint(settings, simulate=False)
-    if endpoint.provider != GEMINI:
-        raise CollectionMismatchError(
-            "the collection has Gemini's vectors, and GOOGLE_GEMINI_BASE_URL leads to a simulator",
-            hint="unset GOOGLE_GEMINI_BASE_URL, or choose another collection with --collection",
-        )
-    return endpoint
 
 
 class Service:
@@ -100,7 +61,7 @@ class Service:
         """What embeds texts of that space, and what paces it."""
         if self._quota is None:
             self._quota = await self._open_quota(space)
-        embedder = LazyEmbedder(self.settings, self._endpoint, self._stack, space=space)
+        embedder = LazyEmbedder(self._endpoint, space, self._stack)
         retrying = RetryingEmbedder(
             embedder,
             self._quota,
@@ -112,10 +73,8 @@ class Service:
         return retrying, self._quota
 
     async def _open_quota(self, space: EmbeddingSpace) -> Quota:
-        built_in = self._endpoint.provider == SIMULATOR and self._endpoint.base_url is None
-        return await open_quota(
-            self.settings.quota, self.ledger, space, self.events, built_in=built_in
-        )
+        rules = self._endpoint.quota
+        return await open_quota(self.settings.quota, rules, self.ledger, space, self.events)
 
 
 class ServiceTexts:
@@ -130,7 +89,7 @@ class ServiceTexts:
         self._service = service
         self._ledger = service.ledger
         self._space = space
-        self._model = known_model(space.model)
+        self._model = model_of(space)
         self._anew = anew
         self._commits: Commits | None = None
         if self._ledger is not None:
@@ -143,7 +102,7 @@ class ServiceTexts:
             )
 
     def cost(self, tokens: int) -> float:
-        """US dollars that so many tokens cost at Gemini's price."""
+        """US dollars that so many tokens cost at the model's price."""
         return tokens * self._model.usd_per_million_tokens / 1_000_000
 
     async def embed(self, texts: Sequence[str], contexts: Sequence[str] = ()) -> Vectors:
@@ -171,7 +130,9 @@ class ServiceTexts:
         paid: dict[TextKey, Vector] = {}
         retrying, quota = await self._service.connect(self._space)
         builder: BatchBuilder[_Text] = BatchBuilder(
-            self._service.settings.batch_size, lambda: quota.best_batch
+            min(self._service.settings.batch_size, self._model.max_texts),
+            self._model.max_bytes,
+            lambda: quota.best_batch,
         )
         for text in texts:
             for batch in builder.add(text):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from functools import partial
 
+from waypoint.embedding.providers import endpoint_of
 from waypoint.errors import CollectionMismatchError, MissingKeyError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
-from waypoint.query.embed_questions import Service, endpoint_of
+from waypoint.query.embed_questions import Service
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
 

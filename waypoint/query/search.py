@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from waypoint.embedding.known_models import QUERY_TASK
+from waypoint.embedding.providers import endpoint_of
 from waypoint.errors import CollectionMismatchError, StoreDamagedError, UsageError
 from waypoint.formats.metadata import CHROMAS
 from waypoint.formats.text import is_unicode
@@ -15,11 +16,11 @@ from waypoint.ingest.recipe import space_of
 from waypoint.models import Metadata
 from waypoint.observe.events import EventBus
 from waypoint.query.choose import choose_collection
-from waypoint.query.embed_questions import Service, ServiceTexts, endpoint_of
+from waypoint.query.embed_questions import Service, ServiceTexts
 from waypoint.query.headings import heading_of
 from waypoint.query.open import open_for_reading
 from waypoint.settings import Settings
-from waypoint.storage.chroma.records import Neighbour
+from waypoint.storage.port import Neighbour
 
 
 @dataclass(frozen=True, slots=True)

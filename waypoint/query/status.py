@@ -12,7 +12,7 @@ from pathlib import Path
 import orjson
 from anyio import to_thread
 
-from waypoint.embedding.providers.endpoint import GEMINI
+from waypoint.embedding.providers import bills
 from waypoint.errors import StoreDamagedError, StoreUnavailableError
 from waypoint.ingest.collection_manager import recorded_origin
 from waypoint.models import MetadataValue
@@ -74,7 +74,7 @@ class Status:
     last_run: RunStatus | None = None
     spending: list[Spending] = field(default_factory=list)
     cost_usd: float | None = None
-    """Of Gemini's models, to date; None where the ledger cannot be read."""
+    """Billed to date; None where the ledger cannot be read."""
     bytes: dict[str, int] = field(default_factory=dict)
     """On disk: of ``ledger``, ``chroma`` (an embedded one), ``logs``."""
     notices: list[str] = field(default_factory=list)
@@ -113,7 +113,7 @@ async def _read(status: Status, settings: Settings, store: OpenStore) -> None:
         for cached in await store.ledger.run(Ledger.cached_collections):
             by_name[cached.name] = _from_ledger(cached)
         status.spending = await store.ledger.run(Ledger.spending)
-        status.cost_usd = math.fsum(s.cost_usd for s in status.spending if s.provider == GEMINI)
+        status.cost_usd = math.fsum(s.cost_usd for s in status.spending if bills(s.provider))
         run = await store.ledger.run(Ledger.last_run)
         if run is not None:
             status.last_run = await to_thread.run_sync(_last_run, run, settings.log_dir)

@@ -56,6 +56,7 @@ class Settings(BaseModel):
         defer_build=True,
     )
 
+    embedding_provider: str = Field("gemini", description="Whose models embed")
     google_api_key: SecretStr | None = Field(None, description="Key of the Gemini API")
     google_gemini_base_url: str | None = Field(
         None, description="Another server that speaks the Gemini API"

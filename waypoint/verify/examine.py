@@ -10,7 +10,7 @@ from anyio import to_thread
 
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.models import Metadata, TextKey, Vector
-from waypoint.storage.chroma.records import StoredRecords
+from waypoint.storage.port import StoredRecords
 from waypoint.verify.inventory import Inventory, Seen
 from waypoint.verify.ports import LedgerChunk, LedgerView
 from waypoint.verify.record_rules import (

@@ -16,7 +16,7 @@ from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from waypoint.errors import LedgerDamagedError, StoreDamagedError
-from waypoint.storage.chroma.records import StoredRecords
+from waypoint.storage.port import StoredRecords
 from waypoint.verify import compare as comparing
 from waypoint.verify.checks import IN_GROUP, INTEGRITY, CheckResult, failed, passed, skipped
 from waypoint.verify.examine import RecordExaminer

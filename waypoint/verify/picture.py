@@ -9,7 +9,7 @@ import numpy as np
 
 from waypoint.models import Vectors
 from waypoint.query.headings import heading_of
-from waypoint.storage.chroma.records import StoredRecords
+from waypoint.storage.port import StoredRecords
 
 MOST_POINTS = 1_200
 """Chunks that are drawn: with more of them, points hide each other."""

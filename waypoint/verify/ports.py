@@ -12,8 +12,8 @@ from waypoint.models import (
     TextKey,
     Vectors,
 )
-from waypoint.storage.chroma.records import Neighbour, StoredRecords
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
+from waypoint.storage.port import Neighbour, StoredRecords
 
 
 class Collection(Protocol):

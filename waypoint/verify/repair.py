@@ -14,16 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from anyio import to_thread
 
-from waypoint.embedding.known_models import known_model
-from waypoint.embedding.providers.endpoint import GEMINI, SIMULATOR
+from waypoint.embedding.providers import (
+    PROVIDERS,
+    chosen_provider,
+    endpoint_of,
+    known_model,
+    with_simulator,
+)
 from waypoint.errors import StoreDamagedError, UsageError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.plan import Plan, make_plan
 from waypoint.ingest.recipe import space_of
-from waypoint.ingest.run import DEFAULT_COLLECTION
+from waypoint.ingest.run import collection_name
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
-from waypoint.query.embed_questions import endpoint_of
 from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
@@ -46,11 +50,11 @@ class Repair:
     """What a repair will do, and what it will cost."""
 
     collection: str
-    simulated: bool
+    provider: str
     steps: RepairSteps
     texts_to_pay: int
     cost_usd: float
-    """At Gemini's price, estimated."""
+    """Estimated."""
 
 
 def plan_repair(
@@ -78,20 +82,26 @@ def plan_repair(
     if not failing - NOT_MENDED:
         return None
     steps = find_repairs(inventory, failing)
-    simulated = verdict.provider == SIMULATOR
-    if not verdict.provider:
-        # Nobody can be asked: the name and the command tell.
-        simulated = simulate or verdict.collection == f"{DEFAULT_COLLECTION}_simulated"
-    options = IngestOptions(simulate=simulated, repaired=recorded)
-    plan: Plan = make_plan(settings, options, recorded=recorded)
-    price = known_model(settings.embedding_model).usd_per_million_tokens / 1_000_000
+    provider = verdict.provider or _likely_provider(settings, verdict.collection, simulate)
+    settings = settings.model_copy(update={"embedding_provider": provider})
+    plan: Plan = make_plan(settings, IngestOptions(repaired=recorded), recorded=recorded)
+    price = known_model(settings.embedding_model, provider).usd_per_million_tokens / 1_000_000
     return Repair(
         collection=verdict.collection,
-        simulated=simulated,
+        provider=provider,
         steps=steps,
         texts_to_pay=plan.texts_to_pay + steps.vectors_dropped,
         cost_usd=plan.cost_usd + steps.tokens_dropped * price,
     )
+
+
+def _likely_provider(settings: Settings, collection: str, simulate: bool) -> str:
+    """Where nobody can be asked, the name and the command tell."""
+    unnamed = settings.model_copy(update={"collection_name": None})
+    for provider in PROVIDERS.values():
+        if not simulate and collection == collection_name(unnamed, provider):
+            return provider.name
+    return chosen_provider(with_simulator(settings, simulate=simulate)).name
 
 
 class Repairer:
@@ -105,23 +115,19 @@ class Repairer:
         self._inventory = inventory
         self._events = events
 
-    async def run(self) -> bool:
+    async def run(self) -> None:
         """Mark, then delete: a death in between leaves what the next ingestion mends.
-
-        Returns whether the ingestion is to start the built-in simulator.
 
         Raises:
             MissingKeyError: the ingestion could not run; nothing was touched.
             StoreLockedError: somebody else has begun to use the store.
             WaypointError: the store, the ledger or the service went away.
         """
-        provider = SIMULATOR if self._repair.simulated else GEMINI
-        endpoint = await endpoint_of(self._settings, provider)
+        await endpoint_of(self._settings, self._repair.provider)
         # What cannot be read is rebuilt, or set aside, by the ingestion.
         with suppress(StoreDamagedError):
             async with open_for_reading(self._settings, self._events) as store:
                 await self._mend(store)
-        return endpoint.provider == SIMULATOR and endpoint.base_url is None
 
     async def _mend(self, store: OpenStore) -> None:
         name = self._repair.collection

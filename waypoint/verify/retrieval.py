@@ -8,7 +8,7 @@ from pathlib import Path
 
 from waypoint.errors import UsageError
 from waypoint.models import Vectors
-from waypoint.storage.chroma.records import Neighbour
+from waypoint.storage.port import Neighbour
 from waypoint.verify.checks import CheckResult, Status, failed, passed
 from waypoint.verify.ports import Collection
 from waypoint.verify.questions import Question, Tier

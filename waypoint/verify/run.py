@@ -12,7 +12,8 @@ from pathlib import Path
 from anyio import to_thread
 
 from waypoint.chunking import embeds_context
-from waypoint.embedding.known_models import QUERY_TASK, known_model
+from waypoint.embedding.known_models import QUERY_TASK
+from waypoint.embedding.providers import chosen_model
 from waypoint.errors import (
     DailyQuotaError,
     KeyRefusedError,
@@ -104,7 +105,7 @@ class Verification:
         started = time.monotonic()
         verdict = Verdict(new_run_id(), datetime.now(UTC).isoformat("T", "seconds"), "")
         # Told before anything is opened: what is wrong with the command, not with the world.
-        known_model(self.settings.embedding_model)
+        chosen_model(self.settings)
         if self.options.queries is not None:
             await to_thread.run_sync(read_questions, self.options.queries)
         try:
@@ -278,5 +279,5 @@ class Verification:
 def _bill(sample: Sample, texts: ServiceTexts, seed: int) -> str:
     return (
         f"embedding {len(sample.ids):,} chunks anew (seed {seed}): about {sample.tokens:,} "
-        f"tokens, ${texts.cost(sample.tokens):.4f} at Gemini's price"
+        f"tokens, ${texts.cost(sample.tokens):.4f} estimated"
     )

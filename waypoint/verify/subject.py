@@ -8,7 +8,8 @@ from pathlib import Path
 
 from anyio import to_thread
 
-from waypoint.embedding.known_models import DOCUMENT_TASK, known_model
+from waypoint.embedding.known_models import DOCUMENT_TASK
+from waypoint.embedding.providers import chosen_model
 from waypoint.errors import UsageError
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.ingest.origin_check import recorded_roots
@@ -19,8 +20,8 @@ from waypoint.settings import Settings
 from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.snapshot import take_snapshot
-from waypoint.storage.chroma.records import CollectionState
 from waypoint.storage.ledger import LedgerCollection
+from waypoint.storage.port import CollectionState
 from waypoint.verify.integrity import Subject
 
 
@@ -110,7 +111,7 @@ def describe_subject(
 def _recipe(settings: Settings, state: CollectionState) -> Recipe:
     """What the settings would make; the provider is the collection's, whichever it is."""
     provider = str(state.metadata.get("waypoint_provider", ""))
-    chunker = build_chunker(settings, known_model(settings.embedding_model))
+    chunker = build_chunker(settings, chosen_model(settings))
     space = EmbeddingSpace(
         provider, settings.embedding_model, settings.embedding_dimensions, DOCUMENT_TASK
     )

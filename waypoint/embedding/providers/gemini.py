@@ -29,10 +29,10 @@ from waypoint.bounded_http import (
     open_http_client,
     receive,
 )
-from waypoint.embedding.known_models import known_model
 from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
 from waypoint.embedding.providers.awake import fail_after_awake
 from waypoint.embedding.providers.gemini_answers import most_bytes, read_answer
+from waypoint.embedding.providers.gemini_models import GEMINI_MODELS
 from waypoint.embedding.providers.model_card import API_VERSION, is_encrypted, names_simulator
 from waypoint.embedding.providers.refusals import CALL_FAILURES, is_object, legible_error, translate
 from waypoint.errors import RequestRefusedError
@@ -68,13 +68,13 @@ class _AnswerTransport(BoundedTransport):
 
 
 class GeminiEmbedder:
-    """One model of one service, for one task. Build it with :func:`open_gemini`."""
+    """One model of one service, for one task. Built by ``Connection.open``."""
 
     def __init__(self, client: genai.Client, space: EmbeddingSpace, timeout: float) -> None:
         self._client = client
         self._space = space
         self._timeout = timeout
-        self._model = known_model(space.model)
+        self._model = GEMINI_MODELS[space.model]
         # One at a time: in Python, many at once are no faster, and let the event loop wait.
         self._reading = anyio.CapacityLimiter(1)
 
@@ -122,7 +122,7 @@ class GeminiEmbedder:
             "content": {"parts": [{"text": text}], "role": "user"},
             "outputDimensionality": self._space.dimensions,
         }
-        if not self._model.task_in_text:
+        if self._model.task_forms is None:
             request["taskType"] = self._space.task_type
         return request
 

@@ -7,18 +7,27 @@ RPM means texts a minute.
 from __future__ import annotations
 
 from waypoint.embedding.rate_limit.day import daily_quota_error
-from waypoint.embedding.rate_limit.limits import AUTO_START, TIERS, QuotaLimits, limits_for
+from waypoint.embedding.rate_limit.limits import (
+    AUTO_START,
+    NO_QUOTA,
+    TEXTS_AND_TOKENS,
+    TIERS,
+    QuotaLimits,
+    QuotaRules,
+)
 from waypoint.embedding.rate_limit.pace import WINDOW
 from waypoint.embedding.rate_limit.quota import Admission, Quota, QuotaState
 
 __all__ = [
     "AUTO_START",
+    "NO_QUOTA",
+    "TEXTS_AND_TOKENS",
     "TIERS",
     "WINDOW",
     "Admission",
     "Quota",
     "QuotaLimits",
+    "QuotaRules",
     "QuotaState",
     "daily_quota_error",
-    "limits_for",
 ]

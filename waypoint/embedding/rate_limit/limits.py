@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from waypoint.settings import QuotaSettings, QuotaTier
+from waypoint.settings import QuotaSettings, QuotaTier, QuotaUnit
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +35,29 @@ TIERS = {
 AUTO_START = replace(TIERS[QuotaTier.FREE], rpd=0)
 
 
-def limits_for(settings: QuotaSettings, *, simulated: bool) -> QuotaLimits:
-    """The limits a run starts with: the tier's, each replaced by what was given for it.
+@dataclass(frozen=True, slots=True)
+class QuotaRules:
+    """What a service's limits are counted in, and which there are."""
 
-    A simulator of our own has no account, so with it no limit is the default.
-    """
-    if settings.tier is QuotaTier.AUTO:
-        base = QuotaLimits(0, 0, 0) if simulated else AUTO_START
-    else:
-        base = TIERS[settings.tier]
-    return QuotaLimits(
-        base.rpm if settings.rpm is None else settings.rpm,
-        base.tpm if settings.tpm is None else settings.tpm,
-        base.rpd if settings.rpd is None else settings.rpd,
-    )
+    unit: QuotaUnit
+    """What RPM and RPD count: texts, however many share a call, or calls."""
+    to_find: frozenset[str]
+    """The limits of a minute that it has, ``rpm`` and ``tpm``: found where nobody tells them."""
+    start: QuotaLimits
+    """What is tried first of these."""
+
+    def limits(self, settings: QuotaSettings) -> QuotaLimits:
+        """The limits a run starts with: the tier's, each replaced by what was given for it."""
+        base = self.start if settings.tier is QuotaTier.AUTO else TIERS[settings.tier]
+        return QuotaLimits(
+            base.rpm if settings.rpm is None else settings.rpm,
+            base.tpm if settings.tpm is None else settings.tpm,
+            base.rpd if settings.rpd is None else settings.rpd,
+        )
+
+
+TEXTS_AND_TOKENS = QuotaRules(QuotaUnit.TEXTS, frozenset({"rpm", "tpm"}), AUTO_START)
+"""Of an account of the Gemini API."""
+
+NO_QUOTA = QuotaRules(QuotaUnit.TEXTS, frozenset(), QuotaLimits(0, 0, 0))
+"""Of a service without an account."""

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 
 from waypoint.bounded_http import TooLargeAnswerError, UnusableAnswerError
 from waypoint.models import Metadata, Vectors
-from waypoint.storage.chroma.records import Neighbour
+from waypoint.storage.port import Neighbour
 
 T = TypeVar("T")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from waypoint.models import Vectors
-from waypoint.storage.chroma.records import Neighbour
+from waypoint.storage.port import Neighbour
 
 SAME = 1e-3
 """Cosine distance below which two vectors are the same; float32 rounds at about 1e-7."""

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 from waypoint.models import EmbeddingSpace
 
+_FUNCTIONS = {"gemini": "google_gemini"}
+"""By provider; another client knows none of the others."""
+
 
 def persisted_function(space: EmbeddingSpace) -> dict[str, object]:
     """What the collection's configuration is to hold."""
-    if space.provider != "gemini":
+    name = _FUNCTIONS.get(space.provider)
+    if name is None:
         # What Chroma's client writes for a collection without a function.
         return {"type": "legacy"}
     return {
         "type": "known",
-        "name": "google_gemini",
+        "name": name,
         "config": {
             "model_name": space.model,
             "task_type": "RETRIEVAL_QUERY",

@@ -14,9 +14,9 @@ from typing import Any
 from waypoint.models import Vectors
 from waypoint.observe.events import EventBus
 from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
-from waypoint.storage.chroma.records import CollectionState, Neighbour, StoredRecords
 from waypoint.storage.chroma.requests import RemoteCollection
 from waypoint.storage.chroma.retry import StoreCalls
+from waypoint.storage.port import CollectionState, Neighbour, StoredRecords
 
 PAGE = 5_000
 """Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""

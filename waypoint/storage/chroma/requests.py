@@ -20,7 +20,7 @@ from waypoint.bounded_http import ANSWER_BYTES, MOST_SAID, UnusableAnswerError
 from waypoint.models import MetadataValue, PackedChunks, Vector, Vectors
 from waypoint.storage.chroma.decode import ID_BYTES, ROW_BYTES, Count, Found, Page, read_answer
 from waypoint.storage.chroma.decode import MOST_BYTES as MOST_ANSWER_BYTES
-from waypoint.storage.chroma.records import Neighbour
+from waypoint.storage.port import Neighbour
 
 T = TypeVar("T")
 

@@ -34,10 +34,10 @@ from waypoint.storage.chroma.index_look import (
 )
 from waypoint.storage.chroma.persisted_function import persisted_function
 from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
-from waypoint.storage.chroma.records import CollectionState, Neighbour, StoredChunk
 from waypoint.storage.chroma.requests import RemoteCollection, packed_changes, packed_records
 from waypoint.storage.chroma.retry import StoreCalls
 from waypoint.storage.chroma.service_errors import damaged
+from waypoint.storage.port import CollectionState, Neighbour, StoredChunk
 
 PAGE = 5_000
 """Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""
