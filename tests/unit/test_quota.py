@@ -71,6 +71,7 @@ def test_what_is_given_replaces_the_tiers_figure() -> None:
     given = QuotaSettings(QuotaTier.ONE, 0, 7, None)
     assert TEXTS_AND_TOKENS.limits(given) == QuotaLimits(0, 7, 0)
     assert NO_QUOTA.limits(QuotaSettings(QuotaTier.AUTO, 9, None, 0)).rpm == 9
+    assert TEXTS_AND_TOKENS.limits(QuotaSettings(QuotaTier.FREE, None, None, 7)).rpd == 7
 
 
 def test_without_limits_nothing_waits() -> None:

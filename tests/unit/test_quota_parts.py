@@ -22,7 +22,7 @@ from waypoint.embedding.rate_limit.pace import CATCH_UP, WINDOW, Pace
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
-from waypoint.models import LearnedLimit
+from waypoint.models import LearnedLimit, LearnedQuota
 from waypoint.observe.events import Event, EventBus, QuotaChanged
 
 NOON = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
@@ -442,6 +442,30 @@ def test_only_what_is_sent_beyond_a_limit_probes_it() -> None:
     estimator.go_up(10, 100.0)
     refuse(estimator, 101.0, 1_000)
     assert estimator.value == 1_040
+
+
+def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
+    """If the limit was to be found, it is full, and nothing comes free by itself."""
+    learned = LearnedQuota(LearnedLimit(1_000, met=True), LearnedLimit(), 1.0)
+    to_find = frozenset({"rpm"})
+    minute = MinuteLimits(
+        QuotaLimits(100, 0, 0), to_find=to_find, learned=learned, margin=0.6, now=0.0
+    )
+    minute.go_up_if_due("rpm", 10, 100.0)
+    assert minute.limit("rpm") == 1_000
+    minute.paces["rpm"].take(1_000, 100.0)
+    minute.go_up_if_due("rpm", 10, 100.0)
+    assert minute.limit("rpm") == 1_040
+    share = 1_000 / 1_040
+    assert minute.paces["rpm"].wait(10, 100.0) == pytest.approx(
+        (60.6 - CATCH_UP) * share - WINDOW * (1 - share)
+    )
+    given = MinuteLimits(
+        QuotaLimits(1_000, 0, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+    )
+    given.paces["rpm"].take(1_000, 100.0)
+    given.go_up_if_due("rpm", 10, 100.0)
+    assert given.limit("rpm") == 1_000
 
 
 def test_refusals_that_a_limit_was_found_by_are_cleared_if_more_goes_through() -> None:

@@ -238,6 +238,7 @@ async def test_a_document_is_begun_before_a_part_of_it_is_written(bench: Bench) 
         order.add(each, VECTOR)
     await bench.write(order)
     assert bench.known("a.md") == {"a.md": False}
+    assert job.begun
     assert bench.told(DocumentCompleted) == []
     last = WriteOrder()
     last.add(candidates(job)[2], VECTOR)
@@ -246,15 +247,24 @@ async def test_a_document_is_begun_before_a_part_of_it_is_written(bench: Bench) 
     assert bench.told(DocumentCompleted) == [DocumentCompleted("a.md", 3, 100)]
 
 
+async def test_a_document_of_a_file_of_several_is_noted_as_such(bench: Bench) -> None:
+    """So that the file is read again until all of them are done."""
+    job = job_of("a.md", 1)
+    job.siblings = 2
+    await bench.write(order_of(job))
+    file = job.document.file
+    assert bench.ledger.sift(bench.collection, [file]).changed == [file]
+
+
 async def test_after_a_failure_nothing_further_is_begun(bench: Bench) -> None:
     """The documents of that write stay begun, and the failure is raised as it is."""
     bench.store.fails = StoreWriteError("no room", hint="make some")
-    first, second = job_of("a.md", ROWS), job_of("b.md", ROWS)
+    first, second = job_of("a.md", ROWS - 2), job_of("b.md", 2)
     with pytest.raises(StoreWriteError, match="no room"):
-        await bench.write(order_of(first), order_of(second))
+        await bench.write(order_of(first), order_of(second), order_of(job_of("c.md", ROWS)))
     assert bench.store.rows == {}
-    assert not any(bench.known("a.md", "b.md").values())
-    assert bench.known("a.md") == {"a.md": False}
+    assert bench.known("a.md", "b.md") == {"a.md": False, "b.md": False}
+    assert not any(bench.known("c.md").values())
     assert bench.told(ChunksWritten, DocumentCompleted) == []
 
 
