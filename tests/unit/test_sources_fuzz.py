@@ -19,6 +19,7 @@ from tests.support.office_files import (
     sheet_file,
     slide_file,
 )
+from tests.support.open_files import document, p
 from tests.support.reading import assert_sound, read_all
 from waypoint.errors import DocumentRejectedError
 
@@ -36,6 +37,22 @@ SAMPLES = {
     b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
+    "a.odt": document(
+        "text",
+        f'<text:h text:outline-level="1">H</text:h><text:list text:style-name="L"><text:list-item>'
+        f"{p('a')}</text:list-item></text:list><table:table><table:table-row><table:table-cell>"
+        f"{p('b')}</table:table-cell><table:table-cell/></table:table-row></table:table>",
+    ),
+    "a.ods": document(
+        "spreadsheet",
+        '<table:table table:name="S"><table:table-row table:number-rows-repeated="2">'
+        f'<table:table-cell office:value-type="float">{p("1")}</table:table-cell>'
+        "</table:table-row></table:table>",
+    ),
+    "a.odp": document(
+        "presentation",
+        f"<draw:page><draw:frame><draw:text-box>{p('a')}</draw:text-box></draw:frame></draw:page>",
+    ),
     "a.epub": book(chapter("<h1>H</h1><p>a<sup>2</sup></p>"), chapter("<p>b</p>")),
     "a.eml": b"Subject: =?utf-8?q?=C3=A9?=\r\nFrom: a@b.example\r\nDate: Sat, 9 Mar 2024 13:30:00"
     b" +0100\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\na\r\n--b\r\n"
@@ -71,8 +88,8 @@ def check(name: str, data: bytes) -> None:
     except DocumentRejectedError:
         return
     assert documents
-    for document in documents:
-        assert_sound(document)
+    for each in documents:
+        assert_sound(each)
 
 
 @settings(max_examples=150)

@@ -16,6 +16,7 @@ from tests.support.office_files import (
     sheet_file,
     slide_file,
 )
+from tests.support.open_files import document, p
 from tests.support.reading import read_one
 from waypoint.formats.registry import (
     FORMATS,
@@ -29,6 +30,22 @@ SAMPLES = {
     "docx": (docx_file(), "After the table."),
     "slides": (
         slide_file("<p:sp><p:txBody><a:p><a:r><a:t>some text</a:t></a:r></a:p></p:txBody></p:sp>"),
+        "some text",
+    ),
+    "odt": (document("text", p("some text")), "some text"),
+    "ods": (
+        document(
+            "spreadsheet",
+            f"<table:table><table:table-row><table:table-cell>{p('some text')}</table:table-cell>"
+            "</table:table-row></table:table>",
+        ),
+        "some text",
+    ),
+    "odp": (
+        document(
+            "presentation",
+            f"<draw:page><draw:custom-shape>{p('some text')}</draw:custom-shape></draw:page>",
+        ),
         "some text",
     ),
     "epub": (book(chapter("<p>some text</p>")), "some text"),

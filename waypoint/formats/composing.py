@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from waypoint.formats.losses import Losses
 from waypoint.formats.metadata import FieldCollector
@@ -157,6 +158,40 @@ class TextBuilder:
         if self._length > MAX_CHARACTERS:
             raise too_much_text(self._source, MAX_CHARACTERS)
         return start
+
+
+class Sink(Protocol):
+    """Takes what is read, in order: a document's text, or the lines of a cell."""
+
+    def heading(self, level: int, title: str) -> None: ...
+
+    def paragraph(self, text: str) -> None: ...
+
+    def item(self, marker: str, text: str, *, depth: int = 0, of: object = "") -> None: ...
+
+    def table(self, rows: Iterable[Sequence[str]]) -> None: ...
+
+
+class Lines:
+    """The text of a cell, a note or a page header, without its structure."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def heading(self, level: int, title: str) -> None:  # noqa: ARG002
+        self.lines.append(title)
+
+    def paragraph(self, text: str) -> None:
+        self.lines.append(text)
+
+    def item(self, marker: str, text: str, *, depth: int = 0, of: object = "") -> None:  # noqa: ARG002
+        self.lines.append(f"{marker} {text}")
+
+    def table(self, rows: Iterable[Sequence[str]]) -> None:
+        self.lines += [" | ".join(cell for cell in row if cell) for row in rows]
+
+    def text(self) -> str:
+        return "\n".join(line.strip() for line in self.lines if line.strip())
 
 
 def _tidy(text: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.charts import chart_rows, chart_title, diagram_texts
-from waypoint.formats.composing import TextBuilder
+from waypoint.formats.composing import Lines, Sink, TextBuilder
 from waypoint.formats.docx_numbering import BULLET, Numbering, in_form
 from waypoint.formats.docx_styles import STYLES_PART, Style, read_styles, style_of
 from waypoint.formats.docx_text import Inline, InlineReader, check_mark
@@ -56,40 +56,6 @@ class DocxReader:
             except Exception as error:  # anything may be missing where it is looked for
                 raise damaged(source, error) from error
         return builder.parsed(fields)
-
-
-class _Sink(Protocol):
-    """Takes what is read, in order: a document's text, or the lines of a cell."""
-
-    def heading(self, level: int, title: str) -> None: ...
-
-    def paragraph(self, text: str) -> None: ...
-
-    def item(self, marker: str, text: str, *, depth: int = 0, of: object = "") -> None: ...
-
-    def table(self, rows: Iterable[list[str]]) -> None: ...
-
-
-class _Lines:
-    """The text of a cell, a note or a page header, without its structure."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def heading(self, level: int, title: str) -> None:  # noqa: ARG002
-        self.lines.append(title)
-
-    def paragraph(self, text: str) -> None:
-        self.lines.append(text)
-
-    def item(self, marker: str, text: str, *, depth: int = 0, of: object = "") -> None:  # noqa: ARG002
-        self.lines.append(f"{marker} {text}")
-
-    def table(self, rows: Iterable[list[str]]) -> None:
-        self.lines += [" | ".join(cell for cell in row if cell) for row in rows]
-
-    def text(self) -> str:
-        return "\n".join(line.strip() for line in self.lines if line.strip())
 
 
 @dataclass(slots=True)
@@ -168,7 +134,7 @@ class _Document:
 
     # -- blocks ------------------------------------------------------------------------------
 
-    def _blocks(self, parent: Iterable[Element], sink: _Sink) -> None:
+    def _blocks(self, parent: Iterable[Element], sink: Sink) -> None:
         for child in parent:
             tag = child.tag
             if tag == f"{W}p":
@@ -187,7 +153,7 @@ class _Document:
             if sink is self._builder and self._pending is None:
                 self._write_notes("footnote")
 
-    def _control(self, control: Element, sink: _Sink) -> None:
+    def _control(self, control: Element, sink: Sink) -> None:
         gallery = control.find(f"{W}sdtPr/{W}docPartObj/{W}docPartGallery")
         if gallery is not None and gallery.get(f"{W}val") == "Table of Contents":
             return
@@ -197,7 +163,7 @@ class _Document:
         for content in control.findall(f"{W}sdtContent"):
             self._blocks(content, sink)
 
-    def _paragraph(self, paragraph: Element, sink: _Sink) -> None:
+    def _paragraph(self, paragraph: Element, sink: Sink) -> None:
         self._reader.paragraph += 1
         look = paragraph.find(f"{W}pPr")
         named = None if look is None else look.find(f"{W}pStyle")
@@ -213,14 +179,14 @@ class _Document:
             return
         self._write(inline, style, look, style_id, sink)
 
-    def _finish(self, sink: _Sink) -> None:
+    def _finish(self, sink: Sink) -> None:
         """Write what waits for a paragraph that it runs on into, and that isn't there."""
         inline, self._pending = self._pending, None
         if inline is not None:
             self._write(inline, Style(), None, "", sink)
 
     def _write(
-        self, inline: Inline, style: Style, look: Element | None, style_id: str, sink: _Sink
+        self, inline: Inline, style: Style, look: Element | None, style_id: str, sink: Sink
     ) -> None:
         number_id, level = self._list_of(style, look, style_id)
         marker = self._numbering.next(number_id, level) if number_id else ""
@@ -254,7 +220,7 @@ class _Document:
             level = level if own_level is None else whole_number(own_level.get(f"{W}val"), 0)
         return ("" if number_id == "0" else number_id), level or 0
 
-    def _figure(self, relation_id: str, sink: _Sink) -> None:
+    def _figure(self, relation_id: str, sink: Sink) -> None:
         relation = self._relations.get(relation_id)
         if relation is None or relation.target not in self._package.names:
             self._reader.lose("charts and diagrams not read")
@@ -285,7 +251,7 @@ class _Document:
 
     # -- tables ------------------------------------------------------------------------------
 
-    def _table(self, table: Element, sink: _Sink) -> None:
+    def _table(self, table: Element, sink: Sink) -> None:
         rows = list(_rows(table))
         cells = [list(_cells(row)) for row in rows]
         if _is_layout(table, cells, self._styles):
@@ -299,7 +265,7 @@ class _Document:
     def _row(self, row: Element, cells: list[Element]) -> list[str]:
         texts = [""] * _span(row.find(f"{W}trPr/{W}gridBefore"), 0)
         for cell in cells:
-            lines = _Lines()
+            lines = Lines()
             self._blocks(cell, lines)
             self._finish(lines)
             texts.append(lines.text())
@@ -314,7 +280,7 @@ class _Document:
             if element is None:
                 self._losses.add("notes that aren't there")
                 continue
-            lines = _Lines()
+            lines = Lines()
             self._blocks(element, lines)
             self._finish(lines)
             mark = self._notes.marks.get(note)
@@ -342,7 +308,7 @@ class _Document:
         relation = self._relations.get(relation_id)
         if relation is None or relation.target not in self._package.names:
             return ""
-        lines = _Lines()
+        lines = Lines()
         reader, relations = self._reader, self._relations
         self._reader = InlineReader(self._styles, self._losses, self._notes.mark, in_margin=True)
         self._relations = self._package.relations(relation.target)

@@ -1,4 +1,4 @@
-"""Equations of Office (OMML) as text, in the manner of LaTeX."""
+"""Equations (OMML of Office, MathML) as text, in the manner of LaTeX."""
 
 from __future__ import annotations
 
@@ -138,3 +138,31 @@ _WRITERS = {
     "limUpp": _limit,
     "phant": _phantom,
 }
+
+
+def mathml_text(element: Element) -> str:
+    """MathML in the same manner."""
+    name = local_name(element)
+    if name in ("annotation", "annotation-xml"):
+        return ""
+    if name in ("mi", "mn", "mo", "mtext", "ms"):
+        return " ".join("".join(element.itertext()).split())
+    parts = [mathml_text(child) for child in element]
+    if name == "mtable":
+        return r"\begin{matrix}" + r" \\ ".join(parts) + r"\end{matrix}"
+    if name == "mtr":
+        return " & ".join(parts)
+    if name == "msqrt":
+        return rf"\sqrt{{{''.join(parts)}}}"
+    match name, parts:
+        case "mfrac", [over, under]:
+            return rf"\frac{{{over}}}{{{under}}}"
+        case "mroot", [of, degree]:
+            return rf"\sqrt[{degree}]{{{of}}}"
+        case (("msup" | "mover"), [base, high]):
+            return f"{base}^{_grouped(high)}"
+        case (("msub" | "munder"), [base, low]):
+            return f"{base}_{_grouped(low)}"
+        case (("msubsup" | "munderover"), [base, low, high]):
+            return f"{base}_{_grouped(low)}^{_grouped(high)}"
+    return "".join(parts)

@@ -32,7 +32,8 @@ def open_office_zip(source: str, data: bytes, *, most_xml: int = MAX_XML_BYTES) 
     archive = open_zip(source, data, XML_SUFFIXES, most_xml)
     try:
         for part in archive.infolist():
-            if part.filename.endswith(XML_SUFFIXES):
+            # Some programs write parts that say nothing as empty ones.
+            if part.file_size and part.filename.endswith(XML_SUFFIXES):
                 check_xml(source, _content(archive, part))
     except DocumentRejectedError:
         raise

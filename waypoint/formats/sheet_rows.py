@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from waypoint.formats.composing import TextBuilder
@@ -12,7 +13,15 @@ SHEET_LEVEL = 2
 _FIRST_ROWS = 10
 _ROWS_LOOKED_AT = 50
 
-Value = str | int | float | bool | date | datetime | time | timedelta
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A number as its sheet shows it: ``25 %``, ``1,250.00 €``."""
+
+    text: str
+
+
+Value = Figure | str | int | float | bool | date | datetime | time | timedelta
 Row = Sequence[Value]
 
 
@@ -105,6 +114,8 @@ def _is_filled(value: Value) -> bool:
 def shown(value: Value) -> str:
     """A value as a sheet shows it: 15 digits of a number, dates in ISO 8601."""
     match value:
+        case Figure():
+            return " ".join(value.text.split())
         case bool():
             return "TRUE" if value else "FALSE"
         case float():
