@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One more than processors: most tests wait for processes that wait for each other.
 WORKERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help ingest test check format docker-test soak requirements clean
+.PHONY: help ingest test check format docker-test soak mutants requirements clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,11 @@ docker-test: $(VENV)/.dev ## Build and run the images (needs a Docker host)
 soak: $(VENV)/.dev ## The long tests: minutes, by hand
 	$(BIN)/python -m pytest -m slow $(ARGS)
 	HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest tests/unit $(ARGS)
+
+mutants: $(VENV)/.dev ## Which changes of the code no quick test notices (ARGS: names of mutants)
+	$(BIN)/pip install --quiet mutmut==3.8.1
+	$(BIN)/mutmut run $(ARGS)
+	$(BIN)/mutmut results
 
 requirements: $(VENV)/.dev ## Pin the requirements anew
 	$(BIN)/pip install --quiet uv
