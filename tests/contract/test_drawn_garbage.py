@@ -36,7 +36,7 @@ from waypoint.settings.model import Settings
 from waypoint.sources.snapshot import times_of
 from waypoint.storage.chroma.decode import Count, Described, Found, Page
 from waypoint.storage.chroma.decode import read_answer as read_chroma
-from waypoint.storage.chroma.readonly import open_reader
+from waypoint.storage.chroma.store import open_chroma
 
 MODEL = "gemini-embedding-001"
 ID = "7f6c0f5e-0000-4000-8000-000000000000"
@@ -167,13 +167,13 @@ async def _ask_all(port: int) -> None:
             await GeminiEmbedder(client, space, 5).embed(["a text"])
         with suppress(CallError, WaypointError):
             await is_simulator(client, MODEL, deadline=5)
-    async with open_reader("127.0.0.1", port, EventBus(), give_up_after=1e-9) as reader:
+    async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=1e-9) as store:
         with suppress(CallError, WaypointError):
-            await reader.names()
+            await store.names()
         with suppress(CallError, WaypointError):
-            if await reader.open("a"):
-                await reader.records(["a"], vectors=True)
-                await reader.nearest(np.ones((1, 2), np.float32), 1)
+            if await store.open("a"):
+                await store.records(["a"], vectors=True)
+                await store.nearest(np.ones((1, 2), np.float32), 1)
 
 
 PROXIES = st.text(max_size=20) | st.builds(

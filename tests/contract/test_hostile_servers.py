@@ -18,7 +18,6 @@ from waypoint.embedding.providers.model_card import model_card
 from waypoint.errors import WaypointError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
-from waypoint.storage.chroma.readonly import CollectionReader, open_reader
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
 
 pytestmark = needs_peak
@@ -55,24 +54,19 @@ async def test_a_hostile_service(harm: str) -> None:
                 await is_simulator(client, MODEL, deadline=5)
 
 
-WRITER: dict[str, Callable[[ChromaStore], Awaitable[object]]] = {
+CALLS: dict[str, Callable[[ChromaStore], Awaitable[object]]] = {
     "count": lambda store: store.count(),
     "get": lambda store: store.metadata_of(["a"]),
     "ids": lambda store: store.ids_of("a"),
-    "query": lambda store: store.nearest(np.ones(3, np.float32), 1),
+    "names": lambda store: store.names(),
+    "records": lambda store: store.records(["a"], vectors=True),
+    "vectors": lambda store: store.vectors(["a"]),
+    "query": lambda store: store.nearest(np.ones((1, 3), np.float32), 1),
     "delete": lambda store: store.delete(["a"]),
     "put": lambda store: store.set_metadata({}),
     "open": lambda store: store.open("other"),
     "create": lambda store: store.create("other", SPACE, {}),
     "examine": lambda store: store.examine(),
-}
-READER: dict[str, Callable[[CollectionReader], Awaitable[object]]] = {
-    "names": lambda reader: reader.names(),
-    "open": lambda reader: reader.open("other"),
-    "records": lambda reader: reader.records(["a"], vectors=True),
-    "vectors": lambda reader: reader.vectors(["a"]),
-    "query": lambda reader: reader.nearest(np.ones((1, 3), np.float32), 1),
-    "delete": lambda reader: reader.delete(["a"]),
 }
 # What is answered with status 200 and is no JSON does no harm where nothing is read of it.
 _UNREAD = ("delete", "put")
@@ -100,16 +94,12 @@ def chroma_with(harm: str) -> Callable[[str, str, bytes], HostileAnswer]:
 
 @pytest.mark.parametrize("harm", HOSTILE)
 async def test_a_hostile_chroma(harm: str) -> None:
-    """Whatever is asked of it, by the writer and by the reader."""
+    """Whatever is asked of it."""
     with hostile_server(chroma_with(harm)) as port:
-        for action, write in WRITER.items():
+        for action, call in CALLS.items():
             async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=0) as store:
                 assert await store.open("known") is not None
-                await _fails(write(store), action, harm)
-        for action, read in READER.items():
-            async with open_reader("127.0.0.1", port, EventBus(), give_up_after=0) as reader:
-                assert await reader.open("known") is not None
-                await _fails(read(reader), action, harm)
+                await _fails(call(store), action, harm)
 
 
 async def _fails(operation: Awaitable[object], action: str, harm: str) -> None:
@@ -131,5 +121,5 @@ async def test_a_heartbeat_of_something_else(harm: str) -> None:
         hostile_server(lambda *_asked: HOSTILE[harm]()) as port,
         pytest.raises(WaypointError),
     ):
-        async with open_reader("127.0.0.1", port, EventBus()):
+        async with open_chroma("127.0.0.1", port, EventBus()):
             pass

@@ -36,11 +36,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         yield running
 
 
-class GatedStore:
+class GatedStore(ChromaStore):
     """A real store whose writes wait to be let through; what came to it is noted."""
 
     def __init__(self, store: ChromaStore) -> None:
-        self._store = store
+        super().__init__(store._probe, store._calls)
+        self._collection = store._collection
         self.packed = 0
         self.begun = 0
         self.let_through = anyio.Semaphore(0)
@@ -48,12 +49,10 @@ class GatedStore:
         self.most_at_once = 0
         self.failures: list[Exception] = []
         """What the next writes end with, instead of being made."""
-        self.update_metadata, self.delete = store.update_metadata, store.delete
-        self.metadata_of, self.ids_of = store.metadata_of, store.ids_of
 
-    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]:
+    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> list[PackedChunks]:
         self.packed += 1
-        return await self._store.pack(chunks, vectors)
+        return await super().pack(chunks, vectors)
 
     async def upsert(self, packed: Sequence[PackedChunks]) -> None:
         self.begun += 1
@@ -63,7 +62,7 @@ class GatedStore:
         self.at_once -= 1
         if self.failures:
             raise self.failures.pop(0)
-        await self._store.upsert(packed)
+        await super().upsert(packed)
 
 
 @dataclass(frozen=True, slots=True)

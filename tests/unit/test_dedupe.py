@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,43 +13,30 @@ import pytest
 
 from tests.support.documents import document
 from tests.support.embed_bench import KEYS, LedgerOnLoop
+from tests.support.memory_store import MemoryStore
 from tests.support.scripted_embedder import ScriptedEmbedder
 from waypoint.chunking import ChunkPlan
 from waypoint.ingest.dedupe import DedupeStage, Group
 from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
-from waypoint.models import Chunk, Metadata, PackedChunks, Vectors
+from waypoint.models import Chunk, Metadata
 from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRejected
 from waypoint.storage.ledger import KnownDocument, Ledger
 
 BEGUN = KnownDocument("d0", 1, done=False)
 
 
-@dataclass(slots=True)
-class Stored:
+class Stored(MemoryStore):
     """The metadata of chunks that a collection holds; nothing else of it is asked for."""
 
-    metadata: dict[str, Metadata]
-    asked: list[list[str]] = field(default_factory=list)
+    def __init__(self, metadata: dict[str, Metadata]) -> None:
+        super().__init__()
+        self.metadata = metadata
+        self.asked: list[list[str]] = []
 
     async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
         self.asked.append(list(ids))
         return {each: self.metadata[each] for each in ids if each in self.metadata}
-
-    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]:
-        raise AssertionError
-
-    async def upsert(self, packed: Sequence[PackedChunks]) -> None:
-        raise AssertionError
-
-    async def update_metadata(self, metadata: Mapping[str, Mapping[str, object]]) -> None:
-        raise AssertionError
-
-    async def delete(self, ids: Sequence[str]) -> None:
-        raise AssertionError
-
-    async def ids_of(self, source: str) -> list[str]:
-        raise AssertionError
 
 
 @dataclass(slots=True)

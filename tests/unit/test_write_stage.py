@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
@@ -12,11 +12,12 @@ import pytest
 
 from tests.support.documents import document
 from tests.support.embed_bench import KEYS, LedgerOnLoop
+from tests.support.memory_store import MemoryStore, Row
 from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.errors import StoreWriteError
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.ingest.write import Writer
-from waypoint.models import Chunk, Metadata, MetadataValue, PackedChunks, Vector, Vectors
+from waypoint.models import MetadataValue, PackedChunks
 from waypoint.observe.events import (
     ChunksWritten,
     DocumentCompleted,
@@ -31,44 +32,36 @@ VECTOR = np.array([0.6, 0.8], np.float32)
 ROWS = 4
 
 
-@dataclass(slots=True)
-class MemoryStore:
+class NotedStore(MemoryStore):
     """A collection in memory; what was done to it is noted, in order."""
 
-    rows: dict[str, tuple[str, Vector]] = field(default_factory=dict)
-    changes: dict[str, Mapping[str, MetadataValue | None]] = field(default_factory=dict)
-    done: list[str] = field(default_factory=list)
-    fails: Exception | None = None
-    packs: list[list[tuple[Chunk, Vector]]] = field(default_factory=list)
+    def __init__(self) -> None:
+        super().__init__(name="kb")
+        self.changes: dict[str, Mapping[str, MetadataValue | None]] = {}
+        self.done: list[str] = []
+        self.fails: Exception | None = None
 
-    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]:
-        self.packs.append(list(zip(chunks, vectors, strict=True)))
-        return [PackedChunks(str(len(self.packs) - 1).encode())]
+    def hold(self, *ids: str, source: str = "a.md") -> None:
+        """Have chunks from the start."""
+        for each in ids:
+            self.rows[each] = Row(source, "", {"n": 0}, VECTOR)
 
     async def upsert(self, packed: Sequence[PackedChunks]) -> None:
         if self.fails:
             raise self.fails
-        for number in packed:
-            for chunk, vector in self.packs[int(number)]:
-                self.rows[chunk.id] = chunk.source, vector
+        await super().upsert(packed)
         self.done.append("upsert")
 
     async def update_metadata(
         self, metadata: Mapping[str, Mapping[str, MetadataValue | None]]
     ) -> None:
+        await super().update_metadata(metadata)
         self.changes.update(metadata)
         self.done.append("update")
 
     async def delete(self, ids: Sequence[str]) -> None:
-        for each in ids:
-            del self.rows[each]
+        await super().delete(ids)
         self.done.append("delete")
-
-    async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
-        raise AssertionError(ids)
-
-    async def ids_of(self, source: str) -> list[str]:
-        return [each for each, (own, _) in self.rows.items() if own == source]
 
 
 @dataclass(slots=True)
@@ -76,7 +69,7 @@ class Bench:
     """A writer, and what it writes to."""
 
     ledger: Ledger
-    store: MemoryStore
+    store: NotedStore
     writer: Writer
     collection: int
     events: list[Event]
@@ -110,7 +103,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A new collection, a new ledger."""
-    ledger, store, events, bus = Ledger(tmp_path), MemoryStore(), list[Event](), EventBus()
+    ledger, store, events, bus = Ledger(tmp_path), NotedStore(), list[Event](), EventBus()
     bus.subscribe(events.append)
     entry = ledger.adopt_collection("kb", chroma_id="c", generation=1, root="/kb")
 
@@ -156,7 +149,7 @@ async def test_a_new_document_is_written_and_then_noted(bench: Bench) -> None:
     await bench.write(order_of(second))
     assert bench.store.done == ["generation", "upsert", "upsert"]
     assert set(bench.store.rows) == {*first.plan.ids, *second.plan.ids}
-    assert all(np.array_equal(vector, VECTOR) for _, vector in bench.store.rows.values())
+    assert all(np.array_equal(row.vector, VECTOR) for row in bench.store.rows.values())
     assert bench.known("a.md", "b.md") == {"a.md": True, "b.md": True}
     assert bench.ledger.chunk_count(bench.collection) == 5
     assert bench.told(ChunksWritten, DocumentCompleted) == [
@@ -183,10 +176,8 @@ async def test_small_orders_are_written_together_and_large_ones_are_not(bench: B
 async def test_what_a_document_had_before_is_dropped_after_the_new_is_in(bench: Bench) -> None:
     """Only of one that was known: its stale chunks, and those that are rejected now."""
     job = job_of("a.md", 3, known=KNOWN)
-    bench.store.rows = {
-        "a.md:stale": ("a.md", VECTOR), job.plan.ids[1]: ("a.md", VECTOR),
-        "other": ("b.md", VECTOR),
-    }  # fmt: skip
+    bench.store.hold("a.md:stale", job.plan.ids[1])
+    bench.store.hold("other", source="b.md")
     order = WriteOrder()
     for index, each in enumerate(candidates(job)):
         if index == 1:
@@ -206,7 +197,7 @@ async def test_what_a_document_had_before_is_dropped_after_the_new_is_in(bench: 
 async def test_of_a_document_that_is_stored_only_what_differs_is_changed(bench: Bench) -> None:
     """No row is written; it is begun first all the same, and then done."""
     job = job_of("a.md", 2, known=KNOWN)
-    bench.store.rows = dict.fromkeys(job.plan.ids, ("a.md", VECTOR))
+    bench.store.hold(*job.plan.ids)
     change = MetadataChange(job.plan.ids[0], {"title": "new", "old": None})
     await bench.write(WriteOrder(changes=[change], settled=[(job, 1), (job, 1)]))
     assert bench.store.done == ["generation", "update"]
@@ -223,7 +214,7 @@ async def test_an_empty_document_is_noted_and_changes_nothing(bench: Bench) -> N
     await bench.write(WriteOrder(settled=[(new, 0)]))
     assert bench.store.done == []
     assert bench.known("new.md") == {"new.md": True}
-    bench.store.rows = {"left": ("emptied.md", VECTOR)}
+    bench.store.hold("left", source="emptied.md")
     await bench.write(WriteOrder(settled=[(emptied, 0)]))
     assert bench.store.done == ["generation", "delete"]
     assert bench.store.rows == {}
@@ -285,7 +276,7 @@ async def test_a_document_that_is_gone_goes_with_its_chunks(bench: Bench) -> Non
 
 async def test_a_removal_raises_the_generation_as_well(bench: Bench) -> None:
     """And is noted as begun: should the run die, it is made again."""
-    bench.store.rows = {"gone": ("gone.md", VECTOR)}
+    bench.store.hold("gone", source="gone.md")
     begun: list[dict[str, bool]] = []
     delete = bench.store.delete
 
@@ -294,7 +285,7 @@ async def test_a_removal_raises_the_generation_as_well(bench: Bench) -> None:
         await delete(ids)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(MemoryStore, "delete", lambda _self, ids: look(ids))
+        patch.setattr(NotedStore, "delete", lambda _self, ids: look(ids))
         await bench.writer.remove("gone.md")
     assert begun == [{"gone.md": False}]
     assert bench.store.done == ["generation", "delete"]

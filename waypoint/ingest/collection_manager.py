@@ -7,15 +7,15 @@ it is then compared with the collection id by id, and written from vectors alrea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from anyio import to_thread
 
 from waypoint import __version__
 from waypoint.errors import CollectionMismatchError, StoreDamagedError
-from waypoint.ingest.rebuild import ManyCollections, Rebuilding
+from waypoint.ingest.rebuild import Rebuilding
 from waypoint.ingest.recipe import Recipe
 from waypoint.ingest.saved_vectors import VectorSaver, save_collection
 from waypoint.models import MetadataValue
@@ -23,7 +23,7 @@ from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.sources.origin import Origin
 from waypoint.storage.ledger import Ledger, LedgerCollection
 from waypoint.storage.ledger.thread import LedgerThread
-from waypoint.storage.port import CollectionState
+from waypoint.storage.port import CollectionState, VectorStore
 
 _GENERATION = "waypoint_generation"
 """Raised before a run's first write, in the ledger and in Chroma. While that is under way the
@@ -48,20 +48,12 @@ _WORDS = {
 }
 
 
-class CollectionStore(ManyCollections, Protocol):
-    """What the keeper needs of a vector store; errors as ``VectorStore``."""
-
-    async def set_metadata(self, metadata: Mapping[str, MetadataValue]) -> None: ...
-
-    async def examine(self) -> None: ...
-
-
 class CollectionManager:
     """Opens the run's collection and keeps its generation."""
 
     def __init__(
         self,
-        store: CollectionStore,
+        store: VectorStore,
         ledger: LedgerThread,
         events: EventBus,
         recipe: Recipe,

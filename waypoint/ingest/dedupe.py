@@ -8,11 +8,11 @@ from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
-from waypoint.ingest.ports import VectorStore
 from waypoint.models import Metadata, MetadataValue
 from waypoint.observe.events import ChunksDeduplicated, EventBus, TextRejected
 from waypoint.storage.ledger import KnownTexts, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import VectorStore
 
 Group = list[tuple[DocumentJob, list[Candidate]]]
 

@@ -30,9 +30,9 @@ from waypoint.observe.gauges import Gauges
 from waypoint.settings import Settings
 from waypoint.sources.port import Source
 from waypoint.stopping import Stop
-from waypoint.storage.chroma.store import ChromaStore
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import VectorStore
 
 
 class Flow:
@@ -42,7 +42,7 @@ class Flow:
         self,
         settings: Settings,
         source: Source,
-        store: ChromaStore,
+        store: VectorStore,
         ledger: LedgerThread,
         keeper: CollectionManager,
         embedder: LazyEmbedder,

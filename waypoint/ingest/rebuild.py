@@ -8,55 +8,23 @@ next run brings to its end (:meth:`Rebuilding.settle`).
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Protocol, Self
 
 import anyio
 import numpy as np
 
 from waypoint.errors import StoreDamagedError
 from waypoint.ingest.recipe import Recipe
-from waypoint.ingest.saved_vectors import StoredVectors, VectorSaver, save_collection
+from waypoint.ingest.saved_vectors import VectorSaver, save_collection
 from waypoint.models import (
     Chunk,
-    EmbeddingSpace,
     MetadataValue,
-    PackedChunks,
     TextKey,
-    Vectors,
 )
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.storage.chroma.passing_names import beside, replaced
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
-from waypoint.storage.port import CollectionState, StoredChunk
-
-
-class ManyCollections(StoredVectors, Protocol):
-    """A store whose collections are made, renamed and deleted; errors as ``VectorStore``."""
-
-    async def open(self, name: str) -> CollectionState | None: ...
-
-    async def find(self, name: str) -> CollectionState | None:
-        """As ``open``, of one that may be damaged: it is not counted."""
-        ...
-
-    def another(self) -> Self:
-        """The same store, for another of its collections."""
-        ...
-
-    async def create(
-        self, name: str, space: EmbeddingSpace, metadata: Mapping[str, MetadataValue]
-    ) -> CollectionState: ...
-
-    async def rename(self, name: str) -> None: ...
-
-    async def drop(self, name: str) -> None: ...
-
-    async def count(self) -> int: ...
-
-    async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]: ...
-
-    async def upsert(self, packed: Sequence[PackedChunks]) -> None: ...
+from waypoint.storage.port import CollectionState, StoredChunk, VectorStore
 
 
 class Rebuilding:
@@ -69,7 +37,7 @@ class Rebuilding:
     def __init__(
         self,
         name: str,
-        store: ManyCollections,
+        store: VectorStore,
         ledger: LedgerThread,
         events: EventBus,
         restart: Callable[[], Awaitable[None]],
@@ -144,7 +112,7 @@ class Rebuilding:
             await self.restart()
 
     async def _copy(
-        self, new: ManyCollections, page: Sequence[StoredChunk], keys: Mapping[str, TextKey]
+        self, new: VectorStore, page: Sequence[StoredChunk], keys: Mapping[str, TextKey]
     ) -> None:
         vectors = await self._ledger.run(Ledger.paid_vectors, list(set(keys.values())))
         chunks = [

@@ -46,10 +46,10 @@ from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import Source
 from waypoint.stopping import Stop
-from waypoint.storage.chroma.store import ChromaStore
 from waypoint.storage.ledger import LEDGER_NAME, Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
+from waypoint.storage.port import VectorStore
 from waypoint.storage.store import EmbeddedStore, no_restart, open_store
 
 DEFAULT_COLLECTION = "waypoint_kb"
@@ -161,7 +161,7 @@ class Ingestion:
     async def _attempt(
         self,
         lock: StoreLock,
-        store: ChromaStore,
+        store: VectorStore,
         embedded: EmbeddedStore | None,
         ledger: LedgerThread,
         embedder: LazyEmbedder,
@@ -273,7 +273,7 @@ class Ingestion:
     async def _flow(
         self,
         source: Source,
-        store: ChromaStore,
+        store: VectorStore,
         ledger: LedgerThread,
         embedder: LazyEmbedder,
         keeper: CollectionManager,

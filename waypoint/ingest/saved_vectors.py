@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 from anyio import to_thread
@@ -17,18 +16,10 @@ from waypoint.models import EmbeddingSpace, Metadata, TextKey, Vector
 from waypoint.storage.chroma.service_errors import UnreadableVectorError
 from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread
-from waypoint.storage.port import StoredChunk
+from waypoint.storage.port import StoredChunk, VectorStore
 
 _UNIT = 1e-3
 """By how much a vector's length may differ from 1; float32 rounds at about 1e-7."""
-
-
-class StoredVectors(Protocol):
-    """What is read of a collection; errors as ``VectorStore``."""
-
-    def stored_chunks(self) -> AsyncIterator[Sequence[StoredChunk]]: ...
-
-    async def vectors(self, ids: Sequence[str]) -> dict[str, Vector]: ...
 
 
 class VectorSaver:
@@ -44,7 +35,7 @@ class VectorSaver:
 
     def __init__(
         self,
-        store: StoredVectors,
+        store: VectorStore,
         ledger: LedgerThread,
         space: EmbeddingSpace,
         chunking: str,
@@ -95,7 +86,8 @@ class VectorSaver:
         if not ids or self._hopeless:
             return {}
         try:
-            return await self._store.vectors(ids)
+            found, vectors = await self._store.vectors(ids)
+            return dict(zip(found, vectors, strict=True))
         except UnreadableVectorError:
             if not self._tolerant:
                 raise
@@ -125,7 +117,7 @@ class VectorSaver:
 
 
 async def save_collection(
-    store: StoredVectors, ledger: LedgerThread, metadata: Metadata
+    store: VectorStore, ledger: LedgerThread, metadata: Metadata
 ) -> VectorSaver | None:
     """Save all that can be read of a collection, a page at a time; None if it is not ours.
 

@@ -12,12 +12,12 @@ import numpy as np
 from anyio.abc import ObjectReceiveStream
 
 from waypoint.ingest.messages import Addition, DocumentJob, MetadataChange, WriteOrder
-from waypoint.ingest.ports import VectorStore
 from waypoint.models import PackedChunks
 from waypoint.observe.events import ChunksWritten, DocumentCompleted, DocumentRemoved, EventBus
 from waypoint.observe.gauges import doing, doing_for_nobody
 from waypoint.storage.ledger import DoneDocument, Ledger
 from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.port import VectorStore
 
 ROWS = 1_000
 """Rows in one write: 500 to 1,000 is where Chroma is fastest per CPU second."""

@@ -14,10 +14,11 @@ from waypoint.observe.events import EventBus
 from waypoint.settings import Settings, StoreSettings
 from waypoint.storage.chroma.child import run_chroma_child
 from waypoint.storage.chroma.diagnosis import revive_server, start_server
-from waypoint.storage.chroma.readonly import CollectionReader, open_reader
+from waypoint.storage.chroma.store import open_chroma
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
+from waypoint.storage.port import VectorStore
 from waypoint.storage.quarantine import chroma_files
 
 
@@ -25,7 +26,7 @@ from waypoint.storage.quarantine import chroma_files
 class OpenStore:
     """What of the store can be had."""
 
-    reader: CollectionReader
+    reader: VectorStore
     ledger: LedgerThread | None
     no_ledger: str = ""
     """Why there is no ledger; empty if there is one."""
@@ -64,7 +65,7 @@ async def open_for_reading(settings: Settings, events: EventBus) -> AsyncIterato
             yield await _with_ledger(reader, folder, stack)
             return
         reader = await stack.enter_async_context(
-            open_reader(
+            open_chroma(
                 settings.store.host,
                 settings.store.port,
                 events,
@@ -85,7 +86,7 @@ def _has_ledger(folder: Path) -> bool:
     return (folder / LEDGER_NAME).exists()
 
 
-async def _with_ledger(reader: CollectionReader, folder: Path, stack: AsyncExitStack) -> OpenStore:
+async def _with_ledger(reader: VectorStore, folder: Path, stack: AsyncExitStack) -> OpenStore:
     if not _has_ledger(folder):
         return OpenStore(reader, None, no_ledger=f"there is no ledger in {folder}")
     try:
@@ -98,13 +99,13 @@ async def _with_ledger(reader: CollectionReader, folder: Path, stack: AsyncExitS
 @asynccontextmanager
 async def _private_reader(
     settings: StoreSettings, lock: StoreLock, log_folder: Path, events: EventBus
-) -> AsyncIterator[CollectionReader]:
+) -> AsyncIterator[VectorStore]:
     make_log_folder(log_folder)
     async with run_chroma_child(
         settings.persist_path, log_folder, lock.descriptor, started=False
     ) as child:
         await start_server(child, settings.persist_path)
-        async with open_reader(
+        async with open_chroma(
             "127.0.0.1",
             child.port,
             events,

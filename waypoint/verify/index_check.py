@@ -5,16 +5,18 @@ from __future__ import annotations
 from anyio import to_thread
 
 from waypoint.storage.chroma.index_look import NEAREST, is_damage, unfound
+from waypoint.storage.port import VectorStore
 from waypoint.verify.checks import CheckResult, failed, passed
 from waypoint.verify.inventory import Inventory
-from waypoint.verify.ports import Collection
 from waypoint.verify.record_rules import vector_problems
 
 SAMPLES = 100
 """Chunks that the index is asked to find by their own vectors."""
 
 
-async def check_index(inventory: Inventory, collection: Collection, dimensions: int) -> CheckResult:
+async def check_index(
+    inventory: Inventory, collection: VectorStore, dimensions: int
+) -> CheckResult:
     """Of some chunks, from all over the collection, most are found by their own vectors."""
     ids = await to_thread.run_sync(_spread, inventory)
     if not ids:

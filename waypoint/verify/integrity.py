@@ -16,13 +16,13 @@ from anyio import to_thread
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
 from waypoint.errors import LedgerDamagedError, StoreDamagedError
-from waypoint.storage.port import StoredRecords
+from waypoint.storage.port import StoredRecords, VectorStore
 from waypoint.verify import compare as comparing
 from waypoint.verify.checks import IN_GROUP, INTEGRITY, CheckResult, failed, passed, skipped
 from waypoint.verify.examine import RecordExaminer
 from waypoint.verify.index_check import check_index
 from waypoint.verify.inventory import Inventory
-from waypoint.verify.ports import Collection, Folder, LedgerView
+from waypoint.verify.ports import Folder, LedgerView
 
 _NEED_VECTORS = frozenset({"vectors", "paid"})
 _NEED_FOLDER = frozenset({"sources", "orphans", "stale"})
@@ -63,7 +63,7 @@ class Integrity:
     """The checks of one collection."""
 
     inventory: Inventory
-    collection: Collection
+    collection: VectorStore
     subject: Subject
     ledger: LedgerView | None
     folder: Folder | None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from waypoint.models import (
     Discovery,
@@ -13,33 +13,6 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.storage.ledger import LedgerDocument, LedgerReject
-from waypoint.storage.port import Neighbour, StoredRecords
-
-
-class Collection(Protocol):
-    """An open collection.
-
-    All raise ``StoreUnavailableError`` for a store that stays away and ``StoreDamagedError``
-    for one that answers but cannot read.
-    """
-
-    def ids(self) -> AsyncIterator[list[str]]:
-        """All ids, a page at a time."""
-        ...
-
-    async def records(self, ids: Sequence[str], *, vectors: bool) -> StoredRecords:
-        """Those of the records that exist, in any order."""
-        ...
-
-    async def vectors(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
-        """Ids of those that exist, with their vectors: shape (ids, dimensions)."""
-        ...
-
-    async def nearest(
-        self, vectors: Vectors, top: int, where: Mapping[str, Any] | None = None
-    ) -> list[list[Neighbour]]:
-        """For each vector the chunks nearest to it, nearest first."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

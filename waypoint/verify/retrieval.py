@@ -8,9 +8,8 @@ from pathlib import Path
 
 from waypoint.errors import UsageError
 from waypoint.models import Vectors
-from waypoint.storage.port import Neighbour
+from waypoint.storage.port import Neighbour, VectorStore
 from waypoint.verify.checks import CheckResult, Status, failed, passed
-from waypoint.verify.ports import Collection
 from waypoint.verify.questions import Question, Tier
 
 _QUESTIONS_A_CALL = 100
@@ -53,7 +52,7 @@ class TierResult:
     questions: Sequence[QuestionResult]
 
 
-async def ask_tier(tier: Tier, vectors: Vectors, collection: Collection) -> TierResult:
+async def ask_tier(tier: Tier, vectors: Vectors, collection: VectorStore) -> TierResult:
     """Ask a tier's questions; ``vectors``: theirs, shape (questions, dimensions)."""
     results: list[QuestionResult] = []
     for start in range(0, len(tier.questions), _QUESTIONS_A_CALL):

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from waypoint.chunking import context_header
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.models import Vectors
+from waypoint.storage.port import VectorStore
 from waypoint.verify.checks import CheckResult, failed, judged, passed, skipped
 from waypoint.verify.inventory import PAGE, Inventory
-from waypoint.verify.ports import Collection, TextEmbedder
+from waypoint.verify.ports import TextEmbedder
 
 SAME_TEXT = 0.999
 """Cosine above which two vectors are of the same text: the service's own vary by less."""
@@ -61,7 +62,7 @@ def _ids_at(inventory: Inventory, positions: Sequence[int]) -> Iterator[str]:
 
 async def draw(
     inventory: Inventory,
-    collection: Collection,
+    collection: VectorStore,
     count: int,
     seed: int,
     *,
@@ -155,7 +156,9 @@ class ExactNeighbours:
         return least
 
 
-async def check_recall(inventory: Inventory, collection: Collection, sample: Sample) -> CheckResult:
+async def check_recall(
+    inventory: Inventory, collection: VectorStore, sample: Sample
+) -> CheckResult:
     """The share of exact neighbours that Chroma finds, on average over the drawn chunks.
 
     A neighbour that Chroma names counts if it is no farther than the last exact one: of

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 
@@ -20,7 +21,6 @@ from waypoint.models import (
     Metadata,
     MetadataValue,
     PackedChunks,
-    Vector,
     Vectors,
 )
 from waypoint.observe.events import EventBus
@@ -37,7 +37,7 @@ from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma.requests import RemoteCollection, packed_changes, packed_records
 from waypoint.storage.chroma.retry import StoreCalls
 from waypoint.storage.chroma.service_errors import damaged
-from waypoint.storage.port import CollectionState, Neighbour, StoredChunk
+from waypoint.storage.port import CollectionState, Neighbour, StoredChunk, StoredRecords
 
 PAGE = 5_000
 """Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""
@@ -58,7 +58,7 @@ INDEX: dict[str, object] = {
 
 
 class ChromaStore:
-    """A Chroma server and one of its collections. Made by :func:`open_chroma`."""
+    """A ``VectorStore``: a Chroma server and one of its collections. See :func:`open_chroma`."""
 
     def __init__(
         self,
@@ -69,7 +69,11 @@ class ChromaStore:
         self._calls = calls
         self._collection: RemoteCollection | None = None
 
-    # -- the collection as a whole ---------------------------------------------------------
+    # -- collections ------------------------------------------------------------------------
+
+    async def names(self) -> list[str]:
+        """The names of all collections, sorted."""
+        return await self._calls.run("list the collections", self._probe.names)
 
     async def open(self, name: str) -> CollectionState | None:
         """Turn to the collection of that name; None if there is none."""
@@ -204,23 +208,41 @@ class ChromaStore:
             if len(page.ids) < VECTOR_PAGE:
                 return
 
-    async def vectors(self, ids: Sequence[str]) -> dict[str, Vector]:
-        """The vectors of those of the chunks that exist, by id; at most ``VECTOR_PAGE`` ids.
+    async def ids(self) -> AsyncIterator[list[str]]:
+        """All ids, a page of at most ``PAGE`` at a time."""
+        offset = 0
+        while True:
+            get = partial(self._here.get, include=[], limit=PAGE, offset=offset)
+            page = await self._calls.run("read ids", get)
+            yield page.ids
+            offset += len(page.ids)
+            if len(page.ids) < PAGE:
+                return
+
+    async def records(self, ids: Sequence[str], *, vectors: bool) -> StoredRecords:
+        """Those of the records that exist, in any order; at most ``PAGE`` ids."""
+        include = ["documents", "metadatas"] + (["embeddings"] if vectors else [])
+        get = partial(self._here.get, list(ids), include=include)
+        page = await self._calls.run("read chunks", get)
+        rows = page.matrix() if vectors else None
+        return StoredRecords(page.ids, page.texts(), page.fields(), rows)
+
+    async def vectors(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
+        """Ids of those that exist, with their vectors: shape (ids, dimensions).
 
         Raises:
             UnreadableVectorError: the index lacks one of them.
         """
         get = partial(self._here.get, list(ids), include=["embeddings"])
         page = await self._calls.run("read vectors", get)
-        return dict(zip(page.ids, page.matrix(), strict=True))
+        return page.ids, page.matrix()
 
-    async def nearest(self, vector: Vector, top: int) -> list[Neighbour]:
-        """The chunks nearest to a vector of shape (dimensions,), nearest first."""
-        here = self._here
-        found = await self._calls.run(
-            "search", lambda: here.query(query_embeddings=[vector], n_results=top)
-        )
-        return found[0]
+    async def nearest(
+        self, vectors: Vectors, top: int, where: Mapping[str, Any] | None = None
+    ) -> list[list[Neighbour]]:
+        """For each vector, of shape (n, dimensions), the chunks nearest to it, nearest first."""
+        query = partial(self._here.query, list(vectors), n_results=top, where=where or None)
+        return await self._calls.run("search", query)
 
     async def examine(self) -> None:
         """See whether the index works, by a look at a few chunks; if in doubt, by one at more.
