@@ -9,6 +9,7 @@ came out, without a header of the server's. How long it may take, each caller bo
 from __future__ import annotations
 
 import io
+import os
 import ssl
 from dataclasses import dataclass
 from typing import TypeVar
@@ -22,6 +23,8 @@ from httpx2._utils import URLPattern, get_environment_proxies
 from isal import igzip, igzip_lib
 
 from waypoint.errors import ConfigurationError
+
+_LOOPBACK = ("127.0.0.1", "localhost")
 
 ACCEPTED_ENCODING = "gzip"
 """The request's Accept-Encoding: what is unpacked here."""
@@ -182,6 +185,21 @@ def certificates(*, encrypted: bool) -> ssl.SSLContext:
             f"the certificates of the environment cannot be loaded: {error}",
             hint="correct SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE, or unset them",
         ) from error
+
+
+def spare_loopback() -> None:
+    """Add the loopback to NO_PROXY, for every HTTP client in this process and its children.
+
+    Without this, the private Chroma server and the built-in simulator would be looked for behind
+    the proxy.
+
+    Raises:
+        ConfigurationError: a proxy is named that no client here can use.
+    """
+    for name in ("NO_PROXY", "no_proxy"):
+        listed = [host for host in os.environ.get(name, "").split(",") if host]
+        os.environ[name] = ",".join([*listed, *(h for h in _LOOPBACK if h not in listed)])
+    proxies_of_environment()
 
 
 def proxies_of_environment() -> dict[str, str | None]:

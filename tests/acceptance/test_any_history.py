@@ -117,12 +117,12 @@ class History(RuleBasedStateMachine):
             concurrency=1,
             batch_size=BATCH,
         )
-        anyio.run(Ingestion(settings, IngestOptions(prune=True), EventBus()).run)
+        anyio.run(Ingestion(settings, IngestOptions(allow_mass_delete=True), EventBus()).run)
         self._compare()
 
     def _run_until(self, nth: int) -> None:
         """A run that dies at the nth of its commit points, if it has so many."""
-        arguments = (ANY, str(nth), "--prune", "--collection", self._collection)
+        arguments = (ANY, str(nth), "--allow-mass-delete", "--collection", self._collection)
         outcome = self._workspace.run(*arguments, entry=ENTRY)
         assert outcome.code in (0, CRASHED), outcome.stderr
         if outcome.code == CRASHED:

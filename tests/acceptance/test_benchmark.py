@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.command import PROJECT, Outcome, Workspace
-from waypoint.commands.benchmark import benchmark_app
+from waypoint.cli.benchmark import benchmark_app
 
 SCRIPT = (str(PROJECT / "scripts" / "benchmark.py"),)
 STAGES = ["discover", "read", "chunk", "lookup", "batch", "embed", "write"]
@@ -228,7 +228,7 @@ def test_wrong_usage_is_told(
     assert ended.value.code == 2
     told = " ".join(capsys.readouterr().err.split())
     assert named in told
-    assert "way out: " in told
+    assert "hint: " in told
     assert list(tmp_path.iterdir()) == []
 
 

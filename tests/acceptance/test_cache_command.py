@@ -44,7 +44,7 @@ def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulato
     assert (shown["spaces"][0]["vectors"], shown["spaces"][0]["unused"]) == (24, 4)
     assert (shown["collections"][0]["documents"], shown["collections"][0]["chunks"]) == (5, 20)
 
-    pruned = orjson.loads(workspace.run("--prune", "--json", entry=CACHE).stdout)
+    pruned = orjson.loads(workspace.run("--drop-unused", "--json", entry=CACHE).stdout)
     assert (pruned["pruned"], pruned["spaces"][0]["vectors"]) == (4, 20)
     table = workspace.run(entry=CACHE)
     assert table.code == 0
@@ -56,13 +56,13 @@ def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulato
 def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> None:
     """Paid and not yet stored looks unused, so pruning waits for a run that ends."""
     assert workspace.run("after-pay", "1", entry=CRASH).code == CRASHED
-    refused = workspace.run("--prune", entry=CACHE)
+    refused = workspace.run("--drop-unused", entry=CACHE)
     assert refused.code == 2
     assert "--force" in refused.stderr
     report = workspace.report_of()
     assert report["texts_paid"] + report["chunks"]["from_ledger"] == 24
     assert report["chunks"]["from_ledger"] > 0
-    assert workspace.run("--prune", entry=CACHE).code == 0
+    assert workspace.run("--drop-unused", entry=CACHE).code == 0
 
 
 def test_only_the_whole_collections_own_end_lets_it_be_pruned(workspace: Workspace) -> None:
@@ -73,8 +73,8 @@ def test_only_the_whole_collections_own_end_lets_it_be_pruned(workspace: Workspa
     assert workspace.run(str(other), "--collection=another").code == 0
     category = sorted(path.name for path in workspace.knowledge_base.iterdir())[-1]
     assert workspace.run("--category", category).code == 0
-    refused = workspace.run("--prune", entry=CACHE)
+    refused = workspace.run("--drop-unused", entry=CACHE)
     assert refused.code == 2
     assert "come to the end of waypoint_kb_simulated: " in refused.stderr
     assert workspace.report_of()["chunks"]["from_ledger"] > 0
-    assert workspace.run("--prune", entry=CACHE).code == 0
+    assert workspace.run("--drop-unused", entry=CACHE).code == 0

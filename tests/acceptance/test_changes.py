@@ -126,7 +126,7 @@ def test_a_category_alone(workspace: Workspace, simulator: BackgroundSimulator) 
 def test_what_vanished_in_a_way_hard_to_believe_stays(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
-    """An empty folder, or more than half gone: only with --prune."""
+    """An empty folder, or more than half gone: only with --allow-mass-delete."""
     base = workspace.knowledge_base
     whole = chunks_of(base)
     elsewhere = workspace.folder / "elsewhere"
@@ -134,7 +134,7 @@ def test_what_vanished_in_a_way_hard_to_believe_stays(
     base.mkdir()
     empty = workspace.report_of(code=1)
     assert empty["removals_refused"] == 6
-    assert "--prune" in empty["notices"][0]
+    assert "--allow-mass-delete" in empty["notices"][0]
 
     for path in elsewhere.glob("category_[01]/*.md"):
         path.unlink()
@@ -145,7 +145,7 @@ def test_what_vanished_in_a_way_hard_to_believe_stays(
     assert "more than half" in missing["notices"][0]
     assert_holds(read_embedded(workspace.store, workspace.logs), whole)
 
-    pruned = workspace.report_of("--prune")
+    pruned = workspace.report_of("--allow-mass-delete")
     assert pruned["documents"]["removed"] == 4
     assert_present(workspace)
     assert simulator.stats().calls == 0

@@ -94,7 +94,7 @@ def chroma_of(store: Path) -> dict[str, int]:
 def assert_refused(outcome: Outcome, *words: str) -> None:
     """It could not go on, and says why and what helps; it is no bug of its own."""
     assert outcome.code == 3, outcome.stderr
-    assert "way out: " in outcome.stderr
+    assert "hint: " in outcome.stderr
     assert "unexpected" not in outcome.stderr
     for word in words:
         assert word in outcome.stderr

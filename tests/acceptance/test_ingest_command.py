@@ -16,7 +16,7 @@ from tests.support.collection import (
     simulated_vectors,
 )
 from tests.support.command import MODULE, PROJECT, Workspace
-from waypoint.settings import Settings
+from waypoint.settings import FACTS
 
 EXAMPLES = PROJECT / "examples" / "knowledge_base"
 
@@ -132,13 +132,11 @@ def test_help_names_each_option_its_variable_and_its_default(tmp_path: Path) -> 
     assert outcome.code == 0
     shown = " ".join(outcome.stdout.split())
     for option in (
-        "--concurrency", "--category", "--prune", "--dry-run", "--clear", "--collection",
-        "--verbose", "--simulate", "--quota-tier", "--rpm", "--tpm", "--rpd", "--chunk-size",
-        "--chunk-overlap", "--json",
+        "--category", "--allow-mass-delete", "--dry-run", "--clear", "--root-moved",
+        "--retry-rejects", "--simulate", "--json", "--verbose",
     ):  # fmt: skip
         assert f" {option} " in shown
-    for field in ("knowledge_base_path", "concurrency", "quota_tier", "chunk_size"):
-        default = Settings.model_fields[field].default
-        assert f"[env: {field.upper()}] [default: {getattr(default, 'value', default)}]" in shown
-    for field in ("collection_name", "quota_rpm", "quota_tpm", "quota_rpd"):
-        assert f"[env: {field.upper()}]" in shown
+    for facts in FACTS.values():
+        if facts.option.startswith("--"):
+            assert f" {facts.option.partition('/')[0]} " in shown
+            assert facts.told in shown

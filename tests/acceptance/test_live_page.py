@@ -68,7 +68,7 @@ def test_a_run_watched_from_start_to_end(
     workspace: Workspace, simulator: BackgroundSimulator, browser: webdriver.Chrome, tmp_path: Path
 ) -> None:
     """Hung, it says why; going on, it shows what is done; ended, its figures are the report's."""
-    workspace.use({"HEALTH_STALL_SECONDS": "2"})
+    workspace.use({"STALL_TIMEOUT": "2"})
     # Not before the browser is there is the run let go.
     simulator.configure(latency_ms=1_000)
     with workspace.start(*PACE, "--call-timeout", "6") as running:

@@ -32,7 +32,7 @@ def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
     made = Workspace(tmp_path)
     write_corpus(made.knowledge_base, documents=5, sections=2)
     (made.knowledge_base / "bad.md").write_bytes(b"\x00\xff")
-    made.use({**simulator.environment, "STATS_EVERY": "0.1"})
+    made.use({**simulator.environment, "STATS_INTERVAL": "0.1"})
     return made
 
 

@@ -59,7 +59,7 @@ def test_a_service_that_falls_silent_turns_health_to_503(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
     """Naming the stage, since when and why; and back to 200 when it answers again."""
-    workspace.use({"HEALTH_STALL_SECONDS": "2"})
+    workspace.use({"STALL_TIMEOUT": "2"})
     with workspace.start(*PACE, "--call-timeout", "5") as running:
         url = monitor_of(running)
         wait_until(lambda: simulator.stats().texts_answered >= 10)

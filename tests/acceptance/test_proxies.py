@@ -10,8 +10,7 @@ import pytest
 
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.bounded_http import proxies_of_environment
-from waypoint.cli.proxies import spare_loopback
+from waypoint.bounded_http import proxies_of_environment, spare_loopback
 from waypoint.embedding.providers.gemini import open_client
 from waypoint.errors import ConfigurationError
 

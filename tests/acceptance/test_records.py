@@ -67,14 +67,14 @@ def test_what_happens_to_a_record_happens_to_it_alone(tmp_path: Path) -> None:
         assert documents(workspace.report_of()) == {"found": 13, "unchanged": 13}
 
         path.rename(base / "renamed.jsonl")
-        renamed = workspace.report_of("--prune")
+        renamed = workspace.report_of("--allow-mass-delete")
         assert documents(renamed) == {"found": 13, "unchanged": 1, "ingested": 12, "removed": 12}
         assert renamed["texts_paid"] == 0
 
         write_records(base / "renamed.jsonl", {"new": 20})
         refused = workspace.report_of(code=1)
         assert refused["removals_refused"] == 11
-        gone = workspace.report_of("--prune")
+        gone = workspace.report_of("--allow-mass-delete")
         assert documents(gone) == {"found": 2, "unchanged": 2, "removed": 11}
         assert_holds(read_embedded(workspace.store, workspace.logs), chunks_of(base))
         assert set(simulator.answers().values()) == {1}

@@ -28,7 +28,7 @@ def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
     for word in words:
         assert word in outcome.stderr
     assert "error: " in outcome.stderr
-    assert "way out: " in outcome.stderr
+    assert "hint: " in outcome.stderr
     assert "Traceback" not in outcome.stderr
     assert "defect" not in outcome.stderr
     assert KEY not in outcome.stderr

@@ -105,7 +105,7 @@ def test_a_damaged_line_stands_rejected_until_it_is_mended_or_gone(tmp_path: Pat
         assert workspace.run().code == 1
         assert standing(workspace) == ["list.jsonl#1"]
         path.unlink()
-        assert documents(workspace.report_of("--prune"))["unchanged"] == 1
+        assert documents(workspace.report_of("--allow-mass-delete"))["unchanged"] == 1
         assert standing(workspace) == []
         assert_holds(held(), chunks_of(base))
         assert set(simulator.answers().values()) == {1}

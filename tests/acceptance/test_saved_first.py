@@ -75,13 +75,13 @@ def test_a_death_while_it_is_cleared_costs_nothing(workspace: Workspace) -> None
             lose_ledger(workspace)
         assert workspace.run(point, "1", "--clear", entry=ENTRY).code == CRASHED
         if point != "before-clear":
-            pruned = workspace.run("--prune", entry=CACHE)
+            pruned = workspace.run("--drop-unused", entry=CACHE)
             assert pruned.code == 2
             assert "--force" in pruned.stderr
         report = workspace.report_of()
         assert report["texts_paid"] == 0
         assert report["documents"]["ingested"] + report["documents"]["unchanged"] == DOCUMENTS
-        assert workspace.run("--prune", entry=CACHE).code == 0
+        assert workspace.run("--drop-unused", entry=CACHE).code == 0
 
 
 def test_a_text_that_another_program_changed_is_not_believed(workspace: Workspace) -> None:

@@ -111,7 +111,7 @@ def check_shifting(folder: Path, *, documents: int, runs: int, seed: int) -> int
             assert outcome.code in (0, 1), outcome.stderr
             assert "Traceback" not in outcome.stderr
             assert "unexpected" not in outcome.stderr
-        outcome = workspace.run(*OPTIONS, "--prune")
+        outcome = workspace.run(*OPTIONS, "--allow-mass-delete")
         assert outcome.code == 0, outcome.stderr
         assert set(simulator.answers().values()) == {1}
     collection = read_embedded(workspace.store, workspace.logs)

@@ -226,7 +226,7 @@ def test_a_repair_asks_before_it_touches_anything(tmp_path: Path) -> None:
     (workspace.knowledge_base / "more.md").write_text("# More\n\nAnother short note.")
     refused = workspace.run("--repair", entry=VERIFY)
     assert refused.code == 2
-    assert "to pay for: at most 1 texts, $0.0000, estimated" in refused.stderr
+    assert "to embed: at most 1 texts, $0.0000, estimated; the simulator is free" in refused.stderr
     assert "add --yes" in refused.stderr
     assert answered(workspace, "n")[0] == 2
     code, shown = answered(workspace, "y")

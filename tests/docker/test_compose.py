@@ -96,7 +96,7 @@ def test_unwritable_mounts_are_mended_by_the_command_that_is_named(project: Proj
     assert error == (
         "error: user 1000 of this container cannot write in /app/chroma_db and /app/logs"
     )
-    command = way_out.removeprefix("way out: on the host: sudo ").partition(" (")[0]
+    command = way_out.removeprefix("hint: on the host: sudo ").partition(" (")[0]
     assert command == f"chown -R {IMAGE_USER}:{IMAGE_USER} chroma_db logs"
     succeeds(project.run(*shlex.split(command)))
     done = project.compose(*RUN)

@@ -125,7 +125,7 @@ class FaultBench:
                 "CHROMA_PERSIST_PATH": str(self.workspace.store),
                 "LOG_DIR": str(self.workspace.logs),
                 "TMPDIR": str(disk.folder / "temporary"),
-                "STATS_EVERY": "0.2",
+                "STATS_INTERVAL": "0.2",
                 "CHROMA_GIVE_UP_AFTER": "2",
             }
         )

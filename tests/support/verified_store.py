@@ -16,9 +16,10 @@ import orjson
 from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
-from waypoint.commands.ingest import IngestCommand
-from waypoint.commands.verify import VerifyCommand, VerifyRequest
+from waypoint.cli.ingestion import run_ingestion
+from waypoint.cli.verification import VerifyCommand, VerifyRequest
 from waypoint.ingest.options import IngestOptions
+from waypoint.settings import load_settings
 from waypoint.storage.ledger import LEDGER_NAME
 
 
@@ -77,12 +78,12 @@ class VerifiedStore:
 
     def ingest(self) -> int:
         """Ingest the folder; the exit code."""
-        return IngestCommand(self.options, IngestOptions(simulate=True)).run()
+        return run_ingestion(load_settings(**self.options), IngestOptions(simulate=True))
 
     def verify(self, **request: Any) -> tuple[int, dict[str, Any]]:
         """Verify; the exit code and the report, which must be there."""
         before = set(self.logs.glob("verify-*.json"))
-        code = VerifyCommand(self.options, VerifyRequest(**request)).run()
+        code = VerifyCommand(load_settings(**self.options), VerifyRequest(**request)).run()
         (written,) = set(self.logs.glob("verify-*.json")) - before
         report: dict[str, Any] = orjson.loads(written.read_bytes())
         return code, report

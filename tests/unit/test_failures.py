@@ -7,7 +7,7 @@ import io
 
 import pytest
 
-from waypoint.commands.failures import UnexpectedError, flatten, tell_failure
+from waypoint.cli.failures import UnexpectedError, flatten, tell_failure
 from waypoint.errors import ExitCode, KeyRefusedError, ScarceError, StoreWriteError, WaypointError
 from waypoint.observe.terminal import Terminal
 
@@ -66,9 +66,9 @@ def test_the_traceback_is_shown_on_request_only() -> None:
     with pytest.raises(StoreWriteError) as caught:
         raise StoreWriteError("no [bold]space[/] left", hint="free some") from OSError("disk")
     brief = shown(caught.value, verbose=False)
-    assert brief == "error: no [bold]space[/] left\nway out: free some\n"
+    assert brief == "error: no [bold]space[/] left\nhint: free some\n"
     long = shown(caught.value, verbose=True)
     assert long.endswith(brief)
     assert "Traceback" in long
     assert "OSError: disk" in long
-    assert "way out" not in shown(StoreWriteError("so it is"), verbose=False)
+    assert "hint" not in shown(StoreWriteError("so it is"), verbose=False)

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from waypoint.commands.mounts import check_mounts
+from waypoint.cli.mounts import check_mounts
 from waypoint.errors import StoreWriteError, UsageError
 from waypoint.settings import Settings, load_settings
 

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.collection import chunks_of
 from tests.support.corpus import section_text, write_corpus
-from waypoint.commands.summary import print_plan
+from waypoint.cli.summary import print_plan
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import UsageError

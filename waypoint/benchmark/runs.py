@@ -40,7 +40,7 @@ class RunSpec:
     """Settings that have no option, and the service."""
     server_pid: int | None = None
     """Of a Chroma server of the benchmark's own; None for the embedded store."""
-    stats_every: float = 0.25
+    stats_interval: float = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class RunResult:
     bound_by: str
     stages: Sequence[Mapping[str, Any]]
     timeline: Sequence[Mapping[str, Any]] = field(repr=False)
-    """Samples, at most 240: see STATS_EVERY."""
+    """Samples, at most 240: see STATS_INTERVAL."""
 
     @property
     def texts_per_second(self) -> float:
@@ -103,7 +103,7 @@ def measure(spec: RunSpec) -> RunResult:
         "LOG_LEVEL": "INFO",
         # The calls are read from the log: all of them, however long the run.
         "LOG_MAX_BYTES": "0",
-        "STATS_EVERY": str(spec.stats_every),
+        "STATS_INTERVAL": str(spec.stats_interval),
         **spec.variables,
     }
     command = [sys.executable, "-m", "waypoint", "ingest", str(spec.knowledge_base), "--json"]

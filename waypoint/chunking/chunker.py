@@ -40,7 +40,7 @@ class Chunker:
             raise DocumentRejectedError(
                 document.source,
                 f"it cannot be cut into chunks: {described(error)}",
-                hint="this is a defect of Waypoint: please report it, with the document if you may",
+                hint="this is a bug in Waypoint: please report it, with the document if you may",
             ) from error
 
     def _plan(self, document: Document) -> ChunkPlan:

@@ -1,4 +1,4 @@
-"""The command line: parses, builds the settings, calls a command, maps errors to exit codes."""
+"""The command line: a module a command; here the program as a whole, and how an error ends it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def simulate(context: typer.Context) -> None:
 )
 def benchmark(context: typer.Context) -> None:
     """Measure throughput, or the use of a quota, against the simulator (`benchmark --help`)."""
-    from waypoint.commands.benchmark import benchmark_app
+    from waypoint.cli.benchmark import benchmark_app
 
     benchmark_app(context.args, prog_name=f"{context.find_root().info_name} benchmark")
 
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> No
             sys.exit(ExitCode.INTERRUPTED)
         except Exception as error:
             # While the streams are sanitized: a traceback of Python's own would not be.
-            from waypoint.commands.failures import flatten, tell_failure
+            from waypoint.cli.failures import flatten, tell_failure
             from waypoint.observe.terminal import Terminal
 
             failure = flatten(error)

@@ -1,30 +1,78 @@
-"""``cache``: its options."""
+"""``cache``: what the ledger holds, and making room in it."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
 
-from waypoint.cli.options import Json, Verbose
+from waypoint.cli.options import Json, Verbose, load
+from waypoint.observe.terminal import Terminal, Text, print_json
+
+if TYPE_CHECKING:
+    from waypoint.storage.cache_report import CacheReport
 
 
 def cache(
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Drop the vectors that no collection uses.")
+    drop_unused: Annotated[
+        bool, typer.Option("--drop-unused", help="Drop the vectors that no collection uses.")
     ] = False,
     force: Annotated[
         bool,
         typer.Option(
             "--force",
-            help="Prune although the last run did not come to its end: what it had paid for and "
-            "not yet stored is dropped with the rest.",
+            help="Drop them even though the last run did not complete: vectors that it had paid "
+            "for and not yet stored are dropped with the rest.",
         ),
     ] = False,
     json: Json = False,
-    verbose: Verbose = False,
+    verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Show what the ledger holds: vectors paid for, collections, size; or make room."""
-    from waypoint.commands.cache import show_cache
+    from waypoint.storage.cache_report import read_cache
 
-    raise typer.Exit(show_cache(prune=prune, force=force, json=json, verbose=verbose))
+    folder = load({}).chroma_persist_path
+    report = read_cache(folder, drop_unused=drop_unused, force=force)
+    if json:
+        print_json(asdict(report))
+    else:
+        _print(Terminal(), report)
+
+
+def _print(console: Terminal, report: CacheReport) -> None:
+    vectors = _table(
+        "vectors paid for",
+        words=("provider", "model", "task"),
+        figures=("dimensions", "vectors", "unused"),
+    )
+    for space in report.spaces:
+        figures = (space.dimensions, space.vectors, space.unused)
+        words = (space.provider, space.model, space.task_type)
+        vectors.add_row(*words, *(f"{figure:,}" for figure in figures))
+    collections = _table(
+        "collections",
+        words=("name", "knowledge base"),
+        figures=("documents", "begun", "chunks", "rejects"),
+    )
+    for entry in report.collections:
+        counts = (entry.documents, entry.begun, entry.chunks, entry.rejects)
+        collections.add_row(entry.name, entry.root, *(f"{count:,}" for count in counts))
+    console.print(vectors)
+    console.print(collections)
+    if report.refused_texts:
+        console.print(f"{report.refused_texts:,} texts stand refused by the service")
+    console.print(Text(f"{report.path}: {report.bytes / 1e6:,.1f} MB"), soft_wrap=True)
+    if report.pruned is not None:
+        console.print(f"{report.pruned:,} unused vectors dropped")
+
+
+def _table(title: str, *, words: Sequence[str], figures: Sequence[str]) -> Table:
+    table = Table(title=title)
+    for name in words:
+        table.add_column(name, overflow="fold")
+    for name in figures:
+        table.add_column(name, justify="right")
+    return table

@@ -1,47 +1,41 @@
-"""``ingest``: its options, as the settings and the command want them."""
+"""``ingest``: what changed in a folder, or with ``--dry-run`` a plan of it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waypoint.cli.options import (
-    ChunkOverlap,
-    ChunkSize,
-    Collection,
-    Dimensions,
-    JsonTextField,
-    MaxFileSize,
-    Model,
-    described,
-    setting,
-)
-from waypoint.settings import ChunkUnit, QuotaTier, QuotaUnit
+from waypoint.cli.options import knowledge_base, load, takes_settings
+from waypoint.errors import ExitCode
+from waypoint.observe.terminal import Terminal, print_bytes
+from waypoint.settings import FACTS, Settings
+
+if TYPE_CHECKING:
+    from waypoint.ingest.options import IngestOptions
 
 
+@takes_settings(*(name for name, facts in FACTS.items() if facts.option.startswith("--")))
 def ingest(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(
+        knowledge_base(
+            " Several folders go into one collection, each under its own name but the first.",
             metavar="[PATH]...",
-            help=f"{described('knowledge_base_path')} Several folders go into one collection, "
-            "each under its own name but the first.",
-            show_default=False,
         ),
     ] = None,
-    concurrency: Annotated[str | None, setting("concurrency", "--concurrency")] = None,
+    *,
     category: Annotated[
         str | None, typer.Option("--category", help="Ingest only this top folder.")
     ] = None,
-    prune: Annotated[
+    allow_mass_delete: Annotated[
         bool,
         typer.Option(
-            "--prune",
-            help="Remove documents that are gone even where that is hard to believe: an empty "
-            "folder, or more than half of the documents.",
+            "--allow-mass-delete",
+            help="Delete missing documents even if the folder is empty, or more than half of "
+            "them are missing.",
         ),
     ] = False,
     dry_run: Annotated[
@@ -55,14 +49,15 @@ def ingest(
     clear: Annotated[
         bool,
         typer.Option(
-            "--clear", help="Start the collection anew; texts already paid for are not paid again."
+            "--clear",
+            help="Start the collection anew; texts already paid for are not paid for again.",
         ),
     ] = False,
     root_moved: Annotated[
         bool,
         typer.Option(
             "--root-moved",
-            help="PATH is the folder that the collection was made from, at another place now.",
+            help="PATH is the folder that the collection was made from, in another place now.",
         ),
     ] = False,
     root_name: Annotated[
@@ -90,33 +85,7 @@ def ingest(
             "that only know words.",
         ),
     ] = False,
-    collection: Collection = None,
-    model: Model = None,
-    dimensions: Dimensions = None,
-    quota_tier: Annotated[QuotaTier | None, setting("quota_tier", "--quota-tier")] = None,
-    rpm: Annotated[int | None, setting("quota_rpm", "--rpm")] = None,
-    tpm: Annotated[int | None, setting("quota_tpm", "--tpm")] = None,
-    rpd: Annotated[int | None, setting("quota_rpd", "--rpd")] = None,
-    quota_unit: Annotated[QuotaUnit | None, setting("quota_unit", "--quota-unit")] = None,
-    wait: Annotated[bool | None, setting("quota_wait", "--wait/--no-wait")] = None,
-    max_cost: Annotated[float | None, setting("max_cost", "--max-cost")] = None,
-    max_texts: Annotated[int | None, setting("max_texts", "--max-texts")] = None,
-    chunk_size: ChunkSize = None,
-    chunk_overlap: ChunkOverlap = None,
-    chunk_unit: Annotated[ChunkUnit | None, setting("chunk_unit", "--chunk-unit")] = None,
-    context_headers: Annotated[
-        bool | None, setting("context_headers", "--context-headers/--no-context-headers")
-    ] = None,
-    batch_size: Annotated[int | None, setting("batch_size", "--batch-size")] = None,
-    max_file_size: MaxFileSize = None,
-    json_text_field: JsonTextField = None,
-    parse_timeout: Annotated[float | None, setting("parse_timeout", "--parse-timeout")] = None,
-    include: Annotated[list[str] | None, setting("include", "--include")] = None,
-    exclude: Annotated[list[str] | None, setting("exclude", "--exclude")] = None,
-    call_timeout: Annotated[float | None, setting("call_timeout", "--call-timeout")] = None,
-    give_up_after: Annotated[float | None, setting("give_up_after", "--give-up-after")] = None,
-    monitor_port: Annotated[int | None, setting("metrics_port", "--monitor-port")] = None,
-    monitor_host: Annotated[str | None, setting("metrics_host", "--monitor-host")] = None,
+    settings: dict[str, Any],
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON on stdout, and nothing else.")
     ] = False,
@@ -127,47 +96,35 @@ def ingest(
     """Ingest a folder of documents: what changed, and nothing else."""
     # numpy starts threads for linear algebra, which no ingestion uses: 0.1 s of CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from waypoint.commands.ingest import IngestCommand
+    from waypoint.cli.ingestion import run_ingestion
     from waypoint.ingest.options import IngestOptions
 
-    settings = {
-        "knowledge_base_path": paths[0] if paths else None,
-        "concurrency": concurrency,
-        "collection_name": collection,
-        "embedding_model": model,
-        "embedding_dimensions": dimensions,
-        "quota_tier": quota_tier,
-        "quota_rpm": rpm,
-        "quota_tpm": tpm,
-        "quota_rpd": rpd,
-        "quota_unit": quota_unit,
-        "quota_wait": wait,
-        "max_cost": max_cost,
-        "max_texts": max_texts,
-        "chunk_size": chunk_size,
-        "chunk_overlap": chunk_overlap,
-        "chunk_unit": chunk_unit,
-        "context_headers": context_headers,
-        "batch_size": batch_size,
-        "max_file_size": max_file_size,
-        "json_text_field": json_text_field,
-        "parse_timeout": parse_timeout,
-        "include": include or None,
-        "exclude": exclude or None,
-        "call_timeout": call_timeout,
-        "give_up_after": give_up_after,
-        "metrics_port": monitor_port,
-        "metrics_host": monitor_host,
-    }
+    loaded = load({**settings, "knowledge_base_path": paths[0] if paths else None}, verbose=verbose)
     options = IngestOptions(
         simulate=simulate,
         category=category,
-        prune=prune,
+        allow_mass_delete=allow_mass_delete,
         clear=clear,
         root_moved=root_moved,
         root_name=root_name,
         further_paths=tuple(paths[1:]) if paths else (),
         retry_rejects=retry_rejects,
     )
-    command = IngestCommand(settings, options, json=json, verbose=verbose)
-    raise typer.Exit(command.plan() if dry_run else command.run())
+    if dry_run:
+        raise typer.Exit(_plan(loaded, options, json=json))
+    raise typer.Exit(run_ingestion(loaded, options, json=json, verbose=verbose))
+
+
+def _plan(settings: Settings, options: IngestOptions, *, json: bool) -> ExitCode:
+    """Show what a run would do; the exit code is that of a run with the same rejects."""
+    from waypoint.cli.mounts import check_mounts
+    from waypoint.cli.summary import print_plan
+    from waypoint.ingest.plan import make_plan
+
+    check_mounts(settings, settings.knowledge_base_path, writes=False)
+    plan = make_plan(settings, options)
+    if json:
+        print_bytes(plan.to_json())
+    print_plan(Terminal(stderr=True), plan)
+    incomplete = plan.rejected or plan.texts_refused_before
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK

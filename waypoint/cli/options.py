@@ -1,13 +1,19 @@
-"""Options that several commands have, and how a setting becomes one."""
+"""Options: made from the settings and handed back as settings; and those of every command."""
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer._click.exceptions import NoSuchOption
 from typer.core import TyperCommand
 
-from waypoint.settings import CHOICE_NAMES, Settings
+from waypoint.files import keep_private
+from waypoint.settings import CHOICE_NAMES, FACTS, LogLevel, Settings, load_settings
+from waypoint.settings.renamed import refuse_old_option
 
 if TYPE_CHECKING:
     from typer._click.core import Context
@@ -21,8 +27,17 @@ class StrictCommand(TyperCommand):
     """
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """As the base class. Raises BadParameter for an empty value."""
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        """As the base class.
+
+        Raises:
+            BadParameter: an empty value.
+            UsageError: an option by the name it had before.
+        """
+        try:
+            given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        except NoSuchOption as error:
+            refuse_old_option(self.name or "", error.option_name)
+            raise
         for parameter in self.params:
             value = given.get(parameter.name or "")
             values = value if isinstance(value, list | tuple) else [value]
@@ -32,29 +47,59 @@ class StrictCommand(TyperCommand):
         return super().parse_args(ctx, args)
 
 
-def described(field: str) -> str:
-    """A setting's own words, so that --help never says anything else than what holds."""
-    info = Settings.model_fields[field]
-    default = info.default
-    shown = getattr(default, "value", default)
-    parts = [f"[env: {field.upper()}]"]
-    if shown is not None and shown != ():
-        parts.append(f"[default: {shown}]")
-    return f"{info.description}. {' '.join(parts)}"
+def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each of these settings, in the place of its ``settings``.
+
+    It is called with those that were given, by name.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            if parameter.name == "settings":
+                parameters += map(_parameter, names)
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+
+        @functools.wraps(command)
+        def call(**values: Any) -> None:
+            options = {name: values.pop(name) for name in names}
+            # A list that was not given may be an empty one.
+            given = {name: each for name, each in options.items() if each not in (None, [])}
+            command(settings=given, **values)
+
+        call.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        call.__annotations__ = {each.name: each.annotation for each in parameters}
+        return call
+
+    return decorate
 
 
-def setting(field: str, name: str) -> Any:
-    """An option of that name for that setting; left out, the environment or ``.env`` holds."""
-    return typer.Option(name, help=described(field), show_default=False)
+def _parameter(name: str) -> inspect.Parameter:
+    facts = FACTS[name]
+    option = typer.Option(facts.option, help=facts.told, show_default=False)
+    annotation = Annotated[facts.kind | None, option]  # type: ignore[name-defined]
+    kind = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, kind, default=None, annotation=annotation)
 
 
-Collection = Annotated[str | None, setting("collection_name", "--collection")]
-Model = Annotated[str | None, setting("embedding_model", "--model")]
-Dimensions = Annotated[int | None, setting("embedding_dimensions", "--dimensions")]
-ChunkSize = Annotated[int | None, setting("chunk_size", "--chunk-size")]
-ChunkOverlap = Annotated[int | None, setting("chunk_overlap", "--chunk-overlap")]
-MaxFileSize = Annotated[int | None, setting("max_file_size", "--max-file-size")]
-JsonTextField = Annotated[str | None, setting("json_text_field", "--json-text-field")]
+def load(given: Mapping[str, Any], *, verbose: bool = False) -> Settings:
+    """The settings of a command, by its options, the environment and ``.env``.
 
-Json = Annotated[bool, typer.Option("--json", help="Print as JSON on stdout, and nothing else.")]
+    Raises:
+        ConfigurationError: as ``load_settings``.
+    """
+    settings = load_settings(**given, log_level=LogLevel.DEBUG if verbose else None)
+    keep_private(wanted=settings.private_files)
+    return settings
+
+
+def knowledge_base(more: str, **options: Any) -> Any:
+    """The folder as an argument; ``more``: what else its help says; ``options``: typer's."""
+    told = FACTS["knowledge_base_path"].told
+    return typer.Argument(help=told + more, show_default=False, **options)
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")]

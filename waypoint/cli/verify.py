@@ -1,32 +1,24 @@
-"""``verify``: its options, as the settings and the command want them."""
+"""``verify``: whether a collection is whole and right, and finds things."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from waypoint.cli.options import (
-    ChunkOverlap,
-    ChunkSize,
-    Collection,
-    Dimensions,
-    Model,
-    Verbose,
-    described,
+from waypoint.cli.options import Verbose, knowledge_base, load, takes_settings
+
+
+@takes_settings(
+    "collection_name", "embedding_model", "embedding_dimensions", "chunk_size", "chunk_overlap"
 )
-
-
 def verify(
     path: Annotated[
         Path | None,
-        typer.Argument(
-            help=f"{described('knowledge_base_path')} Where neither is given, the folder of the "
-            "last ingestion.",
-            show_default=False,
-        ),
+        knowledge_base(" If neither is given, the folder of the last ingestion."),
     ] = None,
+    *,
     check: Annotated[
         list[str] | None,
         typer.Option(
@@ -87,27 +79,15 @@ def verify(
         ),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Repair without being asked.")] = False,
-    collection: Collection = None,
-    model: Model = None,
-    dimensions: Dimensions = None,
-    chunk_size: ChunkSize = None,
-    chunk_overlap: ChunkOverlap = None,
+    settings: dict[str, Any],
     json: Annotated[
         bool, typer.Option("--json", help="Print the verdict as JSON on stdout, and nothing else.")
     ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Verify a collection: is it whole, is it right, and does it find things?"""
-    from waypoint.commands.verify import VerifyCommand, VerifyRequest
+    from waypoint.cli.verification import VerifyCommand, VerifyRequest
 
-    settings = {
-        "knowledge_base_path": path,
-        "collection_name": collection,
-        "embedding_model": model,
-        "embedding_dimensions": dimensions,
-        "chunk_size": chunk_size,
-        "chunk_overlap": chunk_overlap,
-    }
     request = VerifyRequest(
         checks=check or (),
         tiers=tier or (),
@@ -122,4 +102,5 @@ def verify(
         json=json,
         verbose=verbose,
     )
-    raise typer.Exit(VerifyCommand(settings, request).run())
+    loaded = load({**settings, "knowledge_base_path": path}, verbose=verbose)
+    raise typer.Exit(VerifyCommand(loaded, request).run())

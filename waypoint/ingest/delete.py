@@ -19,7 +19,7 @@ class DeleteStage:
     Args:
         scopes: what the sources of this run begin with, for each of its roots; only within
             these is anything removed.
-        prune: the user said that the missing documents are to go.
+        allow_mass_delete: the user said that the missing documents are to go.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class DeleteStage:
         events: EventBus,
         *,
         scopes: Sequence[str],
-        prune: bool,
+        allow_mass_delete: bool,
     ) -> None:
         self._ledger = ledger
         self._writer = writer
@@ -39,7 +39,7 @@ class DeleteStage:
         self._stop = stop
         self._events = events
         self._scopes = scopes
-        self._prune = prune
+        self._allowed = allow_mass_delete
 
     async def run(self, walk: WalkResult) -> None:
         """Remove what the complete walk did not meet, or refuse to and say why."""
@@ -50,7 +50,7 @@ class DeleteStage:
         collection = self._collection.id
         # Unreadable folders are unknown, not gone; the root itself cannot be one of them.
         vanished = await self._ledger.run(Ledger.vanished, collection, scope, walk.unreadable)
-        reason = "" if self._prune else await self._disbelief(walk, scope, len(vanished))
+        reason = "" if self._allowed else await self._disbelief(walk, scope, len(vanished))
         if vanished and reason:
             self._events.emit(RemovalRefused(len(vanished), reason))
             return
@@ -62,9 +62,9 @@ class DeleteStage:
 
     async def _disbelief(self, walk: WalkResult, scope: str, vanished: int) -> str:
         known = await self._ledger.run(Ledger.document_count, self._collection.id, scope)
-        way_out = "; if they are to be removed, run again with --prune"
+        hint = "; if they are to be removed, run again with --allow-mass-delete"
         if not walk.files[root_of(scope)]:
-            return f"the folder is empty{way_out}"
+            return f"the folder is empty{hint}"
         if vanished * 2 > known:
-            return f"more than half of the {known:,} documents are missing{way_out}"
+            return f"more than half of the {known:,} documents are missing{hint}"
         return ""

@@ -66,7 +66,7 @@ class Flow:
         self._events = events
         self._gauges = gauges
 
-    async def run(self, stop: Stop, *, prune: bool) -> None:
+    async def run(self, stop: Stop, *, allow_mass_delete: bool) -> None:
         """Ingest what changed, then remove what vanished.
 
         Raises:
@@ -86,7 +86,7 @@ class Flow:
             events,
             concurrency=settings.workers,
             readers=self._source.readers,
-            drain_grace=settings.drain_grace,
+            shutdown_timeout=settings.shutdown_timeout,
             gauges=self._gauges,
         )
         try:
@@ -104,7 +104,7 @@ class Flow:
                 stop,
                 events,
                 scopes=self._source.scopes,
-                prune=prune,
+                allow_mass_delete=allow_mass_delete,
             )
             await removal.run(walk)
 

@@ -15,7 +15,7 @@ class IngestOptions:
     simulate: bool = False
     category: str | None = None
     """Ingest only this top folder."""
-    prune: bool = False
+    allow_mass_delete: bool = False
     clear: bool = False
     """Start the collection anew."""
     rebuild: bool = False

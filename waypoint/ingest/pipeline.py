@@ -64,7 +64,7 @@ class Pipeline:
 
     Args:
         readers: files that are read at once.
-        drain_grace: seconds that what is in flight may take after a stop is requested.
+        shutdown_timeout: seconds that what is in flight may take after a stop is requested.
         gauges: told where the time goes.
     """
 
@@ -76,7 +76,7 @@ class Pipeline:
         *,
         concurrency: int,
         readers: int,
-        drain_grace: float,
+        shutdown_timeout: float,
         gauges: Gauges,
     ) -> None:
         self._stages = stages
@@ -84,7 +84,7 @@ class Pipeline:
         self._events = events
         self._concurrency = concurrency
         self._readers = readers
-        self._drain_grace = drain_grace
+        self._shutdown_timeout = shutdown_timeout
         self._gauges = gauges
         self._failure: Exception | None = None
 
@@ -166,7 +166,7 @@ class Pipeline:
     async def _limit_drain(self, scope: anyio.CancelScope) -> None:
         await self._stop.wait()
         self._events.emit(Draining(self._stop.reason))
-        await anyio.sleep(self._drain_grace)
+        await anyio.sleep(self._shutdown_timeout)
         scope.cancel()
 
 

@@ -76,9 +76,9 @@ class Ingestion:
         self.rejects = StandingRejects()
         self.gauges = Gauges()
         self.sampler: Sampler | None = None
-        if settings.stats_every:
+        if settings.stats_interval:
             path = settings.log_dir / f"run-{self.run_id}.stats.jsonl"
-            self.sampler = Sampler(self.gauges, path, settings.stats_every)
+            self.sampler = Sampler(self.gauges, path, settings.stats_interval)
         self._settings = settings = with_simulator(settings, simulate=options.simulate)
         self._options = options
         self._events = events
@@ -292,7 +292,7 @@ class Ingestion:
         parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
         try:
-            await flow.run(stop, prune=self._options.prune)
+            await flow.run(stop, allow_mass_delete=self._options.allow_mass_delete)
         finally:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):

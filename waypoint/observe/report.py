@@ -89,7 +89,7 @@ class RunReport:
     bound_by: str = ""
     """The stage that bound the run, in words."""
     loop_delay: dict[str, float] = field(default_factory=dict)
-    """Seconds by quantile; measured only with STATS_EVERY."""
+    """Seconds by quantile; measured only with STATS_INTERVAL."""
     rejects: list[dict[str, str]] = field(default_factory=list)
     """What this run met."""
     standing: list[dict[str, str]] = field(default_factory=list)

@@ -18,6 +18,7 @@ from waypoint.settings.choices import (
     QuotaUnit,
     StoreSettings,
 )
+from waypoint.settings.facts import FACTS, SettingFacts
 from waypoint.settings.loading import load_settings
 from waypoint.settings.model import (
     CHOICE_NAMES,
@@ -28,6 +29,7 @@ from waypoint.settings.model import (
 
 __all__ = [
     "CHOICE_NAMES",
+    "FACTS",
     "MOST_CONCURRENCY",
     "MOST_FOUND_CONCURRENCY",
     "ChunkUnit",
@@ -36,6 +38,7 @@ __all__ = [
     "QuotaSettings",
     "QuotaTier",
     "QuotaUnit",
+    "SettingFacts",
     "Settings",
     "StoreSettings",
     "load_settings",

@@ -12,14 +12,15 @@ from pydantic import ValidationError
 from waypoint.errors import ConfigurationError
 from waypoint.sanitize import learn_secrets
 from waypoint.settings.model import NAMES, Settings
+from waypoint.settings.renamed import refuse_old_variables
 
 
 def load_settings(**options: Any) -> Settings:
     """Build the settings; options that are None were not given and change nothing.
 
     Raises:
-        ConfigurationError: naming every impossible value at once, or ``.env`` if it cannot
-            be read.
+        ConfigurationError: naming every impossible value at once, a variable by an old name, or
+            ``.env`` if it cannot be read.
     """
     given = {name: value for name, value in options.items() if value is not None}
     learn_secrets(os.environ)
@@ -27,7 +28,9 @@ def load_settings(**options: Any) -> Settings:
         from_file = _from_file(Path(".env"))
         # Before they are looked at: what is wrong with one is told with its value.
         learn_secrets(from_file)
-        return Settings(**{**from_file, **_named(os.environ), **given})
+        refuse_old_variables(os.environ, "the environment")
+        refuse_old_variables(from_file, ".env")
+        return Settings(**{**_named(from_file), **_named(os.environ), **given})
     except ValidationError as error:
         problems = []
         for problem in error.errors():
@@ -44,12 +47,12 @@ def load_settings(**options: Any) -> Settings:
         ) from error
 
 
-def _from_file(path: Path) -> dict[str, str]:
+def _from_file(path: Path) -> dict[str, str | None]:
     if not path.is_file():
         return {}
     from dotenv import dotenv_values
 
-    return _named(dotenv_values(path, encoding="utf-8"))
+    return dotenv_values(path, encoding="utf-8")
 
 
 def _named(variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import re
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
@@ -42,6 +42,20 @@ MOST = 10**12
 """Of texts, tokens or bytes: more than there is of any, and few enough for all that counts them."""
 
 
+def _setting(default: Any, help_: str, *, option: str = "", unset: str = "", **limits: Any) -> Any:
+    """A setting: all that is said of it anywhere stands here (``facts.py`` reads it).
+
+    ``option``: on the command line, for those that have one. ``unset``: what a default of nothing
+    means. ``limits``: pydantic's, as ``ge`` and ``le``.
+    """
+    return Field(
+        default,
+        description=help_,
+        json_schema_extra={"option": option, "unset": unset},
+        **limits,
+    )
+
+
 class Settings(BaseModel):
     """One run's configuration. Field names in capitals are the environment variables."""
 
@@ -56,135 +70,192 @@ class Settings(BaseModel):
         defer_build=True,
     )
 
-    embedding_provider: str = Field("gemini", description="Whose models embed")
-    google_api_key: SecretStr | None = Field(None, description="Key of the Gemini API")
-    google_gemini_base_url: str | None = Field(
-        None, description="Another server that speaks the Gemini API"
+    embedding_provider: str = _setting("gemini", "Provider of the models: gemini or simulator")
+    google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API")
+    google_gemini_base_url: str | None = _setting(
+        None, "Another server that speaks the Gemini API", unset="Google's"
     )
-    embedding_model: str = Field("gemini-embedding-001", description="Embedding model")
-    embedding_dimensions: int = Field(
-        768, ge=128, le=3072, description="Dimensions of the vectors (768, 1536, 3072)"
+    embedding_model: str = _setting("gemini-embedding-001", "Embedding model", option="--model")
+    embedding_dimensions: int = _setting(
+        768,
+        "Dimensions of a vector; 768, 1536 and 3072 are recommended",
+        option="--dimensions",
+        ge=128,
+        le=3072,
     )
-    knowledge_base_path: Path = Field(
-        Path("knowledge_base"), description="Folder of documents to ingest"
-    )
-    chroma_persist_path: Path = Field(
-        Path("chroma_db"), description="Folder of the embedded store and of the ledger"
-    )
-    chroma_host: str | None = Field(
-        None, description="A Chroma server's host, instead of the embedded store"
-    )
-    chroma_port: int = Field(8000, ge=1, le=65535, description="The Chroma server's port")
-    chroma_ssl: bool = Field(default=False, description="Speak TLS to the Chroma server")
-    collection_name: str | None = Field(
+    collection_name: str | None = _setting(
         None,
-        description="Collection to fill (default waypoint_kb, waypoint_kb_simulated if simulated)",
+        "Name of the collection",
+        option="--collection",
+        unset="waypoint_kb; simulated: waypoint_kb_simulated",
     )
-    log_dir: Path = Field(Path("logs"), description="Folder of reports and logs")
-    log_level: LogLevel = Field(LogLevel.INFO, description="Least severe line shown")
-    log_format: LogFormat = Field(
-        LogFormat.TEXT, description="Form of the lines where there is no terminal"
+    knowledge_base_path: Path = _setting(
+        Path("knowledge_base"), "Folder of documents to ingest", option="PATH"
     )
-    log_max_bytes: int = Field(
-        10_000_000, ge=0, description="Size at which the log gives way to a new one, 0 for never"
+    chroma_persist_path: Path = _setting(
+        Path("chroma_db"), "Folder of the ledger and of the embedded store"
     )
-    log_backups: int = Field(5, ge=0, le=100, description="Earlier logs that are kept")
-    private_files: bool = Field(
-        default=True, description="Let no other user read the files and folders that are made"
+    chroma_host: str | None = _setting(None, "Host of a Chroma server", unset="the embedded store")
+    chroma_port: int = _setting(8000, "Port of that Chroma server", ge=1, le=65_535)
+    chroma_ssl: bool = _setting(False, "Speak TLS to that Chroma server")
+    chroma_give_up_after: float = _setting(
+        120.0, "Seconds to retry a Chroma server that does not answer, before the run fails", gt=0
     )
-    chunk_size: int = Field(600, ge=50, le=16_000, description="Largest chunk, in CHUNK_UNIT")
-    chunk_overlap: int = Field(90, ge=0, description="Overlap within a section, in CHUNK_UNIT")
-    chunk_unit: ChunkUnit = Field(
-        ChunkUnit.CHARACTERS, description="Unit of sizes: characters, or tokens (estimated)"
+    concurrency: int | Literal["auto"] = _setting(
+        8,
+        "Embedding calls in flight, or auto for as many as improve throughput",
+        option="--concurrency",
+        ge=1,
+        le=MOST_CONCURRENCY,
     )
-    context_headers: bool = Field(
-        default=False, description="Embed title and heading path before each chunk's text"
+    batch_size: int = _setting(100, "Most texts in one call", option="--batch-size", ge=1, le=100)
+    quota_tier: QuotaTier = _setting(
+        QuotaTier.AUTO, "The account's tier: auto, free, 1, 2 or 3", option="--quota-tier"
     )
-    concurrency: int | Literal["auto"] = Field(
-        8, description="Embedding calls in flight, or auto for as many as are of use"
+    quota_rpm: int | None = _setting(
+        None, "Texts a minute, 0 for no limit", option="--rpm", unset="the tier's", ge=0, le=MOST
     )
-    batch_size: int = Field(100, ge=1, le=100, description="Most texts in one call")
-    call_timeout: float = Field(
-        60.0, gt=0, le=600, description="Seconds after which a call is given up and retried"
+    quota_tpm: int | None = _setting(
+        None, "Tokens a minute, 0 for no limit", option="--tpm", unset="the tier's", ge=0, le=MOST
     )
-    give_up_after: float = Field(
-        600.0,
-        gt=0,
-        description="Seconds of asking without one good answer after which the run stops",
-    )
-    chroma_give_up_after: float = Field(
-        120.0, gt=0, description="Seconds during which a Chroma that went away is tried again"
-    )
-    drain_grace: float = Field(
-        30.0, gt=0, description="Seconds an interrupted run may take to finish what is in flight"
-    )
-    max_file_size: int = Field(
-        50 * 1024 * 1024, ge=1, le=MOST, description="Largest file that is read, in bytes"
-    )
-    metrics_port: int | None = Field(
+    quota_rpd: int | None = _setting(
         None,
+        "Texts a day (Pacific time), 0 for no limit",
+        option="--rpd",
+        unset="the tier's",
         ge=0,
-        le=65_535,
-        description="Port of the live page, /metrics and /health; 0 for any that is free",
+        le=MOST,
     )
-    metrics_host: str = Field("127.0.0.1", description="Address that the monitor listens on")
-    health_stall_seconds: float | None = Field(
+    quota_unit: QuotaUnit = _setting(
+        QuotaUnit.TEXTS, "What counts against the quota: texts or calls", option="--quota-unit"
+    )
+    quota_wait: bool = _setting(
+        False,
+        "When the day's quota is used up, sleep until it resets instead of ending with exit code 4",
+        option="--wait/--no-wait",
+    )
+    max_texts: int | None = _setting(
         None,
+        "Most texts that a run may embed; it stops before exceeding them",
+        option="--max-texts",
+        unset="no limit",
+        ge=0,
+        le=MOST,
+    )
+    max_cost: float | None = _setting(
+        None,
+        "Most US dollars that a run may spend; it stops before exceeding them",
+        option="--max-cost",
+        unset="no limit",
+        ge=0,
+    )
+    call_timeout: float = _setting(
+        60.0,
+        "Seconds after which a call is abandoned and retried",
+        option="--call-timeout",
         gt=0,
-        description="Seconds without movement after which /health says that the run hangs "
-        "(default 1.5 times CALL_TIMEOUT)",
+        le=600,
     )
-    stats_every: float = Field(
-        0.0, ge=0, description="Seconds between samples of a run's gauges, 0 for none"
+    give_up_after: float = _setting(
+        600.0,
+        "Seconds without one successful call after which the run fails",
+        option="--give-up-after",
+        gt=0,
     )
-    json_text_field: str | None = Field(
+    shutdown_timeout: float = _setting(
+        30.0, "Seconds that an interrupted run may take to finish what is in flight", gt=0
+    )
+    chunk_size: int = _setting(
+        600, "Largest chunk, in CHUNK_UNIT", option="--chunk-size", ge=50, le=16_000
+    )
+    chunk_overlap: int = _setting(
+        90, "Overlap of neighbouring chunks, in CHUNK_UNIT", option="--chunk-overlap", ge=0
+    )
+    chunk_unit: ChunkUnit = _setting(
+        ChunkUnit.CHARACTERS,
+        "Unit of chunk sizes: characters or (estimated) tokens",
+        option="--chunk-unit",
+    )
+    context_headers: bool = _setting(
+        False,
+        "Embed title and heading path before each chunk's text",
+        option="--context-headers/--no-context-headers",
+    )
+    include: tuple[str, ...] = _setting(
+        (),
+        "Take only files that match this pattern, in gitignore syntax",
+        option="--include",
+        unset="everything",
+    )
+    exclude: tuple[str, ...] = _setting(
+        (),
+        "Leave out what matches this pattern, in gitignore syntax",
+        option="--exclude",
+        unset="nothing",
+    )
+    max_file_size: int = _setting(
+        50 * 1024 * 1024,
+        "Largest file that is read, in bytes",
+        option="--max-file-size",
+        ge=1,
+        le=MOST,
+    )
+    json_text_field: str | None = _setting(
         None,
-        description="Field of a JSON record that holds its text (default: a usual one)",
+        "Field of a JSON record that holds its text",
+        option="--json-text-field",
+        unset="a usual one",
     )
-    parse_timeout: float = Field(
-        60.0, gt=0, le=3600, description="Seconds after which a file's parser is given up"
+    parse_timeout: float = _setting(
+        60.0,
+        "Seconds after which parsing a file is abandoned and the file rejected",
+        option="--parse-timeout",
+        gt=0,
+        le=3600,
     )
-    parse_memory: int = Field(
+    parse_memory: int = _setting(
         1024 * 1024 * 1024,
+        "Bytes that each process that parses documents may allocate",
         ge=256 * 1024 * 1024,
         le=MOST,
-        description="Memory that a process which parses documents may take, in bytes",
     )
-    include: tuple[str, ...] = Field(
-        (), description="Take only files that match this pattern, in gitignore syntax"
-    )
-    exclude: tuple[str, ...] = Field(
-        (), description="Leave out what matches this pattern, in gitignore syntax"
-    )
-    quota_tier: QuotaTier = Field(QuotaTier.AUTO, description="The account's tier")
-    quota_rpm: int | None = Field(None, ge=0, le=MOST, description="Texts a minute, 0 for no limit")
-    quota_tpm: int | None = Field(
-        None, ge=0, le=MOST, description="Tokens a minute, 0 for no limit"
-    )
-    quota_rpd: int | None = Field(None, ge=0, le=MOST, description="Texts a day, 0 for no limit")
-    quota_unit: QuotaUnit = Field(
-        QuotaUnit.TEXTS, description="What counts against the quota: texts, or calls"
-    )
-    quota_wait: bool = Field(
-        default=False,
-        description="When the day's quota is used up, sleep until there is more, instead of "
-        "ending with exit code 4",
-    )
-    max_cost: float | None = Field(
-        None, ge=0, description="Most US dollars a run may spend; it stops before exceeding them"
-    )
-    max_texts: int | None = Field(
+    metrics_port: int | None = _setting(
         None,
+        "Port of the live page, /metrics and /health; 0 for any free one",
+        option="--monitor-port",
+        unset="off",
         ge=0,
-        le=MOST,
-        description="Most texts a run may pay for; it stops before exceeding them",
+        le=65_535,
     )
-    knowledge_base_dir: str | None = Field(
-        None, description="In a container, the folder of the host that is the knowledge base there"
+    metrics_host: str = _setting(
+        "127.0.0.1", "Address that the monitor listens on", option="--monitor-host"
     )
-    in_container: bool = Field(
-        default=False,
-        description="Whether folders are mounted from a host: errors say what to do there",
+    stall_timeout: float | None = _setting(
+        None,
+        "Seconds without progress after which /health reports a stalled run",
+        unset="1.5 times CALL_TIMEOUT",
+        gt=0,
+    )
+    stats_interval: float = _setting(
+        0.0, "Seconds between samples of a run's gauges, 0 for none", ge=0
+    )
+    log_dir: Path = _setting(Path("logs"), "Folder of logs and reports")
+    log_level: LogLevel = _setting(
+        LogLevel.INFO, "Least severe level shown: DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: LogFormat = _setting(
+        LogFormat.TEXT, "Format of lines where there is no terminal: text or json"
+    )
+    log_max_bytes: int = _setting(
+        10_000_000, "Size in bytes at which waypoint.jsonl is rotated, 0 for never", ge=0
+    )
+    log_backups: int = _setting(5, "Rotated logs to keep", ge=0, le=100)
+    private_files: bool = _setting(True, "Make files and folders that no other user can read")
+    knowledge_base_dir: str | None = _setting(
+        None, "Folder of documents on the host, in a container"
+    )
+    in_container: bool = _setting(
+        False, "Whether folders are mounted from a host: errors say what to do there"
     )
 
     @field_validator(*NAMES, mode="before")
@@ -316,7 +387,7 @@ class Settings(BaseModel):
     @property
     def stall_after(self) -> float:
         """Seconds; longer than one call may take, so that a single late one is no hang."""
-        return self.health_stall_seconds or 1.5 * self.call_timeout
+        return self.stall_timeout or 1.5 * self.call_timeout
 
     @property
     def quota(self) -> QuotaSettings:

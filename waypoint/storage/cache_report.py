@@ -26,11 +26,11 @@ class CacheReport:
     """Vectors dropped; None if that was not asked."""
 
 
-def read_cache(folder: Path, *, prune: bool, force: bool) -> CacheReport:
+def read_cache(folder: Path, *, drop_unused: bool, force: bool) -> CacheReport:
     """Read the ledger of a store's folder, dropping first what no collection uses if asked.
 
     Raises:
-        UsageError: there is no ledger, or pruning would drop what a run is still to store.
+        UsageError: there is no ledger, or dropping would lose what a run is still to store.
         StoreLockedError: a run has it open.
     """
     path = folder / LEDGER_NAME
@@ -41,7 +41,7 @@ def read_cache(folder: Path, *, prune: bool, force: bool) -> CacheReport:
         )
     with StoreLock(folder), closing(Ledger(folder)) as ledger:
         pruned = None
-        if prune:
+        if drop_unused:
             unfinished = ledger.unfinished_collections()
             if unfinished and not force:
                 raise UsageError(

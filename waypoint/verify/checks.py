@@ -87,7 +87,7 @@ KINDS = {
             INTEGRITY,
             "nothing in the collection is without a source",
             f"see that the folder is the right one, then {_REPAIR}; where that removes nothing, "
-            "run `ingest --prune`",
+            "run `ingest --allow-mass-delete`",
         ),
         CheckKind("sequence", INTEGRITY, "chunk indexes run from 0 without a gap", _REPAIR),
         CheckKind("ids", INTEGRITY, "ids are unique", _REPAIR),

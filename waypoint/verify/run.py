@@ -125,7 +125,7 @@ class Verification:
         """Which collection is meant, where Chroma cannot say which there are."""
         collections: Sequence[CachedCollection] = ()
         with suppress(LedgerError, UsageError):
-            cache = read_cache(self.settings.chroma_persist_path, prune=False, force=False)
+            cache = read_cache(self.settings.chroma_persist_path, drop_unused=False, force=False)
             collections = cache.collections
         names = [entry.name for entry in collections]
         simulate = self.options.simulate

@@ -1,4 +1,4 @@
-"""The verify command: verdict, report, page and repair around one verification."""
+"""A verification as a person meets it: verdict, report, page, and the repair that it asks for."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.prompt import Confirm
 
-from waypoint.cli.proxies import spare_loopback
-from waypoint.commands.failures import flatten, tell_failure
-from waypoint.commands.ingest import IngestCommand
-from waypoint.commands.mounts import check_mounts
-from waypoint.commands.summary import billed
-from waypoint.commands.verdict import print_verdict
+from waypoint.bounded_http import spare_loopback
+from waypoint.cli.failures import tell_failure
+from waypoint.cli.ingestion import run_ingestion
+from waypoint.cli.mounts import check_mounts
+from waypoint.cli.summary import billed
+from waypoint.cli.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
-from waypoint.files import keep_private, make_log_folder, told
+from waypoint.files import make_log_folder, told
 from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.steady_memory import keep_memory_steady
 from waypoint.observe.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
 from waypoint.observe.terminal import Terminal, Text, print_bytes
-from waypoint.settings import LogLevel, Settings, load_settings
+from waypoint.settings import Settings
 from waypoint.verify.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
 from waypoint.verify.page import make_page
 from waypoint.verify.repair import Repair, Repairer, plan_repair
@@ -72,47 +71,36 @@ class VerifyRequest:
 
 
 class VerifyCommand:
-    """One call of ``verify``. ``options``: settings by name, None where not given."""
+    """One call of ``verify``."""
 
-    def __init__(self, options: dict[str, Any], request: VerifyRequest) -> None:
+    def __init__(self, settings: Settings, request: VerifyRequest) -> None:
         # Whatever a person reads goes to stderr: stdout is the report's alone.
         self._console = Terminal(stderr=True)
-        self._options = options
+        self._settings = settings
         self._request = request
 
-    def run(self) -> int:
+    def run(self) -> ExitCode:
         """Verify, and repair if that was asked for; returns the exit code."""
-        try:
-            level = LogLevel.DEBUG if self._request.verbose else None
-            settings = load_settings(**self._options, log_level=level)
-            keep_private(wanted=settings.private_files)
-            check_mounts(settings)
-            make_log_folder(settings.log_dir)
-            spare_loopback()
-            keep_memory_steady()
-            return self._run(settings)
-        except Exception as error:
-            failure = flatten(error)
-            tell_failure(self._console, failure, verbose=self._request.verbose)
-            return failure.exit_code
-
-    def _run(self, settings: Settings) -> int:
+        check_mounts(self._settings)
+        make_log_folder(self._settings.log_dir)
+        spare_loopback()
+        keep_memory_steady()
         with ExitStack() as stack:
-            verification = self._verification(settings, before_repair=self._request.repair)
+            verification = self._verification(before_repair=self._request.repair)
             stack.callback(verification.inventory.close)
             verdict = self._verify(verification)
             if not self._request.repair:
-                return self._end(settings, verification, verdict)
-            code = self._repair(settings, verification, verdict)
+                return self._end(verification, verdict)
+            code = self._repair(verification, verdict)
             if code is not None:
                 return code
-            again = self._verification(settings)
+            again = self._verification()
             stack.callback(again.inventory.close)
             after = self._verify(again)
             after.repair = verdict.repair
-            return self._end(settings, again, after)
+            return self._end(again, after)
 
-    def _verification(self, settings: Settings, *, before_repair: bool = False) -> Verification:
+    def _verification(self, *, before_repair: bool = False) -> Verification:
         request = self._request
         named = frozenset(request.checks)
         options = VerifyOptions(
@@ -128,7 +116,9 @@ class VerifyCommand:
         )
         events = EventBus()
         events.subscribe(self._tell_event)
-        return Verification(settings, options, events, self._tell, lambda _what, _done, _all: None)
+        return Verification(
+            self._settings, options, events, self._tell, lambda _what, _done, _all: None
+        )
 
     def _verify(self, verification: Verification) -> Verdict:
         """Verify, showing on a terminal how far it is."""
@@ -143,12 +133,12 @@ class VerifyCommand:
             verification.progress = show
             return runtime.run(verification.run)
 
-    def _end(self, settings: Settings, verification: Verification, verdict: Verdict) -> int:
+    def _end(self, verification: Verification, verdict: Verdict) -> ExitCode:
         """Write and show the verdict; returns the exit code."""
         request = self._request
         path = None
         try:
-            path = write_verdict(verdict, settings.log_dir)
+            path = write_verdict(verdict, self._settings.log_dir)
         except OSError as error:
             verdict.notices.append(f"the report could not be written: {told(error)}")
         if request.html is not None:
@@ -168,15 +158,14 @@ class VerifyCommand:
 
     # -- repair ----------------------------------------------------------------------------
 
-    def _repair(
-        self, settings: Settings, verification: Verification, verdict: Verdict
-    ) -> int | None:
+    def _repair(self, verification: Verification, verdict: Verdict) -> ExitCode | None:
         """Repair what was found; None if the collection is to be verified again."""
         print_verdict(self._console, verdict)
         if verification.holder:
             raise StoreLockedError(
                 verification.holder, hint="wait until it has ended, then repair what is left"
             )
+        settings = self._settings
         folder = verdict.knowledge_base or None
         # The folder and the collection that were verified are those to be ingested.
         fitting = settings.model_copy(
@@ -194,7 +183,7 @@ class VerifyCommand:
         )
         if repair is None:
             self._tell("nothing to repair")
-            return self._end(settings, verification, verdict)
+            return self._end(verification, verdict)
         for line in _describe(repair):
             self._tell(line)
         self._ask()
@@ -204,7 +193,7 @@ class VerifyCommand:
         runtime.run(repairer.run)
         fitting = fitting.model_copy(update={"embedding_provider": repair.provider})
         options = IngestOptions(rebuild=repair.steps.rebuild, repaired=verification.recorded)
-        code = self._ingest(fitting, options)
+        code = run_ingestion(fitting, options, verbose=self._request.verbose)
         verdict.repair = {
             "found": list(verdict.failing()),
             **asdict(repair),
@@ -226,15 +215,6 @@ class VerifyCommand:
             )
         if not Confirm.ask("Repair?", console=self._console, default=False):
             raise UsageError("nothing was repaired", hint="answer y, or add --yes")
-
-    def _ingest(self, settings: Settings, ingest: IngestOptions) -> int:
-        options = {
-            **self._options,
-            "collection_name": settings.collection_name,
-            "knowledge_base_path": settings.knowledge_base_path,
-            "embedding_provider": settings.embedding_provider,
-        }
-        return IngestCommand(options, ingest, verbose=self._request.verbose).run()
 
     # -- telling ---------------------------------------------------------------------------
 
@@ -271,7 +251,7 @@ def _describe(repair: Repair) -> list[str]:
             lines.append(f"  {count:,} {what}")
     lines.append("  then the folder is ingested: new, changed and vanished sources are dealt with")
     cost = billed(repair.cost_usd, repair.provider)
-    lines.append(f"  to pay for: at most {repair.texts_to_pay:,} texts, {cost}")
+    lines.append(f"  to embed: at most {repair.texts_to_pay:,} texts, {cost}")
     return lines
 
 

@@ -14,7 +14,7 @@ from waypoint.benchmark.output import Output
 from waypoint.benchmark.pace import ACCOUNTS, MODES, PaceSettings, pace_charts, pace_grid, run_pace
 from waypoint.benchmark.processes import Simulating
 from waypoint.benchmark.tables import machine_line
-from waypoint.commands.benchmark.common import (
+from waypoint.cli.benchmark.common import (
     JsonOption,
     LatencyJitterOption,
     LatencyOption,
@@ -47,7 +47,7 @@ def pace(
     ] = None,
     out: OutOption = Path("benchmark"),
     json: JsonOption = False,
-    verbose: VerboseOption = False,
+    verbose: VerboseOption = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Measure how much of a quota is used, and what it meets of 429s, over minutes."""
 
@@ -79,4 +79,4 @@ def pace(
             json_bytes(document, indent=True),
         )
 
-    raise typer.Exit(run_measure(measure, "pace", out, json=json, verbose=verbose))
+    run_measure(measure, "pace", out, json=json)

@@ -15,7 +15,7 @@ from waypoint.benchmark.processes import Simulating
 from waypoint.benchmark.scale import STORES
 from waypoint.benchmark.session import Benchmark, BenchmarkOptions, Bill
 from waypoint.benchmark.tables import grids_of, machine_line
-from waypoint.commands.benchmark.common import (
+from waypoint.cli.benchmark.common import (
     JsonOption,
     LatencyJitterOption,
     LatencyOption,
@@ -88,7 +88,7 @@ def sweep(
     ] = None,
     out: OutOption = Path("benchmark"),
     json: JsonOption = False,
-    verbose: VerboseOption = False,
+    verbose: VerboseOption = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Measure throughput: concurrency by batch size, where the time goes, and the ceiling."""
     if context.invoked_subcommand is not None:
@@ -123,7 +123,7 @@ def sweep(
             "Waypoint: benchmark", lines, grids_of(results), charts_of(results), results.to_json()
         )
 
-    raise typer.Exit(run_measure(measure, "benchmark", out, json=json, verbose=verbose))
+    run_measure(measure, "benchmark", out, json=json)
 
 
 def _check(options: BenchmarkOptions) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from waypoint.commands.benchmark.calls import calls
-from waypoint.commands.benchmark.pace import pace
-from waypoint.commands.benchmark.sweep import sweep
+from waypoint.cli.benchmark.calls import calls
+from waypoint.cli.benchmark.pace import pace
+from waypoint.cli.benchmark.sweep import sweep
 
 benchmark_app = typer.Typer(
     invoke_without_command=True,

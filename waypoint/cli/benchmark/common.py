@@ -9,9 +9,8 @@ from typing import Annotated
 import typer
 
 from waypoint.benchmark.output import Output
-from waypoint.cli.proxies import spare_loopback
-from waypoint.commands.failures import tell_failure
-from waypoint.errors import ExitCode, UsageError, WaypointError
+from waypoint.bounded_http import spare_loopback
+from waypoint.errors import UsageError
 from waypoint.observe.terminal import Terminal, print_bytes
 
 _FILE_WIDTH = 160
@@ -26,24 +25,17 @@ JsonOption = Annotated[bool, typer.Option("--json", help="The results as JSON on
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")]
 
 
-def run_measure(
-    measure: Callable[[Terminal], Output], name: str, out: Path, *, json: bool, verbose: bool
-) -> int:
-    """Measure, show and write what came of it; the exit code."""
+def run_measure(measure: Callable[[Terminal], Output], name: str, out: Path, *, json: bool) -> None:
+    """Measure, show and write what came of it."""
     console = Terminal(stderr=True)
-    try:
-        spare_loopback()
-        output = measure(console)
-        shown = Terminal(stderr=json)
-        # A table in a file need not fit into the 80 columns that a missing terminal counts for.
-        output.show(shown if shown.is_terminal else Terminal(stderr=json, width=_FILE_WIDTH))
-        output.write(out, name, console)
-    except WaypointError as error:
-        tell_failure(console, error, verbose=verbose)
-        return error.exit_code
+    spare_loopback()
+    output = measure(console)
+    shown = Terminal(stderr=json)
+    # A table in a file need not fit into the 80 columns that a missing terminal counts for.
+    output.show(shown if shown.is_terminal else Terminal(stderr=json, width=_FILE_WIDTH))
+    output.write(out, name, console)
     if json:
         print_bytes(output.json)
-    return ExitCode.OK
 
 
 def parts(text: str) -> list[str]:

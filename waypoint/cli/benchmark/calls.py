@@ -12,7 +12,7 @@ from waypoint.benchmark.call_cost import CallSettings, call_grid, run_calls
 from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.tables import machine_line
-from waypoint.commands.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
+from waypoint.cli.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
 from waypoint.observe.terminal import Terminal, Text
 from waypoint.sanitize import json_bytes
 
@@ -24,7 +24,7 @@ def calls(
     rounds: Annotated[int, typer.Option(min=1, help="Times each way is measured.")] = 3,
     out: OutOption = Path("benchmark"),
     json: JsonOption = False,
-    verbose: VerboseOption = False,
+    verbose: VerboseOption = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Measure the CPU time of a call, through Waypoint and through the SDK as it comes."""
 
@@ -46,4 +46,4 @@ def calls(
             json_bytes(document, indent=True),
         )
 
-    raise typer.Exit(run_measure(measure, "calls", out, json=json, verbose=verbose))
+    run_measure(measure, "calls", out, json=json)

@@ -17,7 +17,7 @@ from waypoint.observe.terminal import Terminal, Text
 
 
 class UnexpectedError(WaypointError):
-    """A defect of Waypoint itself. The run can be repeated: what is paid is kept."""
+    """A bug in Waypoint itself. The run can be repeated: what is paid is kept."""
 
 
 def flatten(error: BaseException) -> WaypointError:
@@ -44,7 +44,7 @@ def flatten(error: BaseException) -> WaypointError:
         return failure
     unexpected = UnexpectedError(
         f"unexpected {described(first)}",
-        hint="this is a defect of Waypoint: run with --verbose and report what it prints; "
+        hint="this is a bug in Waypoint: run with --verbose and report what it prints; "
         "running again does no harm",
     )
     unexpected.__cause__ = first
@@ -66,7 +66,7 @@ def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> N
     line.append(error.message, style="default")
     console.print(line, soft_wrap=True)
     if error.hint:
-        console.print(Text(f"way out: {error.hint}"), soft_wrap=True)
+        console.print(Text(f"hint: {error.hint}"), soft_wrap=True)
 
 
 def _traceback(error: BaseException, shown: frozenset[int] = frozenset()) -> Iterator[str]:

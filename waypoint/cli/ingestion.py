@@ -1,0 +1,151 @@
+"""An ingestion as a person meets it: display, log, monitor, report, summary and exit code."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import asdict, replace
+
+from waypoint.bounded_http import spare_loopback
+from waypoint.cli.failures import flatten, tell_failure
+from waypoint.cli.mounts import check_mounts
+from waypoint.cli.summary import print_summary
+from waypoint.errors import ExitCode, WaypointError
+from waypoint.files import make_log_folder, told
+from waypoint.ingest import runtime
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.run import Ingestion
+from waypoint.observe.display import Display, LineDisplay, LiveDisplay
+from waypoint.observe.events import EventBus, RunEnded
+from waypoint.observe.gauges import PipelineSnapshot
+from waypoint.observe.gauges.binding import binding_stage
+from waypoint.observe.gauges.process import process_use
+from waypoint.observe.logs import JsonLog
+from waypoint.observe.report import ReportBuilder, RunReport, write_report
+from waypoint.observe.sampler import delay_figures
+from waypoint.observe.terminal import Terminal, print_bytes
+from waypoint.settings import Settings
+
+
+def run_ingestion(
+    settings: Settings, options: IngestOptions, *, json: bool = False, verbose: bool = False
+) -> ExitCode:
+    """Ingest, show it and report it.
+
+    Raises:
+        WaypointError: it could not begin. What it fails of later is told, and in the report.
+    """
+    check_mounts(settings, settings.knowledge_base_path)
+    make_log_folder(settings.log_dir)
+    spare_loopback()
+    runtime.tune_process()
+    # Whatever a person reads goes to stderr: stdout is the report's alone.
+    console = Terminal(stderr=True)
+    events = EventBus()
+    # Who looks at a run wants to know how much there is.
+    survey = console.is_terminal or settings.metrics_port is not None
+    ingestion = Ingestion(settings, replace(options, survey=survey), events)
+    reporting = ReportBuilder()
+    report = reporting.report
+    report.run_id = ingestion.run_id
+    with ExitStack() as stack:
+        log = stack.enter_context(
+            JsonLog(
+                settings.log_dir,
+                ingestion.run_id,
+                settings.log_level,
+                most_bytes=settings.log_max_bytes,
+                backups=settings.log_backups,
+            )
+        )
+        live = console.is_terminal and not verbose
+        display = stack.enter_context(_display(console, settings, ingestion, live=live))
+        for listener in (reporting, log, display):
+            events.subscribe(listener)
+        failure = runtime.run(_ingest, settings, ingestion, reporting, events)
+    _tell_resources(report, ingestion)
+    for name, written in (("log", log), ("samples", ingestion.sampler)):
+        if written is not None and written.failure is not None:
+            report.notices.append(f"the {name} could not be written: {told(written.failure)}")
+    path = None
+    try:
+        path = write_report(report, settings.log_dir)
+    except OSError as error:
+        report.notices.append(f"the report could not be written: {told(error)}")
+    if json:
+        print_bytes(report.to_json())
+    if failure is not None:
+        tell_failure(console, failure, verbose=verbose)
+    print_summary(console, report, path)
+    return ExitCode(report.exit_code)
+
+
+def _display(console: Terminal, settings: Settings, ingestion: Ingestion, *, live: bool) -> Display:
+    if live:
+        return LiveDisplay(console, ingestion.quota_share)
+    return LineDisplay(
+        console,
+        ingestion.quota_share,
+        form=settings.log_format,
+        least=settings.log_level,
+        run_id=ingestion.run_id,
+    )
+
+
+async def _ingest(
+    settings: Settings, ingestion: Ingestion, reporting: ReportBuilder, events: EventBus
+) -> WaypointError | None:
+    """Run to the end, which is told while a monitor still listens; returns what it failed of."""
+    report = reporting.report
+    failure: WaypointError | None = None
+    async with _monitored(settings, ingestion, report, events):
+        try:
+            await ingestion.run()
+        except Exception as error:
+            failure = flatten(error)
+        rejects = ingestion.rejects
+        report.standing = rejects.listed
+        report.rejects_file = str(rejects.file or "")
+        code = _exit_code(rejects.count + report.removals_refused, failure)
+        message, hint = (failure.message, failure.hint) if failure else ("", "")
+        events.emit(RunEnded(rejects.count, code, message, hint, reporting.seconds))
+    return failure
+
+
+@asynccontextmanager
+async def _monitored(
+    settings: Settings, ingestion: Ingestion, report: RunReport, events: EventBus
+) -> AsyncIterator[None]:
+    """Have the run looked at for as long as the context is open; nothing without METRICS_PORT."""
+    if settings.metrics_port is None:
+        yield
+        return
+    from waypoint.monitor.monitor import Monitor
+    from waypoint.monitor.sources import Sources
+
+    monitor = Monitor(
+        Sources(report, ingestion.gauges, ingestion.quota_state, settings.stall_after),
+        events,
+        settings.metrics_host,
+        settings.metrics_port,
+    )
+    events.subscribe(monitor)
+    async with monitor.beside():
+        yield
+
+
+def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:
+    snapshot, use = ingestion.gauges.snapshot(), process_use()
+    report.cpu_seconds = round(use.cpu_seconds, 3)
+    report.peak_memory_bytes = use.peak_memory
+    report.stages = [asdict(stage) for stage in snapshot.stages]
+    if snapshot.stages:
+        report.bound_by = str(binding_stage(PipelineSnapshot(0.0), snapshot))
+    if ingestion.sampler is not None:
+        report.loop_delay = delay_figures(ingestion.sampler.loop_delay)
+
+
+def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:
+    if failure is not None:
+        return failure.exit_code
+    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
