@@ -70,7 +70,7 @@ class Settings(BaseModel):
         defer_build=True,
     )
 
-    embedding_provider: str = _setting("gemini", "Provider of the models: gemini or simulator")
+    embedding_provider: str = _setting("gemini", "Embedding provider: gemini or simulator")
     google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API")
     google_gemini_base_url: str | None = _setting(
         None, "Another server that speaks the Gemini API", unset="Google's"
@@ -78,7 +78,7 @@ class Settings(BaseModel):
     embedding_model: str = _setting("gemini-embedding-001", "Embedding model", option="--model")
     embedding_dimensions: int = _setting(
         768,
-        "Dimensions of a vector; 768, 1536 and 3072 are recommended",
+        "Vector dimensions; 768, 1536 and 3072 are recommended",
         option="--dimensions",
         ge=128,
         le=3072,
@@ -108,7 +108,9 @@ class Settings(BaseModel):
         ge=1,
         le=MOST_CONCURRENCY,
     )
-    batch_size: int = _setting(100, "Most texts in one call", option="--batch-size", ge=1, le=100)
+    batch_size: int = _setting(
+        100, "Maximum texts in one call", option="--batch-size", ge=1, le=100
+    )
     quota_tier: QuotaTier = _setting(
         QuotaTier.AUTO, "The account's tier: auto, free, 1, 2 or 3", option="--quota-tier"
     )
@@ -136,7 +138,7 @@ class Settings(BaseModel):
     )
     max_texts: int | None = _setting(
         None,
-        "Most texts that a run may embed; it stops before exceeding them",
+        "Maximum texts that a run may embed; it stops before exceeding them",
         option="--max-texts",
         unset="no limit",
         ge=0,
@@ -144,7 +146,7 @@ class Settings(BaseModel):
     )
     max_cost: float | None = _setting(
         None,
-        "Most US dollars that a run may spend; it stops before exceeding them",
+        "Maximum US dollars that a run may spend; it stops before exceeding them",
         option="--max-cost",
         unset="no limit",
         ge=0,
@@ -237,7 +239,7 @@ class Settings(BaseModel):
         gt=0,
     )
     stats_interval: float = _setting(
-        0.0, "Seconds between samples of a run's gauges, 0 for none", ge=0
+        0.0, "Seconds between samples of stages, streams, memory and event loop, 0 for none", ge=0
     )
     log_dir: Path = _setting(Path("logs"), "Folder of logs and reports")
     log_level: LogLevel = _setting(
@@ -250,7 +252,7 @@ class Settings(BaseModel):
         10_000_000, "Size in bytes at which waypoint.jsonl is rotated, 0 for never", ge=0
     )
     log_backups: int = _setting(5, "Rotated logs to keep", ge=0, le=100)
-    private_files: bool = _setting(True, "Make files and folders that no other user can read")
+    private_files: bool = _setting(True, "Make files and folders readable by their owner alone")
     knowledge_base_dir: str | None = _setting(
         None, "Folder of documents on the host, in a container"
     )
