@@ -37,6 +37,9 @@ SAMPLES = {
     b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
+    "a.rtf": rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}"
+    rb"{\info{\title T}}\s1 H\par\pard {\listtext 1.\tab}a\u8364?\'e9{\super 2}{\*\footnote n}\par"
+    rb"\trowd\intbl a\cell b\cell\row\pard\f0 \'e9\par}",
     "a.odt": document(
         "text",
         f'<text:h text:outline-level="1">H</text:h><text:list text:style-name="L"><text:list-item>'

@@ -32,6 +32,7 @@ SAMPLES = {
         slide_file("<p:sp><p:txBody><a:p><a:r><a:t>some text</a:t></a:r></a:p></p:txBody></p:sp>"),
         "some text",
     ),
+    "rtf": (rb"{\rtf1\pard some text\par}", "some text"),
     "odt": (document("text", p("some text")), "some text"),
     "ods": (
         document(

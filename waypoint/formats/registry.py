@@ -128,6 +128,7 @@ FORMATS = (
         "waypoint.formats.sheets:SheetReader",
         untrusted=True,
     ),
+    Format("rtf", (".rtf",), "waypoint.formats.rtf:RtfReader", untrusted=True),
     Format("odt", (".odt", ".ott"), "waypoint.formats.odt:OdtReader", untrusted=True),
     Format("ods", (".ods", ".ots"), "waypoint.formats.ods:OdsReader", untrusted=True),
     Format("odp", (".odp", ".otp"), "waypoint.formats.odp:OdpReader", untrusted=True),

@@ -30,7 +30,8 @@ def with_scripts(pieces: Iterable[tuple[Script, str]]) -> str:
     out: list[str] = []
     before = ""
     for number, (script, text) in enumerate(merged):
-        after = merged[number + 1][1][:1] if number + 1 < len(merged) else ""
+        follows = merged[number + 1] if number + 1 < len(merged) else ("^", "")
+        after = "" if follows[0] else follows[1][:1]
         shown = _shown(script, text, before, after)
         out.append(shown)
         before = shown[-1:] or before
