@@ -13,6 +13,7 @@ from waypoint.embedding.rate_limit.daily_reset import DailyReset
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import StoreWriteError
+from waypoint.ingest.chunk import ChunkStage
 from waypoint.ingest.collection_manager import CollectionManager
 from waypoint.ingest.commits import Billed, Commits
 from waypoint.ingest.dedupe import DedupeStage
@@ -22,7 +23,7 @@ from waypoint.ingest.embed import EmbedStage
 from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate
 from waypoint.ingest.pipeline import Pipeline, Stages
-from waypoint.ingest.read import Reading
+from waypoint.ingest.read import ReadStage
 from waypoint.ingest.write import Writer
 from waypoint.models import LearnedQuota
 from waypoint.observe.events import EventBus
@@ -95,7 +96,7 @@ class Flow:
         except StoreWriteError as error:
             error.hint += f"; {commits.saved:,} texts that this run paid for are saved"
             raise
-        walk = stages.intake.walk
+        walk = stages.discover.walk
         if walk.complete and not stop.requested:
             removal = DeleteStage(
                 self._ledger,
@@ -127,17 +128,10 @@ class Flow:
         model = model_of(space)
         in_flight = InFlight()
         collection = self._keeper.entry.id
-        reading = Reading(ledger, collection, events, self._source.open)
-        intake = DiscoverStage(
-            ledger,
-            collection,
-            events,
-            source=self._source,
-            reading=reading,
-            plan=self._chunker.plan,
-            model=model,
-            task_type=space.task_type,
-            keys=TextKeys(space),
+        read = ReadStage(ledger, collection, events, self._source.open)
+        discover = DiscoverStage(ledger, collection, events, source=self._source, reading=read)
+        chunk = ChunkStage(
+            events, read, self._chunker.plan, model, space.task_type, TextKeys(space)
         )
         retrying = RetryingEmbedder(
             self._embedder,
@@ -150,7 +144,7 @@ class Flow:
             slots=slots,
             keep=self._keep_learned,
         )
-        payer = EmbedStage(
+        embed = EmbedStage(
             retrying,
             ledger,
             commits,
@@ -162,13 +156,13 @@ class Flow:
             slots=slots,
             wait_for_day=DailyReset(stop, events).sleep if settings.quota_wait else None,
         )
-        builder: BatchBuilder[Candidate] = BatchBuilder(
+        batch: BatchBuilder[Candidate] = BatchBuilder(
             min(settings.batch_size, model.max_texts),
             model.max_bytes,
             lambda: self._quota.best_batch,
         )
-        lookup = DedupeStage(self._store, ledger, in_flight, events)
-        return Stages(intake, reading, lookup, builder, payer, writer)
+        dedupe = DedupeStage(self._store, ledger, in_flight, events)
+        return Stages(discover, read, chunk, dedupe, batch, embed, writer)
 
     async def _keep_learned(self, learned: LearnedQuota) -> None:
         await self._ledger.run(Ledger.keep_quota, self._embedder.space, learned)

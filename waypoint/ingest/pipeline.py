@@ -18,11 +18,12 @@ from anyio.abc import TaskGroup
 
 from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.errors import described
+from waypoint.ingest.chunk import ChunkStage
 from waypoint.ingest.dedupe import DedupeStage, Group
 from waypoint.ingest.discover import DiscoverStage
 from waypoint.ingest.embed import EmbedStage, fill_batches
 from waypoint.ingest.messages import Candidate, ReadDocument, WriteOrder
-from waypoint.ingest.read import Reading
+from waypoint.ingest.read import ReadStage
 from waypoint.ingest.write import Writer
 from waypoint.models import SourceFile
 from waypoint.observe.events import Draining, EventBus
@@ -51,12 +52,13 @@ End = MeteredSend[Any] | MeteredReceive[Any]
 class Stages:
     """The parts a pipeline is made of."""
 
-    intake: DiscoverStage
-    reading: Reading
-    lookup: DedupeStage
-    builder: BatchBuilder[Candidate]
-    payer: EmbedStage
-    writer: Writer
+    discover: DiscoverStage
+    read: ReadStage
+    chunk: ChunkStage
+    dedupe: DedupeStage
+    batch: BatchBuilder[Candidate]
+    embed: EmbedStage
+    write: Writer
 
 
 class Pipeline:
@@ -110,7 +112,7 @@ class Pipeline:
         found = MeteredStream[list[SourceFile]](gauges, "found", FOUND_BUFFER, len)
         read = MeteredStream[list[ReadDocument]](gauges, "read", DOCUMENT_BUFFER, len)
         groups = MeteredStream[Group](gauges, "groups", GROUP_BUFFER, _chunks)
-        to_pay = MeteredStream[list[Candidate]](gauges, "to_pay", TO_EMBED_BUFFER, len)
+        to_embed = MeteredStream[list[Candidate]](gauges, "to_pay", TO_EMBED_BUFFER, len)
         # A batch is handed straight to an idle worker, so that none is built before its time.
         batches = MeteredStream[Batch[Candidate]](gauges, "batches", 0, lambda b: len(b.items))
         orders = MeteredStream[WriteOrder](gauges, "orders", ORDER_BUFFER, lambda o: o.rows)
@@ -119,19 +121,18 @@ class Pipeline:
         def start(name: str, stage: Callable[..., Awaitable[None]], *ends: End) -> None:
             group.start_soon(self._supervise, name, partial(stage, *ends), ends, name=name)
 
-        walk = stages.intake
-        start("discover", walk.discover, found.sender("discover"))
+        start("discover", stages.discover.run, found.sender("discover"))
         for _ in range(self._readers):
-            start("read", stages.reading.work, found.receiver("read"), read.sender("read"))
-        start("chunk", walk.chunk, read.receiver("chunk"), groups.sender("chunk"))
-        lookup_ends = groups.receiver("lookup"), to_pay.sender("lookup"), orders.sender("lookup")
-        start("lookup", stages.lookup.run, *lookup_ends)
-        fill = partial(fill_batches, builder=stages.builder)
-        start("batch", fill, to_pay.receiver("batch"), batches.sender("batch"))
+            start("read", stages.read.work, found.receiver("read"), read.sender("read"))
+        start("chunk", stages.chunk.run, read.receiver("chunk"), groups.sender("chunk"))
+        lookup_ends = groups.receiver("lookup"), to_embed.sender("lookup"), orders.sender("lookup")
+        start("lookup", stages.dedupe.run, *lookup_ends)
+        fill = partial(fill_batches, builder=stages.batch)
+        start("batch", fill, to_embed.receiver("batch"), batches.sender("batch"))
         for _ in range(self._concurrency):
-            start("embed", stages.payer.work, batches.receiver("embed"), orders.sender("embed"))
-        start("write", stages.writer.run, orders.receiver("write"))
-        for stream in (found, read, groups, to_pay, batches, orders):
+            start("embed", stages.embed.work, batches.receiver("embed"), orders.sender("embed"))
+        start("write", stages.write.run, orders.receiver("write"))
+        for stream in (found, read, groups, to_embed, batches, orders):
             # An original that outlives its ends would keep the stage beside it waiting.
             stream.close()
 

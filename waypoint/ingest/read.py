@@ -30,7 +30,7 @@ MOST_LISTED = 10_000
 """Rejected records of one file of which each is a reject; all others are one, the file's."""
 
 
-class Reading:
+class ReadStage:
     """Turns files into documents; drops those that are what they were.
 
     Args:
