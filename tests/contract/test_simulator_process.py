@@ -70,10 +70,21 @@ def test_a_taken_port_is_an_error_that_says_so() -> None:
     assert f"cannot listen on 127.0.0.1:{port}" in second.stderr
 
 
-@pytest.mark.parametrize("options", [["--rpm", "-1"], ["--fault", "x=1"], ["--fault", "hang=2"]])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--rpm", "-1"],
+        ["--fault", "x=1"],
+        ["--fault", "hang=2"],
+        ["--fault", "hang"],
+        ["--next-fault", "x"],
+        ["--tier", "gold"],
+        ["--port", "65536"],
+    ],
+)
 def test_impossible_options_are_refused(options: list[str]) -> None:
     """With the usual code for a wrong command line."""
     command = [sys.executable, "-m", "waypoint.simulator", *options]
     refused = subprocess.run(command, check=False, capture_output=True, text=True, timeout=10)
     assert refused.returncode == 2
-    assert "error: " in refused.stderr
+    assert "Error: " in refused.stderr

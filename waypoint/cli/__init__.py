@@ -44,7 +44,7 @@ def simulate(context: typer.Context) -> None:
     """Serve the Gemini embedding API locally, with quotas and faults (`simulate --help`)."""
     from waypoint.simulator.__main__ import main as serve
 
-    raise typer.Exit(serve(context.args))
+    serve(context.args, program=f"{context.find_root().info_name} simulate")
 
 
 @main_app.command(

@@ -5,39 +5,118 @@ When it is ready it writes one line of JSON to stdout: ``{"base_url": "http://â€
 
 from __future__ import annotations
 
-import argparse
 import asyncio
+import functools
+import inspect
 import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
-from typing import get_args
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, fields
+from typing import Annotated, Any, get_origin, get_type_hints
+
+import typer
 
 from waypoint.simulator.faults import Fault
-from waypoint.simulator.settings import QuotaTold, QuotaUnit, SimulatorSettings, Tier, WindowKind
+from waypoint.simulator.settings import SimulatorSettings
 from waypoint.simulator.simulator import serve
 
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port, 0 for any free one.")]
+ExitWithStdin = Annotated[
+    bool, typer.Option("--exit-with-stdin", help="End when standard input is closed.")
+]
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until SIGTERM, SIGINT or, with ``--exit-with-stdin``, the end of standard input."""
-    parser = _parser()
-    options = vars(parser.parse_args(arguments))
-    host, port = options.pop("host"), options.pop("port")
-    exit_with_stdin = options.pop("exit_with_stdin")
+
+def main(arguments: Sequence[str], *, program: str = "python -m waypoint.simulator") -> None:
+    """Run until SIGTERM, SIGINT or, with ``--exit-with-stdin``, the end of standard input.
+
+    Raises:
+        SystemExit: always, with the exit code.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app.command()(_with_settings())
+    app(list(arguments), prog_name=program)
+
+
+def simulate(
+    host: Host = "127.0.0.1",
+    port: Port = 0,
+    exit_with_stdin: ExitWithStdin = False,
+    **options: Any,
+) -> None:
+    """Serve the Gemini embedding API locally, with quotas and faults."""
     try:
-        settings = SimulatorSettings(**{**options, "faults": dict(options["faults"])})
+        settings = _settings(options)
     except ValueError as error:
-        parser.error(str(error))
+        raise typer.BadParameter(str(error)) from error
     if exit_with_stdin:
         threading.Thread(target=_terminate_at_end_of_stdin, daemon=True).start()
     try:
         asyncio.run(serve(settings, host, port, _announce))
     except (OSError, UnicodeError) as error:
         print(f"cannot listen on {host}:{port}: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+        raise typer.Exit(1) from error
+
+
+def _with_settings() -> Callable[..., None]:
+    """``simulate`` with an option for each setting of the simulator."""
+    hints = get_type_hints(SimulatorSettings)
+    *own, _ = inspect.signature(simulate, eval_str=True).parameters.values()
+    parameters = [*own, *(_parameter(each, hints[each.name]) for each in fields(SimulatorSettings))]
+
+    @functools.wraps(simulate)
+    def call(**options: Any) -> None:
+        simulate(**options)
+
+    call.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    call.__annotations__ = {each.name: each.annotation for each in parameters}
+    return call
+
+
+def _parameter(setting: Field[Any], kind: Any) -> inspect.Parameter:
+    told = setting.metadata
+    name, value = told["option"], told["value"] or None
+    option = typer.Option(*([name] if name else []), help=told["help"], metavar=value)
+    several = get_origin(kind) in (tuple, Mapping)
+    return inspect.Parameter(
+        setting.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None if several else setting.default,
+        annotation=Annotated[list[str] | None if several else kind, option],
+    )
+
+
+def _settings(options: dict[str, Any]) -> SimulatorSettings:
+    """
+    Raises:
+        ValueError: a value is impossible.
+    """
+    script = (None if name == "none" else _fault(name) for name in options["fault_script"] or ())
+    parsed = {
+        "faults": dict(map(_rate, options["faults"] or ())),
+        "fault_script": tuple(script),
+        "refused_keys": tuple(options["refused_keys"] or ()),
+        "leaked_keys": tuple(options["leaked_keys"] or ()),
+    }
+    return SimulatorSettings(**{**options, **parsed})
+
+
+def _rate(text: str) -> tuple[Fault, float]:
+    name, _, rate = text.partition("=")
+    fault = _fault(name)
+    try:
+        return fault, float(rate)
+    except ValueError:
+        raise ValueError(f"--fault {text!r} is not NAME=RATE, as in unavailable=0.1") from None
+
+
+def _fault(name: str) -> Fault:
+    if name not in list(Fault):
+        raise ValueError(f"there is no fault {name!r}")
+    return Fault(name)
 
 
 def _announce(base_url: str) -> None:
@@ -51,121 +130,5 @@ def _terminate_at_end_of_stdin() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _rate(text: str) -> tuple[Fault, float]:
-    name, _, rate = text.partition("=")
-    return Fault(name), float(rate)
-
-
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65_535:
-        raise argparse.ArgumentTypeError(f"{port} is not a port: 0 to 65535")
-    return port
-
-
-def _script_entry(text: str) -> Fault | None:
-    return None if text == "none" else Fault(text)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m waypoint.simulator",
-        description="A local server that speaks the Gemini embedding API.",
-        epilog=f"Faults: {', '.join(Fault)}.",
-    )
-    defaults = SimulatorSettings()
-    add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=_port, default=0, help="0 takes a free one (default: %(default)s)")
-    add("--exit-with-stdin", action="store_true", help="end when standard input is closed")
-
-    quota = parser.add_argument_group("quotas (0: no limit)")
-    quota.add_argument("--rpm", type=int, default=0, help="texts a minute")
-    quota.add_argument("--tpm", type=int, default=0, help="tokens a minute")
-    quota.add_argument("--rpd", type=int, default=0, help="texts a day")
-    for name, choices, text in (
-        ("tier", Tier, "whose quota ids a 429 names"),
-        ("quota_window", WindowKind, "what a minute is"),
-        ("quota_unit", QuotaUnit, "what counts against --rpm and --rpd"),
-        ("quota_told", QuotaTold, "what a 429 tells of the quota"),
-    ):
-        quota.add_argument(
-            f"--{name.replace('_', '-')}",
-            choices=get_args(choices),
-            default=getattr(defaults, name),
-            help=f"{text} (default: %(default)s)",
-        )
-
-    latency = parser.add_argument_group("latency, in milliseconds")
-    latency.add_argument("--latency-ms", type=float, default=0.0, help="of a call")
-    latency.add_argument("--latency-per-text-ms", type=float, default=0.0, help="for each text")
-    latency.add_argument("--latency-jitter-ms", type=float, default=0.0, help="at random, up to")
-    latency.add_argument(
-        "--arrival-jitter-ms",
-        type=float,
-        default=0.0,
-        help="the way here, before a call is counted: at random, up to",
-    )
-
-    faults = parser.add_argument_group("faults")
-    faults.add_argument(
-        "--fault",
-        dest="faults",
-        type=_rate,
-        action="append",
-        default=[],
-        metavar="NAME=RATE",
-        help="share of the calls that meet it; may be repeated",
-    )
-    faults.add_argument(
-        "--next-fault",
-        dest="fault_script",
-        type=_script_entry,
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="fault of the next call, or none; may be repeated, for the calls after it",
-    )
-    faults.add_argument(
-        "--fault-retry-delay-s",
-        type=float,
-        default=defaults.fault_retry_delay_s,
-        help="what the RetryInfo of rate_limited asks for (default: %(default)s)",
-    )
-    faults.add_argument("--poison", default="", help="refuse calls with a text that contains it")
-    faults.add_argument(
-        "--spoil", default="", help="calls with a text that contains it meet --spoil-with"
-    )
-    faults.add_argument(
-        "--spoil-with",
-        type=Fault,
-        choices=list(Fault),
-        default=defaults.spoil_with,
-        metavar="NAME",
-        help="their fault (default: %(default)s)",
-    )
-    faults.add_argument("--seed", type=int, default=0, help="of faults and jitter")
-
-    keys = parser.add_argument_group("keys")
-    keys.add_argument("--api-key", help="the only key accepted (default: any)")
-    for name, text in (("refused", "API_KEY_INVALID"), ("leaked", "PERMISSION_DENIED")):
-        keys.add_argument(
-            f"--{name}-key",
-            dest=f"{name}_keys",
-            action="append",
-            default=[],
-            metavar="KEY",
-            help=f"a key answered with {text}; may be repeated",
-        )
-
-    add(
-        "--record-texts",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="count how often each text was answered (default: on)",
-    )
-    return parser
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    main(sys.argv[1:])

@@ -30,61 +30,104 @@ _CHOICES = {
 }
 
 
+def _told(help_: str, *, option: str = "", value: str = "") -> dict[str, str]:
+    """All that ``--help`` says of a setting; ``option``: its name, unless it is the field's."""
+    return {"help": help_, "option": option, "value": value}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatorSettings:
-    """Settings of a simulator.
+    """Settings of a simulator; each with its help, from which its option is made.
 
     Raises:
         ValueError: one or several values are impossible; the message names them all.
     """
 
-    rpm: int = 0
-    """Texts a minute (or calls, see ``quota_unit``); 0 means no limit, here and below."""
-    tpm: int = 0
-    """Tokens a minute, as ``calls.estimate_tokens`` counts them."""
-    rpd: int = 0
-    """Texts a day; the simulator's day begins when it starts or is reset."""
-    tier: Tier = "free"
-    """Which quota ids a 429 names."""
-    quota_window: WindowKind = "sliding"
-    """Whether a minute is the last 60 s, or one of a fixed row of minutes."""
-    quota_unit: QuotaUnit = "texts"
-    """What counts as one against ``rpm`` and ``rpd``."""
-    quota_told: QuotaTold = "limit"
-    """Whether a 429 names the quota and a delay, or neither."""
+    rpm: int = field(
+        default=0, metadata=_told("Texts a minute (or calls, see --quota-unit), 0 for no limit.")
+    )
+    tpm: int = field(default=0, metadata=_told("Tokens a minute, 0 for no limit."))
+    rpd: int = field(
+        default=0,
+        metadata=_told("Texts a day, which begins with the start or a reset, 0 for no limit."),
+    )
+    tier: Tier = field(default="free", metadata=_told("Whose quota ids a 429 names."))
+    quota_window: WindowKind = field(
+        default="sliding",
+        metadata=_told("Whether a minute is the last 60 s, or one of a fixed row of minutes."),
+    )
+    quota_unit: QuotaUnit = field(
+        default="texts", metadata=_told("What counts against --rpm and --rpd.")
+    )
+    quota_told: QuotaTold = field(
+        default="limit", metadata=_told("Whether a 429 names the quota and a delay, or neither.")
+    )
 
-    latency_ms: float = 0.0
-    """From arrival to answer, for the call as such."""
-    latency_per_text_ms: float = 0.0
-    """Added for each text of the call."""
-    latency_jitter_ms: float = 0.0
-    """Added at random, evenly between 0 and this."""
-    arrival_jitter_ms: float = 0.0
-    """The way here, before a call is counted: at random, evenly between 0 and this."""
+    latency_ms: float = field(default=0.0, metadata=_told("From arrival to answer."))
+    latency_per_text_ms: float = field(
+        default=0.0, metadata=_told("Added for each text of the call.")
+    )
+    latency_jitter_ms: float = field(default=0.0, metadata=_told("Added at random, up to this."))
+    arrival_jitter_ms: float = field(
+        default=0.0,
+        metadata=_told("On the way here, before a call is counted: at random, up to this."),
+    )
 
-    faults: Mapping[Fault, float] = field(default_factory=dict)
-    """Share of the calls that meet each fault; together at most 1."""
-    fault_script: tuple[Fault | None, ...] = ()
-    """Faults of the next calls, in order (None: no fault), before the rates apply again."""
-    fault_retry_delay_s: float = 1.0
-    """What the RetryInfo of ``Fault.RATE_LIMITED`` asks for."""
-    poison: str = ""
-    """A call with a text that contains this is refused with 400; empty for none."""
-    spoil: str = ""
-    """A call with a text that contains this always meets ``spoil_with``; empty for none."""
-    spoil_with: Fault = Fault.TOO_FEW_VECTORS
-    seed: int = 0
-    """Of the draws of faults and jitter."""
+    faults: Mapping[Fault, float] = field(
+        default_factory=dict,
+        metadata=_told(
+            f"Share of the calls that meet a fault, together at most 1; may be repeated. "
+            f"Faults: {', '.join(Fault)}.",
+            option="--fault",
+            value="NAME=RATE",
+        ),
+    )
+    fault_script: tuple[Fault | None, ...] = field(
+        default=(),
+        metadata=_told(
+            "Fault of the next call, or none; repeated, of those after it. Before --fault.",
+            option="--next-fault",
+            value="NAME",
+        ),
+    )
+    fault_retry_delay_s: float = field(
+        default=1.0, metadata=_told("What the RetryInfo of rate_limited asks for.")
+    )
+    poison: str = field(default="", metadata=_told("Refuse calls with a text that contains this."))
+    spoil: str = field(
+        default="", metadata=_told("Calls with a text that contains this always meet --spoil-with.")
+    )
+    spoil_with: Fault = field(
+        default=Fault.TOO_FEW_VECTORS, metadata=_told("Their fault.", value="NAME")
+    )
+    seed: int = field(default=0, metadata=_told("Of the draws of faults and jitter."))
 
-    api_key: str | None = field(default=None, repr=False)
-    """The only key accepted; None accepts any."""
-    refused_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Answered with 400 API_KEY_INVALID."""
-    leaked_keys: tuple[str, ...] = field(default=(), repr=False)
-    """Answered with 403 PERMISSION_DENIED."""
+    api_key: str | None = field(
+        default=None, repr=False, metadata=_told("The only key accepted; without it, any is.")
+    )
+    refused_keys: tuple[str, ...] = field(
+        default=(),
+        repr=False,
+        metadata=_told(
+            "A key answered with 400 API_KEY_INVALID; may be repeated.",
+            option="--refused-key",
+            value="KEY",
+        ),
+    )
+    leaked_keys: tuple[str, ...] = field(
+        default=(),
+        repr=False,
+        metadata=_told(
+            "A key answered with 403 PERMISSION_DENIED; may be repeated.",
+            option="--leaked-key",
+            value="KEY",
+        ),
+    )
 
-    record_texts: bool = True
-    """Count how often each text was answered (about 150 bytes a distinct text)."""
+    record_texts: bool = field(
+        default=True,
+        metadata=_told("Count how often each text was answered (about 150 bytes a distinct text)."),
+    )
 
     def __post_init__(self) -> None:
         problems = [*self._number_problems(), *self._choice_problems()]
