@@ -138,6 +138,8 @@ class Document:
     """In the order of the text; none overlaps with another."""
     record: str = ""
     """Which record of its file it is; empty where the file is one document."""
+    reader: str = ""
+    """Which reader made it, with that one's version: ``docx 1``."""
     encoding: str = ""
     """What its bytes were decoded from, as Python names it; empty for a binary format."""
 

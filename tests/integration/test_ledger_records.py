@@ -151,7 +151,7 @@ def test_a_ledger_of_before_is_taken_over(tmp_path: Path) -> None:
         "ALTER TABLE collections DROP COLUMN doubted;"
         "ALTER TABLE collections DROP COLUMN unfinished;"
         "ALTER TABLE collections DROP COLUMN selection;"
-        "ALTER TABLE documents DROP COLUMN warnings;"
+        "ALTER TABLE documents DROP COLUMN warnings; ALTER TABLE documents DROP COLUMN reader;"
         "ALTER TABLE usage DROP COLUMN calls; PRAGMA user_version = 3;"
     )
     ledger.close()

@@ -69,6 +69,14 @@ def ingest(
             "sources that begin with //NAME/, and neither replace nor remove those of the others.",
         ),
     ] = None,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread",
+            help="Read documents anew that an earlier version of their reader made; texts that "
+            "stay the same are not paid for again.",
+        ),
+    ] = False,
     retry_rejects: Annotated[
         bool,
         typer.Option(
@@ -108,6 +116,7 @@ def ingest(
         root_moved=root_moved,
         root_name=root_name,
         further_paths=tuple(paths[1:]) if paths else (),
+        reread=reread,
         retry_rejects=retry_rejects,
     )
     if dry_run:

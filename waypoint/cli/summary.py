@@ -54,6 +54,8 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
         )
     if report.texts_lost:
         lines.append(_lost(report))
+    if report.outdated:
+        lines.append(_outdated(report.outdated))
     if report.left_out:
         lines.insert(1, f"left out: {_most_frequent(report.left_out)}")
     for line in (*lines, *report.notices):
@@ -64,6 +66,14 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
     where = f"; report: {path}" if path else ""
     console.print(Text(f"{verdict}{where}"), soft_wrap=True)
+
+
+def _outdated(documents: int) -> str:
+    what = "document was" if documents == 1 else "documents were"
+    return (
+        f"{documents:,} {what} made by an earlier version of their reader and stay as they are: "
+        "--reread reads them anew"
+    )
 
 
 def _lost(report: RunReport) -> str:
@@ -109,7 +119,8 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         console.print(Text(line), soft_wrap=True)
     if plan.texts_to_pay:
         console.print(_tiers(plan))
-    for line in (*_advice(plan), *plan.notices):
+    outdated = [_outdated(plan.outdated)] if plan.outdated else []
+    for line in (*_advice(plan), *outdated, *plan.notices):
         console.print(Text(line), soft_wrap=True)
     _print_warnings(console, plan.warnings, plan.with_warnings)
     _print_rejects(console, plan.rejects, plan.rejected)

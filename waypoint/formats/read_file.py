@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError, described
 from waypoint.formats.losses import bounded
-from waypoint.formats.registry import ParsedDocument, ReaderRegistry, RejectedRecord
+from waypoint.formats.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.models import Document, MetadataValue, SourceFile
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
@@ -34,12 +34,12 @@ def read_documents(
     """
     snapshot = take_snapshot(file, max_file_size=max_file_size)
     parts = _parse(file.source, snapshot.data, registry)
-    format_name = registry.format_of(file.source).name
+    made_by = registry.format_of(file.source)
     file_digest = hashlib.sha256(snapshot.data).hexdigest()
     return [
         _rejected(part, file.source, record)
         if isinstance(part, RejectedRecord)
-        else _document(part, snapshot, format_name, record, part.digest or file_digest)
+        else _document(part, snapshot, made_by, record, part.digest or file_digest)
         for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
     ]
 
@@ -65,10 +65,10 @@ def _rejected(part: RejectedRecord, source: str, record: str) -> RecordRejectedE
 
 
 def _document(
-    parsed: ParsedDocument, snapshot: Snapshot, format_name: str, record: str, digest: str
+    parsed: ParsedDocument, snapshot: Snapshot, made_by: Format, record: str, digest: str
 ) -> Document:
     source = snapshot.file.source
-    metadata: dict[str, MetadataValue] = {"format": format_name}
+    metadata: dict[str, MetadataValue] = {"format": made_by.name}
     metadata.update(parsed.metadata or {})
     empty = not parsed.text.strip()
     return Document(
@@ -81,7 +81,8 @@ def _document(
         digest=digest,
         read_at_ns=snapshot.read_at_ns,
         warnings=bounded((*parsed.warnings, "no text in it") if empty else parsed.warnings),
-        format=format_name,
+        format=made_by.name,
+        reader=made_by.reader_name,
         pages=() if empty else parsed.pages,
         places=() if empty else parsed.places,
         blocks=() if empty else parsed.blocks,

@@ -91,9 +91,17 @@ class Format:
     """``module:class``; imported late."""
     takes_options: bool = False
     """Whether the reader is made with the ReaderOptions; else without arguments."""
+    version: int = 1
+    """Of what its reader makes of a file: one more when that changes, so that it is known which
+    documents an earlier reader made."""
     untrusted: bool = False
     """Whether its parser may crash, or go on for ever, on what a file says: such files are read
     in processes of their own (waypoint.formats.worker)."""
+
+    @property
+    def reader_name(self) -> str:
+        """Its reader and that one's version, as they are kept with a document."""
+        return f"{self.name} {self.version}"
 
 
 CODE_SUFFIXES = (
@@ -149,6 +157,9 @@ FORMATS = (
 )
 
 
+_BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
+
+
 class ReaderRegistry:
     """Maps a file's name to its format and its reader."""
 
@@ -175,6 +186,12 @@ class ReaderRegistry:
             reader = cast("Reader", make(self._options) if chosen.takes_options else make())
             self._readers[chosen.reader] = reader
         return reader
+
+
+def reader_of_name(name: str) -> str:
+    """The reader of a file of this name or path, with its version: ``docx 1``; empty for none."""
+    chosen = _BY_SUFFIX.get(_suffix(name))
+    return chosen.reader_name if chosen is not None else ""
 
 
 def default_registry(options: ReaderOptions = ReaderOptions()) -> ReaderRegistry:

@@ -10,6 +10,7 @@ from itertools import islice
 from anyio import to_thread
 from anyio.abc import ObjectSendStream
 
+from waypoint.formats.registry import reader_of_name
 from waypoint.ingest.read import ReadStage
 from waypoint.models import (
     Discovery,
@@ -72,7 +73,9 @@ class DiscoverStage:
         walk = await to_thread.run_sync(self._source.discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
-            sifted = await self._ledger.run(Ledger.sift, self._collection, files)
+            sifted = await self._ledger.run(
+                Ledger.sift, self._collection, files, reader_of_name, self._reading.reread
+            )
             self._announce(files, sifted, rejected)
             for some in self._parcels(sifted.changed):
                 await found.send(some)
@@ -108,7 +111,8 @@ class DiscoverStage:
             for number, warning in enumerate(warnings):
                 told = DocumentWarning(source, warning, first=not number, named=False)
                 self._events.emit(told)
-        self._events.emit(FilesFound(found, size, unchanged, size - changed_size))
+        outdated = sifted.outdated_documents
+        self._events.emit(FilesFound(found, size, unchanged, size - changed_size, outdated))
         self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
 
     def _parcels(self, files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:

@@ -67,8 +67,10 @@ class Flow:
         self._events = events
         self._gauges = gauges
 
-    async def run(self, stop: Stop, *, allow_mass_delete: bool) -> None:
+    async def run(self, stop: Stop, *, allow_mass_delete: bool, reread: bool) -> None:
         """Ingest what changed, then remove what vanished.
+
+        ``reread``: documents that another reader made count as changed.
 
         Raises:
             WaypointError: the first failure, once everything has drained.
@@ -80,7 +82,7 @@ class Flow:
         adaptive = settings.concurrency == "auto"
         slots = AdaptiveConcurrency(settings.workers, events, adaptive=adaptive)
         commits = self._commits(slots)
-        stages = self._stages(stop, writer, slots, commits)
+        stages = self._stages(stop, writer, slots, commits, reread=reread)
         pipeline = Pipeline(
             stages,
             stop,
@@ -121,14 +123,20 @@ class Flow:
         )
 
     def _stages(
-        self, stop: Stop, writer: Writer, slots: AdaptiveConcurrency, commits: Commits
+        self,
+        stop: Stop,
+        writer: Writer,
+        slots: AdaptiveConcurrency,
+        commits: Commits,
+        *,
+        reread: bool,
     ) -> Stages:
         settings, events, ledger = self._settings, self._events, self._ledger
         space = self._embedder.space
         model = model_of(space)
         in_flight = InFlight()
         collection = self._keeper.entry.id
-        read = ReadStage(ledger, collection, events, self._source.open)
+        read = ReadStage(ledger, collection, events, self._source.open, reread=reread)
         discover = DiscoverStage(ledger, collection, events, source=self._source, reading=read)
         chunk = ChunkStage(
             events, read, self._chunker.plan, model, space.task_type, TextKeys(space)

@@ -65,6 +65,9 @@ class Plan:
     skipped: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
     """What is left out, by reason."""
+    outdated: int = 0
+    """Documents that an earlier version of their reader made; without ``--reread`` they stay as
+    they are, and none of their texts is to be paid for."""
     with_warnings: int = 0
     """Documents of which something was lost or is odd."""
     chunks: int = 0
@@ -133,6 +136,7 @@ def make_plan(
         ledger = stack.enter_context(_ledger_if_there(settings, plan))
         reader = _folder(settings, options, recorded, ledger, plan)
         read = stack.enter_context(reader.reading())
+        stays = _made_by_another(settings, provider, ledger, anew=options.reread or options.clear)
         for document in _documents(reader, read, plan):
             try:
                 chunks = chunker.plan(document)
@@ -143,6 +147,9 @@ def make_plan(
             _note_warnings(plan, document)
             plan.chunks += chunks.count
             plan.chunks_split += chunks.split
+            if stays(document):
+                plan.outdated += 1
+                continue
             fresh: dict[TextKey, tuple[int, int]] = {}
             for index in range(chunks.count):
                 chunk = chunks.chunk(index)
@@ -161,6 +168,22 @@ def make_plan(
     plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
     _time(plan, settings, model, provider)
     return plan
+
+
+def _made_by_another(
+    settings: Settings, provider: Provider, ledger: Ledger | None, *, anew: bool
+) -> Callable[[Document], bool]:
+    """Whether a document is unchanged, but another reader made what is stored of it."""
+    entry = ledger.collection(collection_name(settings, provider)) if ledger else None
+    if ledger is None or entry is None or anew:
+        return lambda _: False
+
+    def stays(document: Document) -> bool:
+        known = ledger.known_documents(entry.id, [document.source]).get(document.source)
+        same = known is not None and known.done and known.digest == document.digest
+        return same and known is not None and known.reader != document.reader
+
+    return stays
 
 
 def _folder(

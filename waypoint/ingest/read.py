@@ -35,6 +35,7 @@ class ReadStage:
 
     Args:
         open_reader: a reader for each worker; it may hold a process, and ends with the context.
+        reread: whether documents are read anew that another reader made.
     """
 
     def __init__(
@@ -43,11 +44,14 @@ class ReadStage:
         collection: int,
         events: EventBus,
         open_reader: Callable[[], AbstractAsyncContextManager[DocumentReader]],
+        *,
+        reread: bool = False,
     ) -> None:
         self._ledger = ledger
         self._collection = collection
         self._events = events
         self._open_reader = open_reader
+        self.reread = reread
 
     async def work(
         self,
@@ -102,7 +106,8 @@ class ReadStage:
             for number, warning in enumerate(document.warnings):
                 self._events.emit(DocumentWarning(document.source, warning, first=not number))
             before = known.get(document.source)
-            if before is not None and before.done and before.digest == document.digest:
+            same = before is not None and before.done and before.digest == document.digest
+            if same and not (self.reread and before and before.reader != document.reader):
                 touched.append((document, siblings))
             else:
                 changed.append(ReadDocument(document, before, siblings))

@@ -292,7 +292,8 @@ class Ingestion:
         parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
         try:
-            await flow.run(stop, allow_mass_delete=self._options.allow_mass_delete)
+            options = self._options
+            await flow.run(stop, allow_mass_delete=options.allow_mass_delete, reread=options.reread)
         finally:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):

@@ -55,6 +55,8 @@ class FilesFound(Event):
     unchanged: int
     """Documents of files that are as they were, and are not opened."""
     unchanged_bytes: int
+    outdated: int = 0
+    """Of the unchanged documents, those that an earlier version of their reader made."""
 
 
 @dataclass(frozen=True, slots=True)

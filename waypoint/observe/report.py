@@ -77,6 +77,8 @@ class RunReport:
     standing_rejects: int = 0
     rejects_file: str = ""
     """Lists all that stand rejected; empty if it was not written."""
+    outdated: int = 0
+    """Of the unchanged documents, those that an earlier version of their reader made."""
     removals_refused: int = 0
     quota_rpm: int = 0
     quota_tpm: int = 0
@@ -146,13 +148,14 @@ class ReportBuilder:
         )
         for counts in (report.documents, report.chunks):
             counts.update((name, 0) for name in counts.keys() - kept)
-        for name in ("files", "left_out", "removals_refused", "rejects", "warnings"):
+        for name in ("files", "left_out", "outdated", "removals_refused", "rejects", "warnings"):
             setattr(report, name, getattr(anew, name))
 
     @_take.register
     def _(self, event: events.FilesFound) -> None:
         self.report.files += event.files
         self.report.documents["unchanged"] += event.unchanged
+        self.report.outdated += event.outdated
 
     @_take.register
     def _(self, event: events.DocumentsFound) -> None:

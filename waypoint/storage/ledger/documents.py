@@ -49,18 +49,18 @@ class Documents(Rejects):
         document, file = done.document, done.document.file
         (document_id,) = db.execute(
             """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
-                read_at_ns, digest, chunk_count, file, file_documents, warnings)
-            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                read_at_ns, digest, chunk_count, file, file_documents, warnings, reader)
+            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (collection_id, source) DO UPDATE SET state = 'done',
                 size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
                 read_at_ns = excluded.read_at_ns, digest = excluded.digest,
                 chunk_count = excluded.chunk_count, file = excluded.file,
-                file_documents = excluded.file_documents, warnings = excluded.warnings
-            RETURNING id""",
+                file_documents = excluded.file_documents, warnings = excluded.warnings,
+                reader = excluded.reader RETURNING id""",
             (
                 collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
                 document.read_at_ns, document.digest, len(done.chunks), file.source, done.siblings,
-                _packed(document.warnings),
+                _packed(document.warnings), document.reader,
             ),
         ).fetchone()  # fmt: skip
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))

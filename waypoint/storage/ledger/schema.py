@@ -135,6 +135,10 @@ MIGRATIONS = (
     -- What a document lost, or what is odd about it: a JSON list of sentences; '' for nothing.
     ALTER TABLE documents ADD COLUMN warnings TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- Which reader made a document, with its version; '' for one of before it was noted.
+    ALTER TABLE documents ADD COLUMN reader TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import orjson
@@ -22,6 +22,8 @@ class KnownDocument:
     digest: str
     chunk_count: int
     done: bool
+    reader: str = ""
+    """Which reader made it; empty if that was not noted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +37,36 @@ class Sifted:
     warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """What was told of unchanged documents when they were read, by source; of those that have
     any."""
+    outdated_documents: int = 0
+    """Of the unchanged ones, those that an earlier reader made."""
 
 
 class Walk(LedgerFile):
     """What is known of the files that a walk meets."""
 
-    def sift(self, collection: int, files: Sequence[SourceFile]) -> Sifted:
+    def sift(
+        self,
+        collection: int,
+        files: Sequence[SourceFile],
+        reader_of: Callable[[str], str] = lambda _: "",
+        reread: bool = False,
+    ) -> Sifted:
         """Find the files that may have changed.
+
+        ``reader_of``: which reader would make a file's documents now; with ``reread``, those
+        that another one made count as changed.
 
         A file has not if all its documents are done, none is missing, and all were read from the
         version that is there now. Its documents count as seen: what is never seen has vanished.
         """
         with self._translated():
             known = self._known_files(collection, [file.source for file in files])
-        changed = [file for file in files if not _unchanged(file, known.get(file.source))]
+        outdated = {file for file, each in known.items() if each.is_outdated(reader_of(file))}
+        changed = [
+            file
+            for file in files
+            if not _unchanged(file, known.get(file.source)) or (reread and file.source in outdated)
+        ]
         to_read = {file.source for file in changed}
         unchanged = [file.source for file in files if file.source not in to_read]
         self._mark_files_seen(collection, unchanged)
@@ -57,6 +75,7 @@ class Walk(LedgerFile):
             changed,
             sum(known[file].documents for file in unchanged),
             self._warnings(collection, warned),
+            sum(known[file].documents for file in unchanged if file in outdated),
         )
 
     def _known_files(self, collection: int, files: Sequence[str]) -> dict[str, _KnownFile]:
@@ -64,7 +83,8 @@ class Walk(LedgerFile):
         for some in _portions(files):
             query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
                 min(state = 'done'), min(read_at_ns), min(size), max(size), min(mtime_ns),
-                max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != '') FROM documents
+                max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != ''),
+                min(reader), max(reader) FROM documents
                 WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
             for file, *figures in self._db.execute(query, (collection, *some)):
                 known[file] = _KnownFile(*figures)
@@ -90,15 +110,20 @@ class Walk(LedgerFile):
     def recall(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the documents that are; all of them count as seen."""
         self.mark_seen(sources)
+        return self.known_documents(collection, sources)
+
+    def known_documents(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
+        """What is known of those of the documents that are."""
         known = {}
         with self._translated():
             for some in _portions(sources):
                 query = (
-                    "SELECT source, digest, chunk_count, state FROM documents"  # noqa: S608
+                    "SELECT source, digest, chunk_count, state, reader FROM documents"  # noqa: S608
                     f" WHERE collection_id = ? AND source IN ({_marks(some)})"
                 )
-                for source, digest, count, state in self._db.execute(query, (collection, *some)):
-                    known[source] = KnownDocument(digest, count, state == "done")
+                for source, *figures in self._db.execute(query, (collection, *some)):
+                    digest, count, state, reader = figures
+                    known[source] = KnownDocument(digest, count, state == "done", reader)
         return known
 
     def mark_seen(self, sources: Iterable[str]) -> None:
@@ -154,6 +179,12 @@ class _KnownFile:
     first_ctime_ns: int
     last_ctime_ns: int
     has_warnings: int
+    first_reader: str
+    last_reader: str
+
+    def is_outdated(self, reader: str) -> bool:
+        """Whether another reader than this one made any of the documents."""
+        return not self.first_reader == self.last_reader == reader
 
 
 def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
