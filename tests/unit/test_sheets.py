@@ -67,10 +67,15 @@ def test_a_workbook_of_before_2007_is_read_alike() -> None:
         # the title right above
         ([["Dues of 2024"], ["berth", "fee"], ["a", 1.0], ["b", 2.0]],
          "Dues of 2024\n\nberth: a\nfee: 1\n\nberth: b\nfee: 2"),
-        # years as columns are no names: they are numbers
-        ([["North", 2023.0, 2024.0], ["South", 5.0, 6.0]],
-         "column 1: North\ncolumn 2: 2023\ncolumn 3: 2024\n\n"
-         "column 1: South\ncolumn 2: 5\ncolumn 3: 6"),
+        # no row of names
+        ([["North", 5.0, 6.0], ["South", 7.0, 8.0]],
+         "column 1: North\ncolumn 2: 5\ncolumn 3: 6\n\n"
+         "column 1: South\ncolumn 2: 7\ncolumn 3: 8"),
+        # years as columns are names: what is below them is no year
+        (
+            [["berth", 2023.0, 2024.0], ["North", 5.0, 6.0], ["South", 7.0, 8.0]],
+            "berth: North\n2023: 5\n2024: 6\n\nberth: South\n2023: 7\n2024: 8",
+        ),
         # what a thing is, and its value: no column's name among it
         ([["Port", "Sund"], ["Depth", 8.0], ["Pilot", "yes"], ["Built", 1902.0]],
          "Port: Sund\n\nDepth: 8\n\nPilot: yes\n\nBuilt: 1902"),
@@ -100,11 +105,17 @@ def test_what_is_not_read_is_told() -> None:
     data = sheet_file(
         {"S": cells(["a"]), "Secret": cells(["b"])},
         hidden="Secret",
-        more={"xl/charts/chart1.xml": b"<c/>", "xl/media/i.png": b"", "xl/comments1.xml": b"<c/>"},
+        more={
+            "xl/drawings/drawing1.xml": b'<a xmlns:a="x"><a:t>in a box</a:t></a>',
+            "xl/charts/chart1.xml": b"<c/>",
+            "xl/media/i.png": b"",
+            "xl/comments1.xml": b"<c/>",
+        },
     )
     parsed = read_one("a.xlsx", data)
     assert parsed.text == "## S\n\na"
     assert parsed.warnings == (
+        "sheets whose text boxes are not read: 1",
         "charts not read: 1",
         "images not read: 1",
         "sheets whose comments are left out: 1",

@@ -154,8 +154,7 @@ def _print_chunk(console: Terminal, chunk: Chunk) -> None:
         f"{start} to {end}",
         f"{len(chunk.text):,} characters",
     ]
-    if "page" in about:
-        parts.append(f"page {about['page']}")
+    parts += [f"{name} {about[name]}" for name in ("page", "sheet", "time") if name in about]
     path = about.get("heading_path") or " > ".join(
         str(about[name]) for name in ("section_header", "subsection_header") if about.get(name)
     )

@@ -102,6 +102,8 @@ def _head(rank: int, hit: Hit) -> Text:
     line.append(hit.source, style="cyan")
     if hit.page is not None:
         line.append(f", page {hit.page}", style="default")
+    if "time" in hit.metadata:
+        line.append(f", at {hit.metadata['time']}", style="default")
     if hit.heading:
         line.append(f": {hit.heading}", style="default")
     return line

@@ -115,7 +115,7 @@ CODE_SUFFIXES = (
 )
 
 FORMATS = (
-    Format("markdown", (".md", ".markdown"), "waypoint.formats.markdown:MarkdownReader"),
+    Format("markdown", (".md", ".markdown", ".mdx"), "waypoint.formats.markdown:MarkdownReader"),
     Format("html", (".html", ".htm", ".xhtml"), "waypoint.formats.html:HtmlReader", untrusted=True),
     Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", untrusted=True),
     Format(
@@ -153,7 +153,11 @@ FORMATS = (
         takes_options=True,
     ),
     Format("code", CODE_SUFFIXES, "waypoint.formats.code:CodeReader"),
-    Format("text", (".txt", ".text", ".rst"), "waypoint.formats.plaintext:PlainTextReader"),
+    Format(
+        "text",
+        (".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"),
+        "waypoint.formats.plaintext:PlainTextReader",
+    ),
 )
 
 

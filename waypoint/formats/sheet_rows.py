@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
 from waypoint.formats.composing import TextBuilder
+from waypoint.formats.table_layout import SAMPLE_ROWS, Layout, find_layout
 
 SHEET_LEVEL = 2
 """The heading of a sheet, or of a slide: a section."""
-_FIRST_ROWS = 10
 _ROWS_LOOKED_AT = 50
 
 
@@ -28,8 +28,7 @@ Row = Sequence[Value]
 def write_sheet(builder: TextBuilder, name: str, rows: Iterable[Row]) -> None:
     """A section of that name, and in it the sheet's tables, which empty rows divide.
 
-    A table's columns have the names of its first row of names, if it has one; what stands above
-    that is text.
+    A table's columns have their names as those of a CSV do; what stands above those is text.
     """
     begun = False
     columns: list[str] = []
@@ -55,43 +54,39 @@ def _tables(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def _write_table(builder: TextBuilder, table: list[Row], before: list[str]) -> list[str]:
     """``before``: the columns of the table above, which may go on. Returns this one's."""
-    at = _place_of_names(table)
-    columns = before if at is None else [shown(value) for value in table[at]]
-    names, values = (table[: at or 0], table[at + 1 if at is not None else 0 :])
-    for row in names:
-        builder.paragraph(" ".join(shown(value) for value in row if _is_filled(value)))
-    pairs = at is None and _are_pairs(values)
-    for row in values:
-        filled = [number for number, value in enumerate(row) if _is_filled(value)]
-        if pairs:
-            builder.paragraph(": ".join(shown(row[number]) for number in filled))
-        elif len(filled) == 1 and at is None:
-            builder.paragraph(shown(row[filled[0]]))
+    if _are_pairs(table):
+        for row in table:
+            builder.paragraph(": ".join(shown(value) for value in row if _is_filled(value)))
+        return before
+    layout = find_layout([_cells(row) for row in table[:SAMPLE_ROWS]])
+    begin = layout.before + layout.has_names
+    if begin >= len(table):
+        layout, begin = Layout(0), 0
+    columns = list(layout.names) if layout.has_names else before
+    for row in table[: layout.before]:
+        builder.paragraph(" ".join(filter(None, _cells(row))))
+    for row in table[begin:]:
+        cells = _cells(row)
+        filled = [number for number, cell in enumerate(cells) if cell]
+        if len(filled) == 1 and not layout.has_names:
+            builder.paragraph(cells[filled[0]])
         else:
             builder.paragraph(
-                "\n".join(f"{_name(columns, number)}: {shown(row[number])}" for number in filled)
+                "\n".join(f"{_name(columns, number)}: {cells[number]}" for number in filled)
             )
     return columns
 
 
+def _cells(row: Row) -> list[str]:
+    """What is shown, up to the last cell that is not empty; there is one."""
+    cells = [shown(value) for value in row]
+    while len(cells) > 1 and not cells[-1]:
+        cells.pop()
+    return cells
+
+
 def _name(columns: Sequence[str], number: int) -> str:
     return (columns[number] if number < len(columns) else "") or f"column {number + 1}"
-
-
-def _place_of_names(table: Sequence[Row]) -> int | None:
-    """The row that names the columns: words alone, none twice, over what rows below it have."""
-    for at, row in enumerate(table[:_FIRST_ROWS]):
-        below = table[at + 1 : at + 1 + _ROWS_LOOKED_AT]
-        names = [value for value in row if _is_filled(value)]
-        if len(names) < 2 or not below:
-            continue
-        if not all(isinstance(name, str) for name in names) or len(set(names)) < len(names):
-            continue
-        counts = sorted(sum(map(_is_filled, each)) for each in below)
-        usual = counts[(len(counts) - 1) // 2]
-        if len(names) * 10 >= usual * 7:
-            return None if len(names) == 2 and _are_pairs(table[at:]) else at
-    return None
 
 
 def _are_pairs(rows: Sequence[Row]) -> bool:

@@ -38,6 +38,7 @@ _HTML = re.compile(
 )
 _CELL = re.compile(rb'<(?:\w+:)?c\s(?:[^>]*?\s)?r="([A-Z]{1,3})([0-9]{1,7})"')
 _FORMULA_ALONE = re.compile(rb"<f[^>]*(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>")
+_DRAWING = re.compile(r"xl/drawings/drawing[^/]*\.xml")
 _LOST_PARTS = (
     (re.compile(r"xl/charts/chart[^/]*\.xml"), "charts not read"),
     (re.compile(r"xl/comments[^/]*\.xml"), "sheets whose comments are left out"),
@@ -120,6 +121,8 @@ def _column(letters: bytes) -> int:
 
 def _note_lost_parts(archive: ZipFile, losses: Losses) -> None:
     for name in archive.namelist():
+        if _DRAWING.match(name) and b"<a:t>" in archive.read(name):
+            losses.add("sheets whose text boxes are not read")
         for pattern, what in _LOST_PARTS:
             if pattern.match(name):
                 losses.add(what)
