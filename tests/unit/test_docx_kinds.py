@@ -132,6 +132,8 @@ SHOWN = {
     "an index": (run("V") + run("max", sign("sub")), "V_max"),
     "an ordinal": (run("the 1") + run("st", sign("super")) + run(" of May"), "the 1st of May"),
     "a power before a digit": (run("2") + run("3", sign("super")) + run("4"), "2^{3}4"),
+    "a power raised by hand": (run("10") + run("6", '<w:position w:val="8"/>'), "10^6"),
+    "a hyphen that doesn't break": (run("ABC") + "<w:r><w:noBreakHyphen/><w:t>123</w:t></w:r>", "ABC-123"),
     "a power in two runs": (run("10") + run("1", sign("super")) + run("2", sign("super")), "10^12"),
     # signs
     "a symbol": ('<w:r><w:sym w:font="Wingdings" w:char="F0FC"/></w:r>' + run(" done"), "✓ done"),

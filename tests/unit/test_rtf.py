@@ -16,7 +16,7 @@ SHOWN = {
     "bytes of a font's": (rb"{\f1 \'cf\'ee\'f0\'f2}", "Порт"),
     "bytes of two each": (rb"{\f3 \'8d`}", "港"),
     "Unicode": (rb"\u8364?10 \uc0\u28207 x\uc1\u-10179?\u-8704?", "€10 港x\U0001f600"),
-    "signs": (rb"a\emdash b\~c\_d\-e\'97\{f\}", "a\u2014b\u00a0c\u2011de\u2014{f}"),
+    "signs": (rb"a\emdash b\~c\_d\-e\'97\{f\}", "a\u2014b\u00a0c-de\u2014{f}"),
     "a font for signs": (rb"{\f2 a\'b0}", "α°"),
     "a power": (rb"10{\super 6} m, 10\up6 -3\up0 .", "10^6 m, 10^-3."),
     "a formula": (rb"H{\sub 2}O, V\sub max\nosupersub", "H2O, V_max"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,14 +66,15 @@ class _Notes:
     parts: Mapping[str, Mapping[str, Element]]
     """By kind and id."""
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    counts: Counter[str] = field(default_factory=Counter)
     due: list[tuple[str, str]] = field(default_factory=list)
     """Footnotes that come behind the paragraph or table they belong to."""
 
     def mark(self, kind: str, note_id: str) -> str:
         if (kind, note_id) not in self.marks:
-            number = sum(each == kind for each, _ in self.marks) + 1
+            self.counts[kind] += 1
             form = "lowerRoman" if kind == "endnote" else "decimal"
-            self.marks[kind, note_id] = f"[^{in_form(number, form)}]"
+            self.marks[kind, note_id] = f"[^{in_form(self.counts[kind], form)}]"
         return self.marks[kind, note_id]
 
     def take(self, kind: str) -> list[tuple[str, str]]:
@@ -144,6 +146,8 @@ class _Document:
                 self._table(child, sink)
             elif tag == f"{W}altChunk":
                 self._chunk(child.get(f"{R}id", ""))
+            elif tag == f"{W}subDoc":
+                self._losses.add("linked documents not read")
             elif tag == f"{MC}AlternateContent":
                 self._blocks(chosen(child), sink)
             elif tag == f"{W}sdt":

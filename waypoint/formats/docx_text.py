@@ -33,7 +33,7 @@ _SIGNS = {
     f"{W}ptab": "\t",
     f"{W}br": "\n",
     f"{W}cr": "\n",
-    f"{W}noBreakHyphen": "\u2011",
+    f"{W}noBreakHyphen": "-",
 }
 _SKIPPED = frozenset(
     f"{W}{name}"
@@ -190,6 +190,10 @@ class InlineReader:
             if (vanish := look.find(f"{W}vanish")) is not None:
                 # The mark of a style separator is hidden, and stands in no run.
                 hidden = is_on(vanish)
+            if (position := look.find(f"{W}position")) is not None:
+                # Raised or lowered by hand, in half points.
+                points = whole_number(position.get(f"{W}val"), 0)
+                script = "superscript" if points > 0 else "subscript" if points < 0 else script
             if (align := look.find(f"{W}vertAlign")) is not None:
                 script = align.get(f"{W}val", "")
             if (fonts := look.find(f"{W}rFonts")) is not None:

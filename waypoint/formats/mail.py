@@ -111,7 +111,7 @@ def _body(
             texts.append(_text(source, part))
         elif kind.startswith("image/"):
             builder.losses.add("images not read")
-        elif kind not in ("text/css", "text/calendar"):
+        elif kind not in ("text/css", "application/pgp-signature", "application/pkcs7-signature"):
             builder.losses.add("attachments not read")
     plain, page = _joined(source, texts), _joined(source, pages)
     if page is not None and (plain is None or len(page.text) > _RICHER * len(plain.text)):

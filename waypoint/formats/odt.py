@@ -133,8 +133,11 @@ class _Text:
             return inline
         inline.pieces.append((look.script, paragraph.text or ""))
         self._document.read(paragraph, inline, look.script)
-        for note in inline.notes:
-            self._note(note, inline)
+        marks = map(self._mark_of_note, inline.notes)
+        inline.pieces = [
+            ("", next(marks)) if text == NOTE_MARK else (script, text)
+            for script, text in inline.pieces
+        ]
         return inline
 
     def _anchored(self, inline: Inline, sink: Sink) -> None:
@@ -251,16 +254,15 @@ class _Text:
 
     # -- notes, page headers and footers -----------------------------------------------------
 
-    def _note(self, note: Element, inline: Inline) -> None:
+    def _mark_of_note(self, note: Element) -> str:
+        """Its mark; the note itself comes behind the paragraph."""
         kind = note.get(f"{TEXT}note-class", "footnote")
         kind = kind if kind in self._note_count else "footnote"
         self._note_count[kind] += 1
         form = "lowerRoman" if kind == "endnote" else "decimal"
         mark = f"[^{in_form(self._note_count[kind], form)}]"
         self._notes.append((f"{kind} {mark}", note))
-        place = next((n for n, piece in enumerate(inline.pieces) if piece[1] == NOTE_MARK), None)
-        if place is not None:
-            inline.pieces[place] = "", mark
+        return mark
 
     def _write_notes(self, kind: str) -> None:
         due = [each for each in self._notes if each[0].startswith(kind)]

@@ -36,7 +36,7 @@ _SIGNS = {
     "nestrow": "\n",
     "mden": "/",
 }
-_SYMBOLS = {"~": "\u00a0", "_": "\u2011", "\n": "\n", "\r": "\n", "\t": "\t"}
+_SYMBOLS = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\t": "\t"}
 _SILENT = frozenset(
     (
         *("colortbl", "listtable", "listoverridetable", "revtbl", "generator", "themedata"),
@@ -135,7 +135,7 @@ class _Document:
         self._headings: dict[int, int] = {}
         """Levels, by the number of their style."""
         self._captured = ""
-        self._bytes = b""
+        self._bytes: list[bytes] = []
         self._to_skip = 0
         self._size = [0, 0]
         self._form: dict[str, int] = {}
@@ -183,10 +183,10 @@ class _Document:
             content = content[passed:]
         # A picture is very many of them.
         if self._groups or not self._state.silent:
-            self._bytes += content
+            self._bytes.append(content)
 
     def _flush_bytes(self) -> None:
-        content, self._bytes = self._bytes, b""
+        content, self._bytes = b"".join(self._bytes), []
         if not content:
             return
         page, name = self._fonts.get(self._state.font, (self._code_page, ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import groupby
 from typing import Literal
 
 Script = Literal["", "^", "_"]
@@ -21,12 +22,11 @@ def with_scripts(pieces: Iterable[tuple[Script, str]]) -> str:
     A lowered number behind a letter is part of a formula's name and stays as it is; everything
     else that would read as part of the number or word before it gets a sign.
     """
-    merged: list[tuple[Script, str]] = []
-    for script, text in pieces:
-        if merged and merged[-1][0] == script:
-            merged[-1] = script, merged[-1][1] + text
-        elif text:
-            merged.append((script, text))
+    merged = [
+        (script, "".join(text for _, text in run))
+        for script, run in groupby(pieces, key=lambda piece: piece[0])
+    ]
+    merged = [piece for piece in merged if piece[1]]
     out: list[str] = []
     before = ""
     for number, (script, text) in enumerate(merged):
