@@ -20,7 +20,7 @@ from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageEr
 from waypoint.files import make_log_folder, told
 from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.steady_memory import keep_memory_steady
+from waypoint.ingest.runtime import return_large_blocks
 from waypoint.observe.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
 from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import Settings
@@ -84,7 +84,7 @@ class VerifyCommand:
         check_mounts(self._settings)
         make_log_folder(self._settings.log_dir)
         spare_loopback()
-        keep_memory_steady()
+        return_large_blocks()
         with ExitStack() as stack:
             verification = self._verification(before_repair=self._request.repair)
             stack.callback(verification.inventory.close)

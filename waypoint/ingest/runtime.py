@@ -27,6 +27,9 @@ _FEWEST_FILES = 32
 
 _M_ARENA_MAX = -8
 _ARENAS = 2
+_M_MMAP_THRESHOLD = -3
+_LARGE = 1024 * 1024
+"""Bytes from which on a block is mapped on its own."""
 _ALLOCATIONS = 5_000
 """Made and not freed, after which the garbage collector looks at the youngest; 700 by default."""
 
@@ -67,9 +70,24 @@ def _keep_few_arenas() -> None:
     """Let threads share glibc's arenas, of which each keeps what was once freed in it.
 
     By default there are eight for each core; with two, 20,000 chunks took 191 MB at most instead
-    of 228. Elsewhere than on glibc it does nothing.
+    of 228.
     """
+    _set_allocator(_M_ARENA_MAX, _ARENAS)
+
+
+def return_large_blocks() -> None:
+    """Fix glibc's threshold for mapped blocks, which go back to the system when they are freed.
+
+    It raises it by itself to the size of what was freed, so that a page of vectors, 16 MB as
+    JSON, soon comes from a heap that small blocks keep from shrinking. Measured over 60 pages
+    of 1,000 vectors: 178 MB to 260 MB without this, 180 MB to 145 MB with it.
+    """
+    _set_allocator(_M_MMAP_THRESHOLD, _LARGE)
+
+
+def _set_allocator(parameter: int, value: int) -> None:
+    """Of glibc; elsewhere nothing happens."""
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:
-            mallopt(_M_ARENA_MAX, _ARENAS)
+            mallopt(parameter, value)

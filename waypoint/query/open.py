@@ -14,12 +14,12 @@ from waypoint.observe.events import EventBus
 from waypoint.settings import Settings, StoreSettings
 from waypoint.storage.chroma.child import run_chroma_child
 from waypoint.storage.chroma.diagnosis import revive_server, start_server
-from waypoint.storage.chroma.store import open_chroma
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import VectorStore
 from waypoint.storage.quarantine import chroma_files
+from waypoint.storage.store import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +64,7 @@ async def open_for_reading(settings: Settings, events: EventBus) -> AsyncIterato
             )
             yield await _with_ledger(reader, folder, stack)
             return
-        reader = await stack.enter_async_context(
-            open_chroma(
-                settings.store.host,
-                settings.store.port,
-                events,
-                ssl=settings.store.ssl,
-                give_up_after=settings.store.give_up_after,
-            )
-        )
+        reader = await stack.enter_async_context(connect(settings.store, events))
         if _has_ledger(folder):
             try:
                 stack.enter_context(StoreLock(folder))
@@ -105,13 +97,6 @@ async def _private_reader(
         settings.persist_path, log_folder, lock.descriptor, started=False
     ) as child:
         await start_server(child, settings.persist_path)
-        async with open_chroma(
-            "127.0.0.1",
-            child.port,
-            events,
-            revive=partial(revive_server, child, settings.persist_path),
-            stop=child.stop_stuck,
-            folder=settings.persist_path,
-            give_up_after=settings.give_up_after,
-        ) as reader:
+        revive = partial(revive_server, child, settings.persist_path)
+        async with connect(settings, events, child, revive) as reader:
             yield reader

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 from anyio import to_thread
@@ -11,6 +11,7 @@ from anyio import to_thread
 from waypoint.errors import StoreDamagedError
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.settings import StoreSettings
+from waypoint.storage.chroma.child import HOST as LOOPBACK
 from waypoint.storage.chroma.child import ChromaChild, run_chroma_child
 from waypoint.storage.chroma.diagnosis import (
     check_access,
@@ -117,6 +118,30 @@ async def no_restart() -> None:
     """Of somebody else's server: it is not ours to start."""
 
 
+def connect(
+    settings: StoreSettings,
+    events: EventBus,
+    child: ChromaChild | None = None,
+    revive: Callable[[], Awaitable[bool]] | None = None,
+) -> AbstractAsyncContextManager[ChromaStore]:
+    """A connection to the configured server, or to the private one that ``child`` is.
+
+    ``revive``: starts that again if it has died.
+    """
+    host, port = (settings.host, settings.port) if child is None else (LOOPBACK, child.port)
+    assert host is not None
+    return open_chroma(
+        host,
+        port,
+        events,
+        ssl=settings.ssl and child is None,
+        revive=revive,
+        stop=None if child is None else child.stop_stuck,
+        folder=None if child is None else settings.persist_path,
+        give_up_after=settings.give_up_after,
+    )
+
+
 @asynccontextmanager
 async def open_store(
     settings: StoreSettings, lock: StoreLock, log_folder: Path, events: EventBus
@@ -127,13 +152,7 @@ async def open_store(
         StoreUnavailableError: it does not start, or cannot be reached.
     """
     if settings.host is not None:
-        async with open_chroma(
-            settings.host,
-            settings.port,
-            events,
-            ssl=settings.ssl,
-            give_up_after=settings.give_up_after,
-        ) as store:
+        async with connect(settings, events) as store:
             yield store, None
         return
     async with run_chroma_child(
@@ -142,15 +161,7 @@ async def open_store(
         embedded = EmbeddedStore(settings.persist_path, child, events)
         try:
             await embedded.start()
-            async with open_chroma(
-                "127.0.0.1",
-                child.port,
-                events,
-                revive=embedded.revive,
-                stop=child.stop_stuck,
-                folder=settings.persist_path,
-                give_up_after=settings.give_up_after,
-            ) as store:
+            async with connect(settings, events, child, embedded.revive) as store:
                 yield store, embedded
         finally:
             if child.log_failure:
