@@ -82,7 +82,7 @@ def test_refused_once_is_not_sent_again(
     assert_stored(workspace)
     assert_stored(workspace, collection="other")
     assert len(rejects_listed(workspace.logs)) == 10
-    assert workspace.run(entry=CACHE).stdout.count("3 texts stand refused") == 1
+    assert workspace.run(entry=CACHE).stdout.count("3 texts rejected by the service") == 1
 
 
 def report_rejects(report: dict[str, object]) -> list[str]:
@@ -104,9 +104,7 @@ def test_rejects_are_named_for_as_long_as_they_stand(
     assert again.code == 1
     for chunk in refused:
         assert f"still rejected: {chunk} of category_" in again.stderr
-    assert "rejected documents and chunks that stand: 4, all listed in logs/rejects.jsonl" in (
-        again.stderr
-    )
+    assert "rejected documents and chunks: 4, all listed in logs/rejects.jsonl" in (again.stderr)
     listed = rejects_listed(workspace.logs)
     assert {line["chunk"] for line in listed} == {"", *refused}
     for line in listed:

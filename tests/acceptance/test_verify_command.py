@@ -95,8 +95,8 @@ def test_a_tier_below_its_mark_fails(sample: Workspace, tmp_path: Path) -> None:
     )
     outcome = sample.run("--queries", str(queries), "--check", "retrieval", entry=VERIFY)
     assert outcome.code == 1
-    assert "not found (hard): 'dome and shutter' wants source */nowhere.md" in outcome.stderr
-    assert "instead came " in outcome.stderr
+    assert "not found (hard): 'dome and shutter' expected source */nowhere.md" in outcome.stderr
+    assert "found instead: " in outcome.stderr
 
 
 def test_settings_that_are_not_the_collections_are_named(sample: Workspace) -> None:

@@ -175,7 +175,7 @@ def test_a_plan_in_words(folder: Path) -> None:
     console = Terminal(record=True, width=200)
     print_plan(console, plan(quota_tier=QuotaTier.ONE, quota_rpd=5))
     told = console.export_text()
-    assert "time: at least 3 days (bound by texts a day)" in told
+    assert "time: at least 3 days (limited by texts a day)" in told
     assert "time at each tier" in told
     assert "texts bind while tokens idle. At 3" in told
     assert "--chunk-size " in told

@@ -193,7 +193,9 @@ def test_impossible_values_are_refused(options: dict[str, object]) -> None:
 @pytest.mark.parametrize("key", ["AIza\u200bSy", "AIzaSy\nAIzaSy", "AIza Sy", "AIzaSy…"])
 def test_a_key_that_cannot_be_sent_is_told_and_not_shown(key: str) -> None:
     """Copied with something invisible, mostly: no call could ever succeed."""
-    with pytest.raises(ConfigurationError, match="GOOGLE_API_KEY: it holds a character") as caught:
+    with pytest.raises(
+        ConfigurationError, match="GOOGLE_API_KEY: it contains a character"
+    ) as caught:
         load_settings(google_api_key=key)
     assert "Sy" not in "".join(traceback.format_exception(caught.value))
     assert load_settings(google_api_key=" AIzaSy\n").google_api_key is not None

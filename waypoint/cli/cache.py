@@ -24,14 +24,14 @@ def cache(
         bool,
         typer.Option(
             "--force",
-            help="Drop them even though the last run did not complete: vectors that it had paid "
-            "for and not yet stored are dropped with the rest.",
+            help="Drop them even if the last run did not complete: vectors that are not yet stored "
+            "are dropped with the rest.",
         ),
     ] = False,
     json: Json = False,
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Show what the ledger holds: vectors paid for, collections, size; or make room."""
+    """Show what the ledger holds: vectors, collections, size; or make room."""
     from waypoint.storage.cache_report import read_cache
 
     folder = load({}).chroma_persist_path
@@ -44,7 +44,7 @@ def cache(
 
 def _print(console: Terminal, report: CacheReport) -> None:
     vectors = _table(
-        "vectors paid for",
+        "vectors",
         words=("provider", "model", "task"),
         figures=("dimensions", "vectors", "unused"),
     )
@@ -55,7 +55,7 @@ def _print(console: Terminal, report: CacheReport) -> None:
     collections = _table(
         "collections",
         words=("name", "knowledge base"),
-        figures=("documents", "begun", "chunks", "rejects"),
+        figures=("documents", "incomplete", "chunks", "rejects"),
     )
     for entry in report.collections:
         counts = (entry.documents, entry.begun, entry.chunks, entry.rejects)
@@ -63,7 +63,7 @@ def _print(console: Terminal, report: CacheReport) -> None:
     console.print(vectors)
     console.print(collections)
     if report.refused_texts:
-        console.print(f"{report.refused_texts:,} texts stand refused by the service")
+        console.print(f"{report.refused_texts:,} texts rejected by the service")
     console.print(Text(f"{report.path}: {report.bytes / 1e6:,.1f} MB"), soft_wrap=True)
     if report.pruned is not None:
         console.print(f"{report.pruned:,} unused vectors dropped")

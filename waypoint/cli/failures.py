@@ -17,7 +17,7 @@ from waypoint.observe.terminal import Terminal, Text
 
 
 class UnexpectedError(WaypointError):
-    """A bug in Waypoint itself. The run can be repeated: what is paid is kept."""
+    """A bug in Waypoint itself. The run can be repeated: what is embedded is kept."""
 
 
 def flatten(error: BaseException) -> WaypointError:
@@ -45,7 +45,7 @@ def flatten(error: BaseException) -> WaypointError:
     unexpected = UnexpectedError(
         f"unexpected {described(first)}",
         hint="this is a bug in Waypoint: run with --verbose and report what it prints; "
-        "running again does no harm",
+        "running again is safe",
     )
     unexpected.__cause__ = first
     return unexpected

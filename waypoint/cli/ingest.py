@@ -28,7 +28,7 @@ def ingest(
     ] = None,
     *,
     category: Annotated[
-        str | None, typer.Option("--category", help="Ingest only this top folder.")
+        str | None, typer.Option("--category", help="Ingest only this top-level folder.")
     ] = None,
     allow_mass_delete: Annotated[
         bool,
@@ -42,7 +42,7 @@ def ingest(
         bool,
         typer.Option(
             "--dry-run",
-            help="Only read, chunk and count: documents, chunks, tokens, calls, cost, least "
+            help="Only read, chunk and count: documents, chunks, tokens, calls, cost, minimum "
             "time. Needs no key, writes nothing.",
         ),
     ] = False,
@@ -50,7 +50,7 @@ def ingest(
         bool,
         typer.Option(
             "--clear",
-            help="Start the collection anew; texts already paid for are not paid for again.",
+            help="Start the collection anew; texts that were embedded before are not sent again.",
         ),
     ] = False,
     root_moved: Annotated[
@@ -90,7 +90,7 @@ def ingest(
         typer.Option(
             "--simulate",
             help="Use the built-in simulator of the Gemini API: no key, no cost, and vectors "
-            "that only know words.",
+            "of hashed words.",
         ),
     ] = False,
     settings: dict[str, Any],

@@ -51,8 +51,8 @@ def _print(console: Terminal, status: Status) -> None:
 def _collection(entry: CollectionStatus) -> list[str]:
     chunks = f"{_figure(entry.chunks)} chunks"
     if entry.chunks is None and entry.chunks_of_ledger is not None:
-        chunks = f"gone from Chroma ({entry.chunks_of_ledger:,} chunks in the ledger)"
-    begun = f" ({entry.begun:,} not finished)" if entry.begun else ""
+        chunks = f"missing from Chroma ({entry.chunks_of_ledger:,} chunks in the ledger)"
+    begun = f" ({entry.begun:,} incomplete)" if entry.begun else ""
     lines = [
         f"{entry.name}: {_figure(entry.documents)} documents{begun}, {chunks}, "
         f"{_figure(entry.rejects)} rejects"
@@ -76,13 +76,11 @@ def _last_run(status: Status) -> str:
 
     run = status.last_run
     if run is None:
-        return "last run: not known"
-    end = "complete" if run.complete else "stopped, failed or killed before its end"
+        return "last run: unknown"
+    end = "complete" if run.complete else "stopped, failed or killed before completion"
     more = ""
     if run.exit_code is not None and run.seconds is not None:
-        more = (
-            f", exit code {run.exit_code}, {duration(run.seconds)}, {run.texts_paid:,} texts paid"
-        )
+        more = f", exit code {run.exit_code}, {duration(run.seconds)}, {run.texts_paid:,} embedded"
     return f"last run: {run.run_id}, {run.started}: {end}{more}"
 
 

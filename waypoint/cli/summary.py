@@ -25,7 +25,7 @@ def billed(cost_usd: float, provider: str) -> str:
 
 
 def print_summary(console: Terminal, report: RunReport, path: Path | None) -> None:
-    """What was done, what it cost, and what stands rejected; ``path``: None if none was written."""
+    """What was done, what it cost, and what is rejected; ``path``: None if none was written."""
     if not report.collection:
         for notice in report.notices:
             console.print(Text(notice), soft_wrap=True)
@@ -38,11 +38,11 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
         f"{documents['unchanged']:,} unchanged, {documents['removed']:,} removed, "
         f"{documents['rejected']:,} rejected, {documents['skipped']:,} left out",
         f"chunks: {chunks['added']:,} added, {chunks['updated']:,} updated, "
-        f"{chunks['deleted']:,} deleted; vectors: {report.texts_paid:,} paid for "
+        f"{chunks['deleted']:,} deleted; vectors: {report.texts_paid:,} embedded "
         f"({cost}), {chunks['from_ledger']:,} from the ledger, "
-        f"{chunks['same_text']:,} from the same text elsewhere",
+        f"{chunks['same_text']:,} from identical texts",
         f"calls: {report.calls['answered']:,} answered, {report.calls['retried']:,} retried "
-        f"({report.calls['rate_limited']:,} for quota); {duration(report.seconds)}, "
+        f"({report.calls['rate_limited']:,} rate-limited); {duration(report.seconds)}, "
         f"{rate:,.0f} texts/s",
     ]
     if chunks["split"]:
@@ -50,7 +50,7 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
     if report.in_flight_at_end:
         lines.append(
             f"{report.in_flight_at_end:,} texts were in flight at the end: at most these may "
-            "be paid for again"
+            "be billed again"
         )
     if report.texts_lost:
         lines.append(_lost(report))
@@ -77,15 +77,15 @@ def _outdated(documents: int) -> str:
 
 
 def _lost(report: RunReport) -> str:
-    """What was paid for in vain."""
+    """What was billed in vain."""
     line = (
         f"{report.texts_lost:,} texts (${report.cost_lost_usd:.4f} of the cost) were answered "
-        "but could not be saved: they are paid for again"
+        "but could not be saved: they will be sent, and billed, again"
     )
     if report.texts_lost_uncounted:
         line += (
-            f"; {report.texts_lost_uncounted:,} of them are missing in the ledger's count of "
-            "the day as well"
+            f"; {report.texts_lost_uncounted:,} of them are also missing from the ledger's "
+            "count of the day"
         )
     return line
 
@@ -101,15 +101,17 @@ def _most_frequent(counts: dict[str, int]) -> str:
 
 def print_plan(console: Terminal, plan: Plan) -> None:
     """What an ingestion would do."""
-    before = f"{plan.texts_paid_before:,} paid for before"
+    before = f"{plan.texts_paid_before:,} embedded before"
     if plan.texts_refused_before:
-        before += f", {plan.texts_refused_before:,} refused before: --retry-rejects sends them"
+        before += (
+            f", {plan.texts_refused_before:,} rejected before: --retry-rejects sends them again"
+        )
     used_today = f"; {plan.texts_used_today:,} texts used today" if plan.texts_used_today else ""
     for line in (
         f"documents: {plan.documents:,} ({plan.rejected:,} rejected, {plan.skipped:,} left out)",
         *([f"left out: {_most_frequent(plan.left_out)}"] if plan.left_out else []),
         f"chunks: {plan.chunks:,}",
-        f"texts to pay for: {plan.texts_to_pay:,} ({before})",
+        f"texts to embed: {plan.texts_to_pay:,} ({before})",
         f"tokens: about {plan.tokens_to_pay:,}",
         f"calls: {plan.calls:,} at least",
         f"cost: about ${plan.cost_usd:.4f}",
@@ -130,8 +132,8 @@ def print_plan(console: Terminal, plan: Plan) -> None:
 def _least(seconds: float, days: int, binding: str) -> str:
     """A least time with the limit it is from; a day's limit is told in days."""
     if binding == NO_QUOTA:
-        return "0s: no quota binds"
-    return f"{_span(seconds, days, binding)} (bound by {binding})"
+        return "0s: no quota limits it"
+    return f"{_span(seconds, days, binding)} (limited by {binding})"
 
 
 def _span(seconds: float, days: int, binding: str) -> str:
@@ -144,7 +146,7 @@ def _tiers(plan: Plan) -> Table:
     table = Table(title="time at each tier")
     table.add_column("tier")
     table.add_column("at least", justify="right")
-    table.add_column("bound by")
+    table.add_column("limited by")
     for tier in plan.tiers:
         time = _span(tier.seconds, tier.days, tier.binding_quota)
         table.add_row(tier.tier, time, tier.binding_quota)
@@ -156,17 +158,18 @@ def _advice(plan: Plan) -> list[str]:
     if advice is None:
         return []
     return [
-        f"chunk size: texts bind while tokens idle. At {advice.tokens_per_text:,.0f} tokens a text "
+        f"chunk size: texts are the bottleneck, and tokens are left over. At "
+        f"{advice.tokens_per_text:,.0f} tokens a text "
         f"(about {advice.characters_per_text:,} characters; now "
-        f"{advice.present_tokens_per_text:,.0f}) both would be used: where sections are long "
-        f"enough, --chunk-size {advice.chunk_size} takes "
-        f"{_span(advice.seconds, advice.days, advice.binding_quota)}. It needs a collection of its "
-        "own, or --clear, and larger chunks are coarser to search"
+        f"{advice.present_tokens_per_text:,.0f}) both limits would be used: if sections are "
+        f"long enough, --chunk-size {advice.chunk_size} takes "
+        f"{_span(advice.seconds, advice.days, advice.binding_quota)}. It needs a new "
+        "collection, or --clear, and larger chunks make search coarser"
     ]
 
 
 def _print_standing(console: Terminal, report: RunReport) -> None:
-    """What earlier runs rejected and still stands, and where all of it is listed."""
+    """What earlier runs rejected, if it still is, and where all of it is listed."""
     if not report.standing_rejects:
         return
     met = {_place(reject) for reject in report.rejects}
@@ -181,8 +184,8 @@ def _print_standing(console: Terminal, report: RunReport) -> None:
     where = f", all listed in {report.rejects_file}" if report.rejects_file else ""
     console.print(
         Text(
-            f"rejected documents and chunks that stand: {report.standing_rejects:,}{where}; "
-            "mend them, or have the service asked again with --retry-rejects"
+            f"rejected documents and chunks: {report.standing_rejects:,}{where}; "
+            "fix them, or send them again with --retry-rejects"
         ),
         soft_wrap=True,
     )

@@ -81,8 +81,8 @@ def _print_misses(console: Terminal, tier: TierResult) -> None:
 def _told(tier: TierResult, question: QuestionResult) -> str:
     came = "; ".join(f"{found.source} ({found.score:.2f})" for found in question.found[:3])
     return (
-        f"not found ({tier.name}): {question.text!r} wants {question.expected}; "
-        f"instead came {came or 'nothing'}"
+        f"not found ({tier.name}): {question.text!r} expected {question.expected}; "
+        f"found instead: {came or 'nothing'}"
     )
 
 

@@ -240,16 +240,16 @@ def _describe(repair: Repair) -> list[str]:
     steps = repair.steps
     lines = [f"to repair {repair.collection}:"]
     if steps.rebuild:
-        lines.append("  the collection is written anew: its index is broken")
+        lines.append("  the collection is rebuilt: its index is damaged")
     for count, what in (
         (steps.chunks_deleted, "damaged chunks are deleted and written again"),
         (steps.documents, "documents are compared with the collection, chunk by chunk"),
-        (steps.vectors_taken_back, "vectors are taken back into the ledger from the collection"),
-        (steps.vectors_dropped, "damaged vectors are dropped from the ledger, and paid for again"),
+        (steps.vectors_taken_back, "vectors are restored to the ledger from the collection"),
+        (steps.vectors_dropped, "damaged vectors are dropped from the ledger, and embedded again"),
     ):
         if count:
             lines.append(f"  {count:,} {what}")
-    lines.append("  then the folder is ingested: new, changed and vanished sources are dealt with")
+    lines.append("  then the folder is ingested: new, changed and deleted sources are processed")
     cost = billed(repair.cost_usd, repair.provider)
     lines.append(f"  to embed: at most {repair.texts_to_pay:,} texts, {cost}")
     return lines

@@ -21,9 +21,7 @@ def verify(
     *,
     check: Annotated[
         list[str] | None,
-        typer.Option(
-            "--check", help="Make only this check, or this group of checks. May be repeated."
-        ),
+        typer.Option("--check", help="Run only this check, or group of checks. May be repeated."),
     ] = None,
     tier: Annotated[
         list[str] | None,
@@ -44,7 +42,7 @@ def verify(
             "--sample",
             min=0,
             max=10_000,
-            help="Embed so many chunks anew and compare the vectors. Calls the API.",
+            help="Number of chunks to embed again and compare. Calls the API.",
         ),
     ] = 0,
     recall: Annotated[
@@ -53,11 +51,11 @@ def verify(
             "--recall",
             min=0,
             max=10_000,
-            help="For so many chunks compare Chroma's nearest neighbours with the exact ones.",
+            help="Number of chunks whose neighbours in Chroma are compared with the exact ones.",
         ),
     ] = 0,
     seed: Annotated[
-        int, typer.Option("--seed", help="What the chunks of --sample and --recall are drawn by.")
+        int, typer.Option("--seed", help="Seed of the random choice of --sample and --recall.")
     ] = 0,
     simulate: Annotated[
         bool,
@@ -75,10 +73,10 @@ def verify(
         bool,
         typer.Option(
             "--repair",
-            help="Put right what ledger and folder allow; says first what it does and costs.",
+            help="Repair what ledger and folder allow; says first what it will do and cost.",
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Repair without being asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Repair without asking.")] = False,
     settings: dict[str, Any],
     json: Annotated[
         bool, typer.Option("--json", help="Print the verdict as JSON on stdout, and nothing else.")

@@ -284,7 +284,7 @@ class Settings(BaseModel):
         # In a header, that is. Whatever else was copied with it, the key is not to be shown.
         if key is not None and not _HEADER_VALUE.fullmatch(key.get_secret_value().strip()):
             raise ValueError(
-                "it holds a character that no key has (a space, a line end, or one that is not "
+                "it contains a character that no key has (a space, a line end, or one that is not "
                 "ASCII): copy it again"
             )
         return key

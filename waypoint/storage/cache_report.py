@@ -45,9 +45,9 @@ def read_cache(folder: Path, *, drop_unused: bool, force: bool) -> CacheReport:
             unfinished = ledger.unfinished_collections()
             if unfinished and not force:
                 raise UsageError(
-                    f"no run has come to the end of {', '.join(unfinished)}: vectors that are "
-                    "paid for and not yet stored would be dropped as unused",
-                    hint="run it to its end first, or add --force",
+                    f"no run has completed {', '.join(unfinished)}: vectors that are not yet "
+                    "stored there would be dropped as unused",
+                    hint="let a run complete it first, or add --force",
                 )
             pruned = ledger.prune_unused()
         return CacheReport(

@@ -18,10 +18,10 @@ from waypoint.sanitize import json_bytes
 
 
 def calls(
-    calls: Annotated[int, typer.Option(min=1, help="Calls of a round, one after another.")] = 60,
-    batch: Annotated[int, typer.Option(min=1, max=100, help="Texts of a call.")] = 100,
+    calls: Annotated[int, typer.Option(min=1, help="Calls in a round, one after another.")] = 60,
+    batch: Annotated[int, typer.Option(min=1, max=100, help="Texts in a call.")] = 100,
     chunk_size: Annotated[int, typer.Option(min=100, help="Characters of a text.")] = 600,
-    rounds: Annotated[int, typer.Option(min=1, help="Times each way is measured.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each client.")] = 3,
     out: OutOption = Path("benchmark"),
     json: JsonOption = False,
     verbose: VerboseOption = False,  # noqa: ARG001 - asked by whoever tells an error

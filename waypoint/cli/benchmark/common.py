@@ -15,13 +15,15 @@ from waypoint.observe.terminal import Terminal, print_bytes
 
 _FILE_WIDTH = 160
 
-LatencyOption = Annotated[float, typer.Option(min=0, help="Simulated, of a call.")]
-LatencyPerTextOption = Annotated[float, typer.Option(min=0, help="Added for each text.")]
-LatencyJitterOption = Annotated[float, typer.Option(min=0, help="Added at random, up to.")]
+LatencyOption = Annotated[float, typer.Option(min=0, help="Simulated latency of a call.")]
+LatencyPerTextOption = Annotated[float, typer.Option(min=0, help="Added to it for each text.")]
+LatencyJitterOption = Annotated[
+    float, typer.Option(min=0, help="Added to it at random, up to this.")
+]
 OutOption = Annotated[
     Path, typer.Option("--out", help="Folder for JSON, the HTML page and PNG files.")
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="The results as JSON on stdout.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")]
 
 

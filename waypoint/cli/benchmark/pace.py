@@ -29,9 +29,9 @@ from waypoint.sanitize import json_bytes
 
 
 def pace(
-    tiers: Annotated[str, typer.Option(help="Simulated accounts, all at once.")] = "free,1,2,3",
+    tiers: Annotated[str, typer.Option(help="Simulated accounts, side by side.")] = "free,1,2,3",
     quota: Annotated[str, typer.Option(help="Some of known,unknown,changing.")] = "known",
-    minutes: Annotated[float, typer.Option(min=0.1, help="Of each run.")] = 6.0,
+    minutes: Annotated[float, typer.Option(min=0.1, help="Duration of each run.")] = 6.0,
     concurrency: Annotated[int, typer.Option(min=1, max=256, help="Calls in flight.")] = 8,
     chunk_size: Annotated[int, typer.Option(min=100, help="Characters of a chunk.")] = 600,
     latency_ms: LatencyOption = 200.0,
@@ -43,13 +43,13 @@ def pace(
     ] = "limit",
     option: Annotated[
         list[str] | None,
-        typer.Option(help="Another option for ingest, as in --option=--batch-size=50."),
+        typer.Option(help="Another option of ingest, as in --option=--batch-size=50."),
     ] = None,
     out: OutOption = Path("benchmark"),
     json: JsonOption = False,
     verbose: VerboseOption = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Measure how much of a quota is used, and what it meets of 429s, over minutes."""
+    """Measure over minutes how much of a quota is used, and how many 429s that takes."""
 
     def measure(console: Terminal) -> Output:
         settings = PaceSettings(

@@ -65,7 +65,7 @@ def sweep(
     ] = ",".join(STORES),
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help="Times each is measured.  [default: 3; of a scale: 1]"),
+        typer.Option(min=1, help="Rounds of each measurement.  [default: 3; of a scale: 1]"),
     ] = None,
     latency_ms: LatencyOption = 200.0,
     latency_per_text_ms: LatencyPerTextOption = 1.0,
@@ -82,7 +82,7 @@ def sweep(
     real: Annotated[
         bool, typer.Option("--real", help="Against the real API: says what it costs, and asks.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Go on without asking.")] = False,
     quota_tier: Annotated[
         str | None, typer.Option(help="With --real, the account's tier [env: QUOTA_TIER].")
     ] = None,
