@@ -10,7 +10,6 @@ reports and the pages, and never by a call of the code that has something to say
 from __future__ import annotations
 
 import base64
-import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -142,11 +141,6 @@ def quotes(said: str, texts: Sequence[str]) -> bool:
         else len(text) > _TOO_SHORT and text.strip() in said
         for text in texts
     )
-
-
-def as_html(text: str) -> str:
-    """What a page may show of such a text, within an element or an attribute."""
-    return html.escape(sanitize(text))
 
 
 def json_bytes(value: Any, *, indent: bool = False, documents: bool = False) -> bytes:

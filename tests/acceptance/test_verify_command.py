@@ -296,7 +296,12 @@ def test_a_service_that_refuses_leaves_what_was_verified(
         ("search", [os.fsdecode(b"caf\xe9")], 2, "the question is not valid UTF-8"),
         ("search", [QUESTION, "--where", os.fsdecode(b"a=\xe9")], 2, "not valid UTF-8"),
         ("inspect", ["a" * 300], 3, "File name too long"),
-        ("simulate", ["--port", "99999"], 2, "99999 is not a port"),
+        (
+            "simulate",
+            ["--port", "99999"],
+            2,
+            "'--port': Input should be less than or equal to 65535",
+        ),
     ],
 )
 def test_a_slip_is_told_as_one(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import re
+from io import StringIO
+from pathlib import Path
 
 import pytest
 
 from waypoint.benchmark.ceiling import service_ceiling
 from waypoint.benchmark.charts import Chart, Series
+from waypoint.benchmark.output import Output
 from waypoint.benchmark.pace import PaceResult, PaceSample, pace_charts
+from waypoint.benchmark.plots import draw
 from waypoint.benchmark.runs import quantile
-from waypoint.benchmark.svg import draw
+from waypoint.benchmark.tables import Grid
+from waypoint.observe.terminal import Terminal
+from waypoint.sanitize import learn_secrets
 
 
 @pytest.mark.parametrize(
@@ -83,12 +88,18 @@ def test_quantiles_are_values_that_occurred() -> None:
 
 @pytest.mark.parametrize("points", [[(1, 1)], [(0, 0), (0, 0)], [(5, 1e-6), (6, 3e9)]])
 def test_any_points_can_be_drawn(points: list[tuple[float, float]]) -> None:
-    """Within the frame, whatever their range, and with names that mean something to HTML."""
-    drawn = draw(Chart("n", "<b>", "x & y", "y", [Series("<i>", points), Series("none", [])]))
-    assert "<b>" not in drawn
-    assert "<i>" not in drawn
-    (line,) = re.findall(r'polyline points="([^"]+)"', drawn)
-    for pair in line.split():
-        x, y = map(float, pair.split(","))
-        assert 0 <= x <= 720
-        assert 0 <= y <= 360
+    """Whatever their range, and with a series that has none."""
+    drawn = draw(Chart("n", "t", "x", "y", [Series("a", points), Series("none", [])]))
+    assert drawn.png.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_names_that_mean_something_to_html_stay_text(tmp_path: Path) -> None:
+    """In titles, lines, tables and charts, and with a credential masked."""
+    learn_secrets({"GOOGLE_API_KEY": "a-key-that-is-secret"})
+    grid = Grid("<b>", ["<b>"], [["<b>", "a-key-that-is-secret"]])
+    chart = Chart("n", '"<b>"', "x & y", "<b>", [Series("<b>", [(0, 1)])])
+    Output("<b>", ["<b>"], [grid], [chart], b"{}").write(tmp_path, "n", Terminal(file=StringIO()))
+    page = (tmp_path / "n.html").read_text()
+    assert "<b>" not in page
+    assert "a-key-that-is-secret" not in page
+    assert page.count("&lt;b&gt;") == 7

@@ -177,6 +177,6 @@ def test_a_plan_in_words(folder: Path) -> None:
     told = console.export_text()
     assert "time: at least 3 days (limited by texts a day)" in told
     assert "time at each tier" in told
-    assert "texts bind while tokens idle. At 3" in told
+    assert "texts are the bottleneck, and tokens are left over. At 3" in told
     assert "--chunk-size " in told
     assert told.splitlines()[-1].startswith("nothing was written")

@@ -1,4 +1,4 @@
-"""Where a benchmark's figures go: a terminal, JSON, one HTML page, and PNG files."""
+"""Where a benchmark's figures go: a terminal, JSON, PNG files, and one HTML page with all of it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint.benchmark.charts import Chart
-from waypoint.benchmark.page import html_page
-from waypoint.benchmark.plots import WAY_OUT, can_draw, draw_charts
+from waypoint.benchmark.plots import INSTALL, can_draw, draw
 from waypoint.benchmark.tables import Grid
+from waypoint.observe.pages import render
 from waypoint.observe.terminal import Terminal, Text
 
 
@@ -31,15 +31,26 @@ class Output:
             console.print(Text(line), soft_wrap=True)
 
     def write(self, folder: Path, name: str, console: Terminal) -> None:
-        """Write ``<name>.json``, ``<name>.html`` and, with matplotlib, a PNG for each chart."""
+        """Write ``<name>.json`` and ``<name>.html``; with matplotlib, also each chart as PNG."""
         folder.mkdir(parents=True, exist_ok=True)
-        written = [folder / f"{name}.json", folder / f"{name}.html"]
-        written[0].write_bytes(self.json)
-        page = html_page(self.title, self.lines, self.grids, self.charts)
-        written[1].write_text(page, encoding="utf-8")
-        if can_draw():
-            written += draw_charts(self.charts, folder)
-        else:
-            console.print(Text(f"no PNG files: matplotlib is not installed ({WAY_OUT})"))
-        for path in written:
+        pictures = [draw(chart) for chart in self.charts] if can_draw() else []
+        if not can_draw():
+            console.print(Text(f"no charts: matplotlib is not installed ({INSTALL})"))
+        page = render(
+            __package__,
+            "benchmark.html",
+            title=self.title,
+            lines=self.lines,
+            grids=self.grids,
+            pictures=pictures,
+            can_draw=can_draw(),
+        )
+        files = {
+            f"{name}.json": self.json,
+            f"{name}.html": page.encode(),
+            **{f"{picture.name}.png": picture.png for picture in pictures},
+        }
+        for file, content in files.items():
+            path = folder / file
+            path.write_bytes(content)
             console.print(Text(f"written: {path}"), soft_wrap=True)

@@ -25,7 +25,6 @@ from waypoint.observe.events import Event, EventBus, StoreNotice, StoreRetried, 
 from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import Settings
 from waypoint.verify.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
-from waypoint.verify.page import make_page
 from waypoint.verify.repair import Repair, Repairer, plan_repair
 from waypoint.verify.run import Verification, VerifyOptions
 from waypoint.verify.verdict import Verdict, write_verdict
@@ -142,6 +141,8 @@ class VerifyCommand:
         except OSError as error:
             verdict.notices.append(f"the report could not be written: {told(error)}")
         if request.html is not None:
+            from waypoint.verify.page import make_page
+
             _write_page(request.html, make_page(verdict, verification.picture))
         if request.json:
             print_bytes(verdict.to_json())
