@@ -16,7 +16,7 @@ from waypoint.chunking import Chunker, ChunkingSettings, ChunkPlan
 from waypoint.errors import ConfigurationError
 from waypoint.formats.markdown import find_headings
 from waypoint.formats.text import normalise_text
-from waypoint.models import Document, Heading, MetadataValue, SourceFile
+from waypoint.models import Document, Heading, MetadataValue, Place, SourceFile
 
 USUAL = ChunkingSettings(600, 90)
 
@@ -198,6 +198,23 @@ def test_a_chunk_knows_the_page_it_begins_on() -> None:
     assert [chunk.metadata["page"] for chunk in Chunker(USUAL).plan(later).chunks()] == [1]
     without = Chunker(USUAL).plan(document(text)).chunks()
     assert not any("page" in chunk.metadata for chunk in without)
+
+
+def test_slides_and_sheets_stay_apart_however_little_is_on_them() -> None:
+    """Each chunk's metadata says which it is of; times, which begin no section, may be crossed."""
+    text = "## Dues\n\nNorth\n\n## Notes\n\nPaid by the tonne.\n\n## End\n\nx"
+    starts = [text.index(f"## {title}") for title in ("Dues", "Notes", "End")]
+    slides = tuple(Place(start, "slide", number) for number, start in enumerate(starts, 1))
+    chunks = Chunker(USUAL).plan(replace(document(text), places=slides)).chunks()
+    assert [(chunk.metadata["slide"], chunk.text) for chunk in chunks] == [
+        (1, "## Dues\n\nNorth"),
+        (2, "## Notes\n\nPaid by the tonne."),
+        (3, "## End\n\nx"),
+    ]
+    said = "Cast off.\n\nAll gone."
+    times = (Place(0, "time", "00:00:01"), Place(11, "time", "00:00:09"))
+    (chunk,) = Chunker(USUAL).plan(replace(document(said), places=times)).chunks()
+    assert (chunk.text, chunk.metadata["time"]) == (said, "00:00:01")
 
 
 def test_no_chunk_crosses_a_section_that_is_not_tiny() -> None:

@@ -13,7 +13,12 @@ from waypoint.chunking.splitting import SectionSplitter, add_piece
 from waypoint.errors import DocumentRejectedError, described
 from waypoint.models import Document
 
-MARKED_UP = frozenset({"markdown", "html", "docx"})
+MARKED_UP = frozenset(
+    {
+        *("markdown", "html", "docx", "odt", "rtf", "slides", "odp"),
+        *("epub", "mail", "notebook"),
+    }
+)
 """Formats whose readers give Markdown, which is cut where its parts end."""
 
 
@@ -58,7 +63,8 @@ class Chunker:
             )
         pieces: list[Piece] = []
         of_split: set[Piece] = set()
-        for section in find_sections(text, document.headings, settings):
+        apart = {place.start for place in document.places}
+        for section in find_sections(text, document.headings, settings, apart):
             for piece in splitter.split(section):
                 parts = [piece] if limiter is None else limiter.split(piece)
                 if len(parts) > 1:

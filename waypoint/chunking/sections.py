@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from waypoint.chunking.ruler import Ruler
@@ -20,27 +20,36 @@ _MOST_TITLE_CHARACTERS = 200
 PATH_SEPARATOR = " > "
 
 
-def find_sections(text: str, headings: Sequence[Heading], settings: ChunkingSettings) -> list[Span]:
+def find_sections(
+    text: str,
+    headings: Sequence[Heading],
+    settings: ChunkingSettings,
+    apart: Container[int] = (),
+) -> list[Span]:
     """Spans, in order, that no chunk crosses and that together hold all but white space.
 
     A tiny section (a heading alone, mostly) is joined to what follows; the last one is joined to
-    what comes before it, if both fit into a chunk.
+    what comes before it, if both fit into a chunk. One that starts at a place in ``apart``, as a
+    slide or a sheet does, is never joined to what comes before it.
     """
     ruler = Ruler(text, settings.unit)
     sections: list[Span] = []
-    pending: int | None = None
+    pending: Span | None = None
     for start, end in _between_headings(text, headings):
-        joined = start if pending is None else pending
+        if pending is not None and start in apart:
+            sections.append(pending)
+            pending = None
+        joined = start if pending is None else pending[0]
         if ruler.fits(joined, end, settings.tiny - 1):
-            pending = joined
+            pending = joined, end
         else:
             sections.append((joined, end))
             pending = None
     if pending is not None:
-        end = trim(text, pending, len(text))[1]
-        if sections and ruler.fits(sections[-1][0], end, settings.size):
-            pending = sections.pop()[0]
-        sections.append((pending, end))
+        start, end = pending
+        if sections and start not in apart and ruler.fits(sections[-1][0], end, settings.size):
+            start = sections.pop()[0]
+        sections.append((start, end))
     return sections
 
 
