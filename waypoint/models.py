@@ -130,6 +130,8 @@ class Document:
     """What of the file was lost, and where; or was odd, but did not keep it from being read."""
     format: str = "text"
     """As the registry names it."""
+    is_markdown: bool = False
+    """Whether its text is Markdown, which is cut where its parts end."""
     pages: tuple[int, ...] = ()
     """Offsets at which its pages begin, in order; empty for a format without pages."""
     places: tuple[Place, ...] = ()

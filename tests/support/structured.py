@@ -94,6 +94,7 @@ def build(parts: list[Part], *, title: str = "Title") -> Document:
         digest="",
         read_at_ns=0,
         format="markdown",
+        is_markdown=True,
         blocks=tuple(blocks),
     )
 

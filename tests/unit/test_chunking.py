@@ -38,6 +38,7 @@ def document(
         digest="",
         read_at_ns=0,
         format=format_name,
+        is_markdown=format_name == "markdown",
     )
 
 

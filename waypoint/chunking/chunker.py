@@ -13,14 +13,6 @@ from waypoint.chunking.splitting import SectionSplitter, add_piece
 from waypoint.errors import DocumentRejectedError, described
 from waypoint.models import Document
 
-MARKED_UP = frozenset(
-    {
-        *("markdown", "html", "docx", "odt", "rtf", "slides", "odp"),
-        *("epub", "mail", "notebook"),
-    }
-)
-"""Formats whose readers give Markdown, which is cut where its parts end."""
-
 
 class Chunker:
     """Divides documents by one set of settings. Holds no state: threads may share it."""
@@ -50,7 +42,7 @@ class Chunker:
 
     def _plan(self, document: Document) -> ChunkPlan:
         text, settings = document.text, self.settings
-        markdown = document.format in MARKED_UP
+        markdown = document.is_markdown
         blocks = BlockMap(text, document.blocks)
         contexts = ContextHeaders(
             document.title, document.headings, wanted=settings.context_headers

@@ -82,6 +82,7 @@ def _document(
         read_at_ns=snapshot.read_at_ns,
         warnings=bounded((*parsed.warnings, "no text in it") if empty else parsed.warnings),
         format=made_by.name,
+        is_markdown=made_by.markdown,
         reader=made_by.reader_name,
         pages=() if empty else parsed.pages,
         places=() if empty else parsed.places,

@@ -91,6 +91,8 @@ class Format:
     """``module:class``; imported late."""
     takes_options: bool = False
     """Whether the reader is made with the ReaderOptions; else without arguments."""
+    markdown: bool = False
+    """Whether its reader gives Markdown, which is cut where its parts end."""
     version: int = 1
     """Of what its reader makes of a file: one more when that changes, so that it is known which
     documents an earlier reader made."""
@@ -115,19 +117,32 @@ CODE_SUFFIXES = (
 )
 
 FORMATS = (
-    Format("markdown", (".md", ".markdown", ".mdx"), "waypoint.formats.markdown:MarkdownReader"),
-    Format("html", (".html", ".htm", ".xhtml"), "waypoint.formats.html:HtmlReader", untrusted=True),
+    Format(
+        "markdown",
+        (".md", ".markdown", ".mdx"),
+        "waypoint.formats.markdown:MarkdownReader",
+        markdown=True,
+    ),
+    Format(
+        "html",
+        (".html", ".htm", ".xhtml"),
+        "waypoint.formats.html:HtmlReader",
+        markdown=True,
+        untrusted=True,
+    ),
     Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", untrusted=True),
     Format(
         "docx",
         (".docx", ".docm", ".dotx", ".dotm"),
         "waypoint.formats.docx:DocxReader",
+        markdown=True,
         untrusted=True,
     ),
     Format(
         "slides",
         (".pptx", ".pptm", ".ppsx", ".potx"),
         "waypoint.formats.slides:SlideReader",
+        markdown=True,
         untrusted=True,
     ),
     Format(
@@ -136,13 +151,29 @@ FORMATS = (
         "waypoint.formats.sheets:SheetReader",
         untrusted=True,
     ),
-    Format("rtf", (".rtf",), "waypoint.formats.rtf:RtfReader", untrusted=True),
-    Format("odt", (".odt", ".ott"), "waypoint.formats.odt:OdtReader", untrusted=True),
+    Format("rtf", (".rtf",), "waypoint.formats.rtf:RtfReader", markdown=True, untrusted=True),
+    Format(
+        "odt", (".odt", ".ott"), "waypoint.formats.odt:OdtReader", markdown=True, untrusted=True
+    ),
     Format("ods", (".ods", ".ots"), "waypoint.formats.ods:OdsReader", untrusted=True),
-    Format("odp", (".odp", ".otp"), "waypoint.formats.odp:OdpReader", untrusted=True),
-    Format("epub", (".epub",), "waypoint.formats.epub:EpubReader", untrusted=True),
-    Format("mail", (".eml", ".mht", ".mhtml"), "waypoint.formats.mail:MailReader", untrusted=True),
-    Format("notebook", (".ipynb",), "waypoint.formats.notebook:NotebookReader", untrusted=True),
+    Format(
+        "odp", (".odp", ".otp"), "waypoint.formats.odp:OdpReader", markdown=True, untrusted=True
+    ),
+    Format("epub", (".epub",), "waypoint.formats.epub:EpubReader", markdown=True, untrusted=True),
+    Format(
+        "mail",
+        (".eml", ".mht", ".mhtml"),
+        "waypoint.formats.mail:MailReader",
+        markdown=True,
+        untrusted=True,
+    ),
+    Format(
+        "notebook",
+        (".ipynb",),
+        "waypoint.formats.notebook:NotebookReader",
+        markdown=True,
+        untrusted=True,
+    ),
     Format("captions", (".vtt", ".srt"), "waypoint.formats.captions:CaptionReader"),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
     Format("json", (".json",), "waypoint.formats.json_records:JsonReader", takes_options=True),
