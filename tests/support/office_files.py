@@ -164,7 +164,7 @@ def sheet_file(sheets: dict[str, str], *, hidden: str = "", more: Parts | None =
             f'<worksheet xmlns="{_SHEET}"><sheetData>{rows}</sheetData></worksheet>'.encode()
         )
     package = "http://schemas.openxmlformats.org/package/2006/relationships"
-    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/></cellXfs>'
+    styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="22"/><xf numFmtId="10"/></cellXfs>'
     kind = f"{_OFFICE}/relationships/styles"
     related += f'<Relationship Id="styles" Type="{kind}" Target="styles.xml"/>'
     kind = f"{_OFFICE}/relationships/officeDocument"

@@ -50,6 +50,14 @@ def test_dates_are_dates_and_formulas_their_values() -> None:
     assert parsed.warnings == ("formulas whose values are not in the file: 1",)
 
 
+def test_percentages_are_what_the_sheet_shows() -> None:
+    """A quarter is 25 per cent; so is one whose form of numbers is the file's own."""
+    rows = '<row r="2"><c r="B2"><v>0.25</v></c><c r="C2" s="3"><v>0.25</v></c></row>'
+    rows += '<row r="3"><c s="3" r="C3"><v>1.5</v></c></row>'
+    parsed = read_one("a.xlsx", sheet_file({"S": rows}))
+    assert parsed.text == "## S\n\ncolumn 1: 0.25\ncolumn 2: 25%\n\n150%"
+
+
 def test_a_workbook_of_before_2007_is_read_alike() -> None:
     """Dates as well."""
     parsed = read_one("a.xls", OLD_SHEET)

@@ -67,9 +67,9 @@ class Package:
         # open_office_zip has made sure that it declares no entities.
         return ElementTree.fromstring(as_transitional(self.bytes(name)))  # noqa: S314
 
-    def bytes(self, name: str) -> bytes:
-        """Raises KeyError if there is no part of that name, BadZipFile if it is huge."""
-        if self._archive.getinfo(name).file_size > MAX_XML_BYTES:
+    def bytes(self, name: str, most: int = MAX_XML_BYTES) -> bytes:
+        """Raises KeyError if there is no part of that name, BadZipFile if it is larger."""
+        if self._archive.getinfo(name).file_size > most:
             raise BadZipFile(name)
         return self._archive.read(name)
 
