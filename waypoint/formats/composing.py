@@ -74,6 +74,9 @@ class TextBuilder:
         indent = "  " * min(depth, 8)
         line = f"{indent}{self._normal(marker)} {text}".replace("\n", f"\n{indent}  ")
         short = len(line) <= _ITEM_CHARACTERS
+        if depth and self._last.list_name is not None:
+            # A list within a list may well go by a name of its own.
+            of = self._last.list_name
         follows = short and self._last.short and self._last.list_name == of
         self._write(line, "\n" if follows else "\n\n")
         self._last = _Last(of, short)
