@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from waypoint.formats.docx_fields import CHECKED, UNCHECKED, Fields
 from waypoint.formats.docx_styles import NO_STYLE, Style, style_of
 from waypoint.formats.losses import Losses
 from waypoint.formats.math_text import math_text
@@ -26,7 +26,6 @@ from waypoint.formats.ooxml import (
 from waypoint.formats.scripts import Script, with_scripts
 from waypoint.formats.symbols import in_font, symbol
 
-CHECKED, UNCHECKED = "☒", "☐"
 _SCRIPTS: Mapping[str, Script] = {"superscript": "^", "subscript": "_"}
 _SIGNS = {
     f"{W}tab": "\t",
@@ -43,18 +42,8 @@ _SKIPPED = frozenset(
         *("continuationSeparator", "fldData", "ffData"),
     )
 )
-_OF_PAGES = frozenset({"PAGE", "NUMPAGES", "SECTIONPAGES"})
-_SHOWS_NOTHING = frozenset(
-    (
-        *("XE", "TC", "TA", "RD", "SET", "ASK", "PRIVATE", "NEXT", "NEXTIF", "SKIPIF", "ADVANCE"),
-        *("TOC", "INDEX", "HYPERLINK", "BOOKMARK"),
-    )
-)
-_RUBY_FIELD = re.compile(r"\\s\\up\s*\d*\s*\(([^()]*)\)\s*[,;]\s*([^()]*)\)")
-_FRACTION_FIELD = re.compile(r"EQ\s+\\f\s*\(([^()\\]*)[,;]([^()\\]*)\)\s*", re.IGNORECASE)
 _IMAGE_EMU = 1_800_000
 """Five centimetres: what is smaller either way is hardly more than a logo or an icon."""
-_MOST_OPEN_FIELDS = 100
 
 
 @dataclass(slots=True)
@@ -72,17 +61,6 @@ class Inline:
     @property
     def text(self) -> str:
         return with_scripts(self.pieces).replace("\u00ad", "")
-
-
-@dataclass(slots=True)
-class _Field:
-    """A field that has begun: its instruction, then its result."""
-
-    instruction: str = ""
-    in_result: bool = False
-    muted: bool = False
-    shown: bool = False
-    form: Element | None = None
 
 
 class InlineReader:
@@ -105,7 +83,7 @@ class InlineReader:
         self._losses = losses
         self._note_mark = note_mark
         self._in_margin = in_margin
-        self._fields: list[_Field] = []
+        self._fields = Fields(self.lose, in_margin=in_margin)
         self._base = NO_STYLE
         self.paragraph = 0
         """Its number, for what is lost."""
@@ -141,13 +119,12 @@ class InlineReader:
             case "fldChar":
                 self._field_sign(child, into)
             case "instrText":
-                if self._fields:
-                    self._fields[-1].instruction += child.text or ""
+                self._fields.instruct(child.text or "")
             case "fldSimple":
-                self._begin(_Field(child.get(f"{W}instr", ""), form=child))
-                self._separate()
+                self._fields.begin(child, child.get(f"{W}instr", ""))
+                self._fields.separate()
                 self._walk(child, into, script)
-                self._end(into)
+                self._put(into, "", self._fields.end())
             case "sym":
                 self._symbol(child.get(f"{W}font", ""), child.get(f"{W}char", ""), into, script)
             case "ruby":
@@ -212,72 +189,24 @@ class InlineReader:
         for child in run:
             if child.tag in (f"{W}fldChar", f"{W}instrText"):
                 self._other(child, into, "")
-            elif child.tag == f"{W}t" and (child.text or "").strip() and not self._is_muted():
+            elif child.tag == f"{W}t" and (child.text or "").strip() and not self._fields.muted:
                 self.lose("hidden text left out")
 
-    def _is_muted(self) -> bool:
-        return any(not each.in_result or each.muted for each in self._fields)
-
     def _put(self, into: Inline, script: Script, text: str) -> None:
-        if self._is_muted():
+        if self._fields.muted:
             return
-        for each in self._fields:
-            each.shown = each.shown or bool(text.strip())
+        if text.strip():
+            self._fields.note_shown()
         into.pieces.append((script, text))
-
-    # -- fields ----------------------------------------------------------------------------
 
     def _field_sign(self, sign: Element, into: Inline) -> None:
         match sign.get(f"{W}fldCharType"):
             case "begin":
-                self._begin(_Field(form=sign))
+                self._fields.begin(sign)
             case "separate":
-                self._separate()
+                self._fields.separate()
             case "end":
-                self._end(into)
-
-    def _begin(self, begun: _Field) -> None:
-        if len(self._fields) < _MOST_OPEN_FIELDS:
-            self._fields.append(begun)
-
-    def _separate(self) -> None:
-        if self._fields:
-            begun = self._fields[-1]
-            begun.in_result = True
-            begun.muted = self._in_margin and _code(begun.instruction) in _OF_PAGES
-
-    def _end(self, into: Inline) -> None:
-        if not self._fields:
-            return
-        ended = self._fields.pop()
-        if not ended.shown and not ended.muted and not self._is_muted():
-            self._put(into, "", self._without_result(ended))
-
-    def _without_result(self, ended: _Field) -> str:
-        """What a field shows that has no result with it; what isn't known is lost."""
-        form = _form_value(ended.form)
-        if form is not None:
-            return form
-        instruction = ended.instruction.strip()
-        match _code(instruction):
-            case "MACROBUTTON" | "GOTOBUTTON":
-                return " ".join(instruction.split()[2:])
-            case "QUOTE":
-                return instruction[len("QUOTE") :].strip().strip('"')
-            case "SYMBOL":
-                return _symbol_field(instruction)
-            case "EQ":
-                if match := _RUBY_FIELD.search(instruction):
-                    return f"{match[2].strip()}({match[1].strip()})"
-                if match := _FRACTION_FIELD.fullmatch(instruction):
-                    return rf"\frac{{{match[1].strip()}}}{{{match[2].strip()}}}"
-                self.lose("equations not read (EQ fields)")
-            case code:
-                # In a result, what shows nothing is empty on the page as well.
-                says_nothing = code in _SHOWS_NOTHING or (self._in_margin and code in _OF_PAGES)
-                if not says_nothing and not ended.in_result:
-                    self.lose("fields without a result")
-        return ""
+                self._put(into, "", self._fields.end())
 
     # -- signs and controls ------------------------------------------------------------------
 
@@ -306,7 +235,7 @@ class InlineReader:
             self._walk(content, into, script)
 
     def _note(self, reference: Element, into: Inline) -> None:
-        if self._is_muted():
+        if self._fields.muted:
             return
         kind = local_name(reference).removesuffix("Reference")
         note_id = reference.get(f"{W}id", "")
@@ -317,7 +246,7 @@ class InlineReader:
     # -- drawings ----------------------------------------------------------------------------
 
     def _drawn(self, drawing: Element, into: Inline) -> None:
-        if self._is_muted():
+        if self._fields.muted:
             return
         for each in _shown_parts(drawing):
             match local_name(each):
@@ -356,36 +285,6 @@ def check_mark(control: Element) -> str:
 
 def is_on_attribute(element: Element, name: str) -> bool:
     return element.get(f"{W}{name}", "0") not in ("0", "false", "off")
-
-
-def _code(instruction: str) -> str:
-    return instruction.split(maxsplit=1)[0].upper() if instruction.strip() else ""
-
-
-def _form_value(begun: Element | None) -> str | None:
-    """What a field of an old form shows; None for what is no such field."""
-    form = None if begun is None else begun.find(f"{W}ffData")
-    if form is None:
-        return None
-    if (box := form.find(f"{W}checkBox")) is not None:
-        checked = box.find(f"{W}checked")
-        state = is_on(checked if checked is not None else box.find(f"{W}default"))
-        return CHECKED if state else UNCHECKED
-    if (choice := form.find(f"{W}ddList")) is not None:
-        entries = [each.get(f"{W}val", "") for each in choice.findall(f"{W}listEntry")]
-        picked = choice.find(f"{W}result")
-        picked = choice.find(f"{W}default") if picked is None else picked
-        number = whole_number(None if picked is None else picked.get(f"{W}val"), 0)
-        return entries[number] if 0 <= number < len(entries) else ""
-    return None
-
-
-def _symbol_field(instruction: str) -> str:
-    words = instruction.replace('"', " ").split()
-    font = next((words[i + 1] for i, word in enumerate(words[:-1]) if word == "\\f"), "")
-    code = words[1] if len(words) > 1 else ""
-    number = whole_number(code, -1) if not code.lower().startswith("0x") else int(code, 16)
-    return symbol(font, f"{number:X}") if number >= 0 else ""
 
 
 def _shown_parts(drawing: Element) -> Iterator[Element]:

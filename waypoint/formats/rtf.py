@@ -8,55 +8,25 @@ from dataclasses import dataclass, field, replace
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.composing import Lines, Sink, TextBuilder
+from waypoint.formats.docx_fields import CHECKED, UNCHECKED
 from waypoint.formats.docx_numbering import BULLET
-from waypoint.formats.docx_text import CHECKED, UNCHECKED
 from waypoint.formats.metadata import FieldCollector
 from waypoint.formats.registry import ParsedDocument
-from waypoint.formats.rtf_tokens import CODE_PAGES, SYMBOL_CHARSET, Token, tokens
+from waypoint.formats.rtf_tokens import (
+    CODE_PAGES,
+    FIELDS,
+    MARGINS,
+    SIGNS,
+    SILENT,
+    STARRED,
+    SYMBOL_CHARSET,
+    SYMBOLS,
+    Token,
+    tokens,
+)
 from waypoint.formats.scripts import Script, with_scripts
 from waypoint.formats.symbols import in_font
 
-_SIGNS = {
-    "tab": "\t",
-    "line": "\n",
-    "lbr": "\n",
-    "emdash": "\u2014",
-    "endash": "\u2013",
-    "lquote": "\u2018",
-    "rquote": "\u2019",
-    "ldblquote": "\u201c",
-    "rdblquote": "\u201d",
-    "bullet": "\u2022",
-    "emspace": " ",
-    "enspace": " ",
-    "qmspace": " ",
-    "zwj": "\u200d",
-    "zwnj": "\u200c",
-    "nestcell": " | ",
-    "nestrow": "\n",
-    "mden": "/",
-}
-_SYMBOLS = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\t": "\t"}
-_SILENT = frozenset(
-    (
-        *("colortbl", "listtable", "listoverridetable", "revtbl", "generator", "themedata"),
-        *("colorschememapping", "latentstyles", "datastore", "rsidtbl", "xmlnstbl", "nonshppict"),
-        *("fldinst", "xe", "tc", "bkmkstart", "bkmkend", "objdata", "shprslt", "pn", "upr"),
-        *("sp", "operator", "filetbl", "ffname", "ffhelptext", "ffstattext", "ffformat", "ffl"),
-        *("mmathPr", "background", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "rxe", "txe"),
-        *("creatim", "revtim", "printim", "buptim", "atrfstart", "atrfend", "atndate", "atnref"),
-        *("panose", "falt", "nonesttables", "blipuid", "picprop", "mpr", "mrPr", "mctrlPr"),
-    )
-)
-"""Groups of which nothing is on the page."""
-_STARRED = frozenset(
-    ("shpinst", "shppict", "moMath", "moMathPara", "formfield", "ud", "annotation", "footnote")
-)
-"""Groups that programs may pass over, and that are read all the same."""
-_FIELDS = {"title": "title", "author": "author", "subject": "subject", "keywords": "keywords"}
-_MARGINS = frozenset(
-    f"{kind}{page}" for kind in ("header", "footer") for page in ("", "l", "r", "f")
-)
 _HEADING = re.compile(r"heading\s*([1-9])", re.IGNORECASE)
 _LARGE_TWIPS = 2_835
 """Five centimetres."""
@@ -222,17 +192,17 @@ class _Document:
             self._starred = True
         elif sign in "\\{}":
             self._text(sign.encode())
-        elif sign in _SYMBOLS:
+        elif sign in SYMBOLS:
             if sign in "\r\n":
                 self._paragraph()
             else:
-                self._put(_SYMBOLS[sign])
+                self._put(SYMBOLS[sign])
 
     # -- control words -----------------------------------------------------------------------
 
     def _word(self, word: str, number: int | None) -> None:
         starred, self._starred = self._starred, False
-        if (starred and word not in _STARRED) or word in _SILENT:
+        if (starred and word not in STARRED) or word in SILENT:
             self._state = replace(self._state, silent=True, group="")
             return
         on = number != 0
@@ -272,8 +242,8 @@ class _Document:
     def _other(self, word: str, number: int | None) -> None:
         if word in _SCRIPTS:
             self._state = replace(self._state, script=_SCRIPTS[word])
-        elif word in _SIGNS:
-            self._put(_SIGNS[word])
+        elif word in SIGNS:
+            self._put(SIGNS[word])
         elif word == "ansicpg" and number:
             self._code_page = _known(f"cp{number}")
         elif word in ("mac", "pc", "pca"):
@@ -299,7 +269,7 @@ class _Document:
             self._groups.append(word)
             self._state = replace(self._state, silent=True, group=word)
             self._captured = ""
-        elif word in _FIELDS and self._groups[-1:] == ["info"]:
+        elif word in FIELDS and self._groups[-1:] == ["info"]:
             self._state = replace(self._state, group=word)
             self._captured = ""
         elif word in ("listtext", "pntext"):
@@ -311,7 +281,7 @@ class _Document:
             self._size, self._form = [0, 0], {}
         elif word == "shpinst":
             self._state = replace(self._state, silent=True)
-        elif word in ("footnote", "shptxt") or word in _MARGINS:
+        elif word in ("footnote", "shptxt") or word in MARGINS:
             if word == "footnote" and not self._state.silent:
                 self._notes += 1
                 self._story.pieces.append(("", f"[^{self._notes}]"))
@@ -342,9 +312,9 @@ class _Document:
                 self._losses.add("comments left out")
             case "formfield":
                 self._form_field()
-            case group if group in _FIELDS:
-                if _FIELDS[group] not in self.fields.metadata:
-                    self.fields.add(_FIELDS[group], self._captured)
+            case group if group in FIELDS:
+                if FIELDS[group] not in self.fields.metadata:
+                    self.fields.add(FIELDS[group], self._captured)
                 self._captured = ""
             case group:
                 self._end_story(group)
@@ -374,7 +344,7 @@ class _Document:
         self._paragraph(last=True)
         lines = self._stories.pop().sink
         text = lines.text() if isinstance(lines, Lines) else ""
-        if group in _MARGINS:
+        if group in MARGINS:
             known = self._margins[group[:6]]
             if any(map(str.isalpha, text)) and text not in known:
                 known[text] = None

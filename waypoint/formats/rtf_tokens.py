@@ -1,4 +1,4 @@
-"""The words of RTF: groups, control words, bytes and characters."""
+"""The words of RTF: groups, control words, bytes and characters, and what they mean."""
 
 from __future__ import annotations
 
@@ -38,6 +38,47 @@ CODE_PAGES = {
 }
 """By the charset of a font."""
 SYMBOL_CHARSET = 2
+SIGNS = {
+    "tab": "\t",
+    "line": "\n",
+    "lbr": "\n",
+    "emdash": "\u2014",
+    "endash": "\u2013",
+    "lquote": "\u2018",
+    "rquote": "\u2019",
+    "ldblquote": "\u201c",
+    "rdblquote": "\u201d",
+    "bullet": "\u2022",
+    "emspace": " ",
+    "enspace": " ",
+    "qmspace": " ",
+    "zwj": "\u200d",
+    "zwnj": "\u200c",
+    "nestcell": " | ",
+    "nestrow": "\n",
+    "mden": "/",
+}
+SYMBOLS = {"~": "\u00a0", "_": "-", "\n": "\n", "\r": "\n", "\t": "\t"}
+SILENT = frozenset(
+    (
+        *("colortbl", "listtable", "listoverridetable", "revtbl", "generator", "themedata"),
+        *("colorschememapping", "latentstyles", "datastore", "rsidtbl", "xmlnstbl", "nonshppict"),
+        *("fldinst", "xe", "tc", "bkmkstart", "bkmkend", "objdata", "shprslt", "pn", "upr"),
+        *("sp", "operator", "filetbl", "ffname", "ffhelptext", "ffstattext", "ffformat", "ffl"),
+        *("mmathPr", "background", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "rxe", "txe"),
+        *("creatim", "revtim", "printim", "buptim", "atrfstart", "atrfend", "atndate", "atnref"),
+        *("panose", "falt", "nonesttables", "blipuid", "picprop", "mpr", "mrPr", "mctrlPr"),
+    )
+)
+"""Groups of which nothing is on the page."""
+STARRED = frozenset(
+    ("shpinst", "shppict", "moMath", "moMathPara", "formfield", "ud", "annotation", "footnote")
+)
+"""Groups that programs may pass over, and that are read all the same."""
+FIELDS = {"title": "title", "author": "author", "subject": "subject", "keywords": "keywords"}
+MARGINS = frozenset(
+    f"{kind}{page}" for kind in ("header", "footer") for page in ("", "l", "r", "f")
+)
 
 
 @dataclass(frozen=True, slots=True)
