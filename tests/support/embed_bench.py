@@ -18,6 +18,7 @@ from waypoint.chunking import ChunkPlan
 from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import Batch, batch_of
 from waypoint.embedding.budget import Budget
+from waypoint.embedding.metered import Account
 from waypoint.embedding.providers import known_model
 from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -116,7 +117,7 @@ def embed(
         model = known_model(scripted.space.model)
         quota = Quota(limits or QuotaLimits(0, 0, 0), bus, clock=clock)
         embedder = RetryingEmbedder(
-            scripted, quota, stop, bus, give_up_after=600.0, budget=budget, clock=clock
+            scripted, Account(quota, budget), stop, bus, give_up_after=600.0
         )
         opened = Ledger(folder)
         ledger = LedgerOnLoop(opened)

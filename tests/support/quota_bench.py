@@ -18,6 +18,7 @@ import numpy as np
 
 from tests.support.sliding_window import Admission, peak
 from tests.support.virtual_time import run_virtual
+from waypoint.embedding.metered import Account
 from waypoint.embedding.port import Answer, QuotaExceededError
 from waypoint.embedding.rate_limit import WINDOW, Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -208,11 +209,10 @@ def drive(
         quota = Quota(limits, bus, to_find=to_find, learned=learned, clock=loop.time)
         embedder = RetryingEmbedder(
             service,
-            quota,
+            Account(quota),
             stop,
             bus,
             give_up_after=1e9,
-            clock=loop.time,
             jitter=random.Random(3).uniform,
         )
         tokens = estimate(service.tokens_a_text)

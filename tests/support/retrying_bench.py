@@ -10,6 +10,7 @@ from typing import TypeVar
 from tests.support.scripted_embedder import Outcome, ScriptedEmbedder
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.budget import Budget
+from waypoint.embedding.metered import Account
 from waypoint.embedding.port import QuotaExceededError, TransientCallError
 from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
@@ -72,12 +73,10 @@ def on_bench(
         quota = Quota(limits or QuotaLimits(0, 0, 0), bus, to_find=to_find, clock=clock)
         embedder = RetryingEmbedder(
             scripted,
-            quota,
+            Account(quota, budget),
             stop,
             bus,
             give_up_after=give_up_after,
-            budget=budget,
-            clock=clock,
             jitter=jitter,
         )
         return await test(Bench(embedder, scripted, quota, stop, events, clock()))

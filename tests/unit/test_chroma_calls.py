@@ -53,7 +53,7 @@ def called(server: Server, *, ours: bool = False) -> tuple[str, float, list[Even
 
         bus, clock = EventBus(), asyncio.get_running_loop().time
         bus.subscribe(told.append)
-        calls = StoreCalls(bus, alive if ours else None, GIVE_UP_AFTER, clock=clock)
+        calls = StoreCalls(bus, alive if ours else None, GIVE_UP_AFTER)
         began = clock()
         try:
             outcome = await calls.run("write", server.answer)
@@ -130,7 +130,7 @@ def test_a_server_of_ours_that_may_be_stuck_is_started_anew_once(failure: str | 
                 await anyio.sleep_forever()
             raise refused(500, "InternalError", failure or "")
 
-        calls = StoreCalls(EventBus(), alive, GIVE_UP_AFTER, clock=clock, stop=stop)
+        calls = StoreCalls(EventBus(), alive, GIVE_UP_AFTER, stop=stop)
         began = clock()
         try:
             return await calls.run("write", answer), clock() - began

@@ -39,7 +39,7 @@ def test_a_delay_within_hope_is_waited_out(after: Outcome) -> None:
     """It is no failure: what comes after it has its time."""
 
     async def run(bench: Bench) -> list[float]:
-        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
+        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
         told = [event.seconds for event in bench.events if isinstance(event, ServiceDelay)]
         assert told == [500.0] * (1 + isinstance(after, QuotaExceededError))
         return bench.times
@@ -82,7 +82,7 @@ def test_waiting_for_our_own_quota_is_no_failure() -> None:
     """A text a minute: between two failures there are sixty seconds without a question."""
 
     async def run(bench: Bench) -> int:
-        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
+        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
         return len(bench.scripted.calls)
 
     outcomes = [overloaded()] * 5

@@ -42,7 +42,7 @@ def test_backoff_doubles_up_to_its_longest() -> None:
     """The upper end of each wait's jitter, from half a second to half a minute."""
 
     async def run(bench: Bench) -> tuple[list[float], list[float]]:
-        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
+        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
         return bench.waits, bench.times
 
     waits, times = on_bench(run, [overloaded()] * 9)
@@ -71,7 +71,7 @@ def test_thousands_of_attempts_do_not_overflow() -> None:
     """Backoff stays at its longest for as long as others get answers."""
 
     async def run(bench: Bench) -> int:
-        await bench.embedder.embed(["a"], 1, patience=RetryCounter())
+        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
         return len(bench.waits)
 
     attempts = on_bench(run, [overloaded()] * 1_200, give_up_after=1e9)

@@ -35,7 +35,7 @@ def test_hope_is_given_up_after_a_time_without_an_answer(latency: float) -> None
         await anyio.sleep(3_000)
         begin = bench.began + 3_000
         with pytest.raises(ServiceUnavailableError, match="503 UNAVAILABLE") as caught:
-            await bench.embedder.embed(["secret text"], 1, patience=RetryCounter())
+            await bench.embedder.embed(["secret text"], 1, counter=RetryCounter())
         assert isinstance(caught.value.__cause__, TransientCallError)
         assert caught.value.hint
         assert "secret" not in str(caught.value)
@@ -59,7 +59,7 @@ def test_hope_lives_while_another_worker_gets_answers() -> None:
 
         async with anyio.create_task_group() as group:
             group.start_soon(lucky)
-            await bench.embedder.embed(["unlucky"], 1, patience=RetryCounter())
+            await bench.embedder.embed(["unlucky"], 1, counter=RetryCounter())
             group.cancel_scope.cancel()
         return bench.times[-1]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+
+import anyio
 
 
 class Outage:
@@ -16,21 +18,19 @@ class Outage:
 
     Args:
         most: seconds after which hope is given up.
-        clock: monotonic seconds.
     """
 
-    def __init__(self, most: float, clock: Callable[[], float]) -> None:
+    def __init__(self, most: float) -> None:
         self.most = most
-        self._clock = clock
         self._asking = 0
-        self._counted_at = clock()
+        self._counted_at = anyio.current_time()
         self.end()
 
     def end(self) -> None:
         """Somebody got a good answer, or nobody asks for hours."""
         self._failing = False
         self._asked = self._in_vain = 0.0
-        self._delayed_at = self._delayed_until = self._clock()
+        self._delayed_at = self._delayed_until = anyio.current_time()
 
     @contextmanager
     def asking(self) -> Iterator[None]:
@@ -50,7 +50,7 @@ class Outage:
         """
         self._count()
         self._failing = True
-        now = self._clock()
+        now = anyio.current_time()
         if delay is None:
             return False
         is_new = now >= self._delayed_until
@@ -63,7 +63,7 @@ class Outage:
     @property
     def is_delayed(self) -> bool:
         """Whether a delay that the service asked for is not over."""
-        return self._clock() < self._delayed_until
+        return anyio.current_time() < self._delayed_until
 
     @property
     def left(self) -> float:
@@ -75,7 +75,7 @@ class Outage:
         return self.left <= 0 or self._in_vain >= self.most or (delay or 0.0) > self.left
 
     def _count(self) -> None:
-        now = self._clock()
+        now = anyio.current_time()
         if self._failing and self._asking:
             self._asked += now - self._counted_at
         self._counted_at = now

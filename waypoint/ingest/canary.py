@@ -65,8 +65,8 @@ class Canary:
             text = self._model.text_to_embed(CANARY_TEXT, self._space.task_type)
             tokens = estimate_tokens(text)
             try:
-                patience = RetryCounter()
-                answer = await self._embed(text, tokens, patience)
+                counter = RetryCounter()
+                answer = await self._embed(text, tokens, counter)
             except CallRefusedError:
                 raise RequestRefusedError(
                     f"the service refuses every request: {refusal.reason}",
@@ -75,13 +75,13 @@ class Canary:
             # It counts against the day and the bill like any other.
             await self._commit([TextKeys(self._space).key(text)], answer, tokens)
             self._last_good = self._sent
-            self._at_once = not patience.failures
+            self._at_once = not counter.failures
             return self._at_once
 
-    async def _embed(self, text: str, tokens: int, patience: RetryCounter) -> Answer:
+    async def _embed(self, text: str, tokens: int, counter: RetryCounter) -> Answer:
         while True:
             try:
-                return await self._embedder.embed([text], tokens, patience=patience)
+                return await self._embedder.embed([text], tokens, counter=counter)
             except DailyQuotaError as error:
                 if self._wait_for_day is None:
                     raise

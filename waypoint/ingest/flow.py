@@ -7,6 +7,7 @@ from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import BatchBuilder
 from waypoint.embedding.budget import Budget
 from waypoint.embedding.lazy_embedder import LazyEmbedder
+from waypoint.embedding.metered import Account
 from waypoint.embedding.providers import model_of
 from waypoint.embedding.rate_limit import Quota
 from waypoint.embedding.rate_limit.daily_reset import DailyReset
@@ -143,14 +144,12 @@ class Flow:
         )
         retrying = RetryingEmbedder(
             self._embedder,
-            self._quota,
+            Account(self._quota, self._budget, self._keep_learned),
             stop,
             events,
             give_up_after=settings.give_up_after,
+            concurrency=slots,
             prepare=self._embedder.connect,
-            budget=self._budget,
-            slots=slots,
-            keep=self._keep_learned,
         )
         embed = EmbedStage(
             retrying,

@@ -10,6 +10,7 @@ import numpy as np
 
 from waypoint.embedding.batching import Batch, BatchBuilder
 from waypoint.embedding.lazy_embedder import LazyEmbedder
+from waypoint.embedding.metered import Account
 from waypoint.embedding.port import BatchTooLargeError, CallRefusedError, Endpoint
 from waypoint.embedding.providers import model_of
 from waypoint.embedding.rate_limit import Quota
@@ -64,7 +65,7 @@ class Service:
         embedder = LazyEmbedder(self._endpoint, space, self._stack)
         retrying = RetryingEmbedder(
             embedder,
-            self._quota,
+            Account(self._quota),
             Stop(),
             self.events,
             give_up_after=self.settings.give_up_after,
@@ -146,7 +147,7 @@ class ServiceTexts:
             await self._commits.make_room()
         try:
             answer = await retrying.embed(
-                [text.text for text in batch.items], batch.tokens, patience=RetryCounter()
+                [text.text for text in batch.items], batch.tokens, counter=RetryCounter()
             )
         except BatchTooLargeError:
             # The quota turned out to be smaller than the batch. One text alone always fits.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -10,13 +9,9 @@ from typing import TypeVar
 import anyio
 import httpx2
 from anyio import to_thread
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    wait_random_exponential,
-)
+from tenacity import RetryCallState, wait_random_exponential
 
+from waypoint.attempts import attempts, failure, next_wait
 from waypoint.errors import DiskFullError, StoreDamagedError, StoreUnavailableError, no_more_files
 from waypoint.observe.events import EventBus, StoreRetried
 from waypoint.observe.gauges import doing
@@ -56,7 +51,6 @@ class StoreCalls:
         *,
         folder: Path | None = None,
         stop: Callable[[], Awaitable[None]] | None = None,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events = events
         self._revive = revive
@@ -64,7 +58,6 @@ class StoreCalls:
         self._folder = folder
         self._stop = stop
         self._stops = 0
-        self._clock = clock
 
     async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """One operation, which must do no harm when it is done twice.
@@ -73,28 +66,26 @@ class StoreCalls:
             StoreUnavailableError: the server stayed away.
             StoreDamagedError: it answers, but cannot work.
             StoreWriteError: it has no room to write.
-        OpenFilesError: no connection can be opened.
+            OpenFilesError: no connection can be opened.
         """
         failing_since: float | None = None
 
         def hopeless(state: RetryCallState) -> bool:
             nonlocal failing_since
-            failing_since = failing_since or self._clock()
-            return self._clock() - failing_since >= self._patience(state)
+            now = anyio.current_time()
+            failing_since = now if failing_since is None else failing_since
+            return now - failing_since >= self._time_for(failure(state, TransientStoreError))
 
-        policy = AsyncRetrying(
-            retry=retry_if_exception_type(TransientStoreError),
-            wait=wait_random_exponential(multiplier=0.2, max=10),
-            stop=hopeless,
-            before_sleep=lambda state: self._report(operation, state),
-            reraise=True,
-        )
         try:
             # Waiting for a server that is away is its time as well.
             with doing("store"):
-                async for attempt in policy:
-                    with attempt:
-                        return await self._with_room(operation, call)
+                return await attempts(
+                    lambda: self._with_room(operation, call),
+                    TransientStoreError,
+                    wait=wait_random_exponential(multiplier=0.2, max=10),
+                    stop=hopeless,
+                    before_sleep=lambda state: self._report(operation, state),
+                )
         except TransientStoreError as error:
             if self._is_suspicious(error):
                 raise damaged(operation, str(error)) from error
@@ -103,7 +94,6 @@ class StoreCalls:
                 hint="see that the server runs and can be reached, then run the same command "
                 "again; what is paid is kept",
             ) from error
-        raise AssertionError("tenacity neither returned nor raised")
 
     async def _with_room(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """An attempt. What fails on a full disk is not tried again: Chroma does not always say
@@ -159,14 +149,9 @@ class StoreCalls:
         self._stops += 1
         await stop()
 
-    def _patience(self, state: RetryCallState) -> float:
+    def _time_for(self, error: TransientStoreError) -> float:
         """Seconds from the first failure until hope is given up."""
-        error = state.outcome.exception() if state.outcome else None
-        if (
-            self._revive is not None
-            and isinstance(error, TransientStoreError)
-            and self._is_suspicious(error)
-        ):
+        if self._revive is not None and self._is_suspicious(error):
             return min(SUSPECT_AFTER, self._give_up_after)
         return self._give_up_after
 
@@ -175,6 +160,5 @@ class StoreCalls:
         return error.suspicious or (error.foreign and self._revive is not None)
 
     def _report(self, operation: str, state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        wait = state.next_action.sleep if state.next_action else 0.0
-        self._events.emit(StoreRetried(operation, str(error), wait))
+        reason = str(failure(state, TransientStoreError))
+        self._events.emit(StoreRetried(operation, reason, next_wait(state)))
