@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 _FIRST = 0x20
 _UNKNOWN = "\0"
+_PRIVATE = re.compile("[\ue000-\uf8ff]")
 _FONTS: Mapping[str, str] = {
     "symbol": (
         " !∀#∃%&∍()*+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚ"
@@ -74,7 +76,7 @@ def in_font(font: str, text: str, lose: Callable[[], None]) -> str:
     ``lose`` is called for a character that means something in its font alone.
     """
     table = font.lower() in _FONTS
-    if not table and not any("\ue000" <= character <= "\uf8ff" for character in text):
+    if not table and not _PRIVATE.search(text):
         return text
     shown = []
     for character in text:
