@@ -34,7 +34,11 @@ SAMPLES = {
     "a.txt": "Grüße, 世界 😀\n".encode() * 3,
     "a.py": b"# -*- coding: koi8-r -*-\nx = '\xf7'\n",
     "a.html": b"<html><head><title>T</title><meta charset=utf-8></head><body><main><h1>H</h1>"
-    b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul></main></body></html>",
+    b"<table><tr><td>a<td>b</table><pre>x</pre><ul><li>y</ul>"
+    b"<math><msup><mi>a</mi><mn>2</mn></msup></math><p>1<sup>2</sup><svg><text>z</text></svg>"
+    b"<table><tr><td rowspan=2 class=lineno>1<td><pre>c</pre><tr><td><h2>k</h2></table>"
+    b"<ol type=i><li>v</ol><select><option selected>o</select>"
+    b"<ruby>r<rt>s</ruby></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
     "a.docx": docx_file(),
     "a.rtf": rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}"

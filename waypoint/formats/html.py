@@ -12,8 +12,11 @@ from html_to_markdown import (
     WarningKind,
     convert,
 )
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser
 
 from waypoint.errors import DocumentRejectedError
+from waypoint.formats.html_tree import make_plain
+from waypoint.formats.losses import Losses
 from waypoint.formats.markdown import find_structure
 from waypoint.formats.metadata import FieldCollector
 from waypoint.formats.registry import ParsedDocument
@@ -27,73 +30,102 @@ _CHARSET = re.compile(
 )
 _HEAD_CHARACTERS = 64 * 1024
 _HEAD_END = re.compile(r"</head\b|<body\b", re.IGNORECASE)
-_CELL = re.compile(r"<t[dh]\b[^>]*", re.IGNORECASE)
-_HUGE_SPAN = re.compile(r"(span\s*=\s*[\"']?)\s*0*[1-9]\d{2,}", re.IGNORECASE)
-"""Of a hundred rows or columns: a cell in 22 bytes can make every row a thousand cells wide."""
+_TAG = re.compile(
+    r"<(/?)(?:div|span|section|table|button|ul|ol|dl|b|i|em|strong|font|blockquote)\b", re.I
+)
+"""Elements that are nested by nothing but their tags."""
+_MOST_DEPTH = 4_000
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+"""Where a word may be divided, which is no part of it."""
 _SAVE_ANEW = "save the page anew, or as text"
+_ESCAPED_NUMBER = re.compile(r"^([ *+-]*\d{1,9})\\([.)])", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class HtmlReader:
-    """Reads HTML. Navigation, headers, footers, scripts and what is hidden are left out."""
+    """Reads HTML. Navigation, scripts and what is hidden are left out."""
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
         declared = _CHARSET.search(data[:_DECLARATION_BYTES])
         label = (declared[1] or declared[2]).decode("ascii", "ignore") if declared else ""
         decoded = read_text(source, data, declared=label)
-        text = normalise_text(html_to_text(source, decoded.text), source=source)
+        losses = Losses()
+        fields = _head_fields(source, decoded.text)
+        text = normalise_text(_page_text(source, decoded.text, losses), source=source)
         structure = find_structure(text)
-        fields = _head_fields(decoded.text)
         return ParsedDocument(
             text=text,
             headings=structure.headings,
             blocks=structure.blocks,
             title=fields.title,
             metadata=fields.metadata,
-            warnings=(*decoded.warnings, *fields.warnings),
+            warnings=(*decoded.warnings, *fields.warnings, *losses.warnings()),
             encoding=decoded.encoding,
         )
 
 
-def html_to_text(source: str, html: str, *, whole: bool = False) -> str:
-    """The page's text as Markdown; where links lead to, emphasis and images are left out.
+def _page_text(source: str, html: str, losses: Losses) -> str:
+    """The page's text as Markdown; where links lead to and emphasis are left out.
 
-    ``whole`` keeps what looks like navigation, headers and footers. Raises DocumentRejectedError
-    for elements nested so deeply that the converter passes them over, and for what begins as
-    some binary format does.
+    Raises DocumentRejectedError for elements nested so deeply that the converter passes them
+    over, and for a page whose text is made by a script.
     """
+    _refuse_depth(source, html)
+    tree = LexborHTMLParser(html, options=LexborDocumentOptions.WO_EVENTS)
+    scripts = tree.css_first("script") is not None
+    make_plain(tree, losses)
+    text = _converted(source, tree.html or "").translate(_UNSEEN)
+    text = _ESCAPED_NUMBER.sub(r"\1\2", text)
+    text = _BLANK_LINES.sub("\n\n", text).strip("\n")
+    if scripts and not text.strip() and tree.css_first("body *") is not None:
+        raise DocumentRejectedError(
+            source,
+            "its text is made by a script, which is not run",
+            hint="save the page from a browser that shows it, or leave it out",
+        )
+    return text
+
+
+def _refuse_depth(source: str, html: str) -> None:
+    """What a parser takes time for that grows with the square of the depth."""
+    depth = 0
+    for tag in _TAG.finditer(html):
+        depth = max(0, depth + (-1 if tag[1] else 1))
+        if depth > _MOST_DEPTH:
+            raise _too_deep(source)
+
+
+def _too_deep(source: str) -> DocumentRejectedError:
+    return DocumentRejectedError(source, "nested beyond the depth that is read", hint=_SAVE_ANEW)
+
+
+def _converted(source: str, html: str) -> str:
     options = ConversionOptions(
         extract_metadata=False,
         skip_images=True,
-        strip_tags=["a", "b", "strong", "i", "em"],
+        strip_tags=["a", "b", "strong", "i", "em", "u", "mark"],
         compact_tables=True,
-        # A form may be all there is of a page; its fields give no text.
-        preprocessing=PreprocessingOptions(
-            enabled=not whole, preset="aggressive", remove_forms=False
-        ),
+        # What is no content was taken out of the tree; this would guess by names of classes.
+        preprocessing=PreprocessingOptions(enabled=False),
     )
-    html = _CELL.sub(lambda cell: _HUGE_SPAN.sub(r"\g<1>1", cell[0]), html)
-    try:
-        result = convert(html, options)
-    except InvalidInputError as error:
-        raise DocumentRejectedError(source, "not HTML: it looks binary", hint=_SAVE_ANEW) from error
+    result = convert(html, options)
     if result.warnings:
         kind = result.warnings[0].kind
-        too_deep = kind == WarningKind.DEPTH_LIMIT_EXCEEDED
-        reason = (
-            "nested beyond the depth that is read"
-            if too_deep
-            else f"not all of it can be read ({kind})"
-        )
-        raise DocumentRejectedError(source, reason, hint=_SAVE_ANEW)
-    return _BLANK_LINES.sub("\n\n", result.content or "").strip("\n")
+        if kind == WarningKind.DEPTH_LIMIT_EXCEEDED:
+            raise _too_deep(source)
+        raise DocumentRejectedError(source, f"not all of it can be read ({kind})", hint=_SAVE_ANEW)
+    return result.content or ""
 
 
-def _head_fields(html: str) -> FieldCollector:
+def _head_fields(source: str, html: str) -> FieldCollector:
+    """Raises DocumentRejectedError for what begins as some binary format does."""
     fields = FieldCollector()
     end = _HEAD_END.search(html, 0, _HEAD_CHARACTERS)
     head = html[: end.start() if end else _HEAD_CHARACTERS]
-    metadata = convert(head, ConversionOptions(extract_metadata=True)).metadata
+    try:
+        metadata = convert(head, ConversionOptions(extract_metadata=True)).metadata
+    except InvalidInputError as error:
+        raise DocumentRejectedError(source, "not HTML: it looks binary", hint=_SAVE_ANEW) from error
     if metadata is not None:
         page = metadata.document
         fields.add("title", page.title)
