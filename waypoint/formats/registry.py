@@ -192,6 +192,7 @@ FORMATS = (
 )
 
 
+READER_NAMES = frozenset(each.reader_name for each in FORMATS)
 _BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 
 

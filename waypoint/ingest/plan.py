@@ -18,6 +18,7 @@ from waypoint.errors import (
     StoreLockedError,
     StoreWriteError,
 )
+from waypoint.formats.registry import READER_NAMES
 from waypoint.ingest.chunk_setup import build_chunker, split_notice
 from waypoint.ingest.collection_manager import recorded_origin
 from waypoint.ingest.options import IngestOptions
@@ -175,7 +176,7 @@ def _made_by_another(
 ) -> Callable[[Document], bool]:
     """Whether a document is unchanged, but another reader made what is stored of it."""
     entry = ledger.collection(collection_name(settings, provider)) if ledger else None
-    if ledger is None or entry is None or anew:
+    if ledger is None or entry is None or anew or ledger.readers(entry.id) <= READER_NAMES:
         return lambda _: False
 
     def stays(document: Document) -> bool:

@@ -126,6 +126,12 @@ class Walk(LedgerFile):
                     known[source] = KnownDocument(digest, count, state == "done", reader)
         return known
 
+    def readers(self, collection: int) -> set[str]:
+        """Which readers made the documents."""
+        query = "SELECT DISTINCT reader FROM documents WHERE collection_id = ?"
+        with self._translated():
+            return {reader for (reader,) in self._db.execute(query, (collection,))}
+
     def mark_seen(self, sources: Iterable[str]) -> None:
         """These documents exist, whether or not they can be ingested."""
         self._seen.add(sources)
