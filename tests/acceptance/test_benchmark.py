@@ -239,12 +239,12 @@ import sys
 sys.modules["matplotlib"] = None
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from rich.console import Console
+from waypoint.observe.terminal import Terminal
 from waypoint.benchmark.charts import Chart, Series
 from waypoint.benchmark.output import Output
 chart = Chart("one", "One", "x", "y", [Series("a", [(0, 1), (1, 2)])])
 with TemporaryDirectory() as folder:
-    Output("t", ["l"], [], [chart], b"{}").write(Path(folder), "n", Console())
+    Output("t", ["l"], [], [chart], b"{}").write(Path(folder), "n", Terminal())
     print(sorted(path.name for path in Path(folder).iterdir()))
 """
     ended = subprocess.run(

@@ -75,6 +75,6 @@ def test_only_the_whole_collections_own_end_lets_it_be_pruned(workspace: Workspa
     assert workspace.run("--category", category).code == 0
     refused = workspace.run("--drop-unused", entry=CACHE)
     assert refused.code == 2
-    assert "come to the end of waypoint_kb_simulated: " in refused.stderr
+    assert "completed waypoint_kb_simulated: " in refused.stderr
     assert workspace.report_of()["chunks"]["from_ledger"] > 0
     assert workspace.run("--drop-unused", entry=CACHE).code == 0

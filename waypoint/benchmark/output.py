@@ -28,7 +28,7 @@ class Output:
         for grid in self.grids:
             console.print(grid.for_terminal())
         for line in self.lines:
-            console.print(Text(line), soft_wrap=True)
+            console.tell(line)
 
     def write(self, folder: Path, name: str, console: Terminal) -> None:
         """Write ``<name>.json`` and ``<name>.html``; with matplotlib, also each chart as PNG."""
@@ -53,4 +53,4 @@ class Output:
         for file, content in files.items():
             path = folder / file
             path.write_bytes(content)
-            console.print(Text(f"written: {path}"), soft_wrap=True)
+            console.tell(f"written: {path}")

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from waypoint.cli.options import Json, Verbose, load
-from waypoint.observe.terminal import Terminal, Text, print_json
+from waypoint.observe.terminal import Terminal, print_json
 
 if TYPE_CHECKING:
     from waypoint.storage.cache_report import CacheReport
@@ -64,7 +64,7 @@ def _print(console: Terminal, report: CacheReport) -> None:
     console.print(collections)
     if report.refused_texts:
         console.print(f"{report.refused_texts:,} texts rejected by the service")
-    console.print(Text(f"{report.path}: {report.bytes / 1e6:,.1f} MB"), soft_wrap=True)
+    console.tell(f"{report.path}: {report.bytes / 1e6:,.1f} MB")
     if report.pruned is not None:
         console.print(f"{report.pruned:,} unused vectors dropped")
 

@@ -64,9 +64,9 @@ def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> N
             console.print(Text(part), soft_wrap=True, end="")
     line = Text("error: ", style="bold red")
     line.append(error.message, style="default")
-    console.print(line, soft_wrap=True)
+    console.tell(line)
     if error.hint:
-        console.print(Text(f"hint: {error.hint}"), soft_wrap=True)
+        console.tell(f"hint: {error.hint}")
 
 
 def _traceback(error: BaseException, shown: frozenset[int] = frozenset()) -> Iterator[str]:

@@ -114,7 +114,7 @@ def _print_document(console: Terminal, document: Document, chunks: list[Chunk]) 
     }
     head = Passage(document.source, style="bold")
     head.append(f"  {document.format}", style="cyan")
-    console.print(head, soft_wrap=True)
+    console.tell(head)
     _print_field(console, "title", document.title)
     _print_field(console, "doc_id", document.doc_id)
     if document.encoding not in ("", "utf-8"):
@@ -133,7 +133,7 @@ def _print_document(console: Terminal, document: Document, chunks: list[Chunk]) 
 def _print_reject(console: Terminal, error: RecordRejectedError) -> None:
     head = Passage(error.source, style="bold")
     head.append("  rejected", style="red")
-    console.print(head, soft_wrap=True)
+    console.tell(head)
     _print_field(console, "reason", error.reason, style="yellow")
     if error.hint:
         _print_field(console, "hint", error.hint)
@@ -143,7 +143,7 @@ def _print_reject(console: Terminal, error: RecordRejectedError) -> None:
 def _print_field(console: Terminal, name: str, value: str, *, style: str = "") -> None:
     line = Passage(f"  {name}: ", style=style or "dim")
     line.append(value, style=style or "default")
-    console.print(line, soft_wrap=True)
+    console.tell(line)
 
 
 def _print_chunk(console: Terminal, chunk: Chunk) -> None:
@@ -160,5 +160,5 @@ def _print_chunk(console: Terminal, chunk: Chunk) -> None:
     )
     if path:
         parts.append(str(path))
-    console.print(Passage("── " + " · ".join(parts), style="green"), soft_wrap=True)
-    console.print(Passage(chunk.text), soft_wrap=True)
+    console.tell(Passage("── " + " · ".join(parts), style="green"))
+    console.tell(Passage(chunk.text))

@@ -63,7 +63,7 @@ def search(
         print_json(asdict(result), documents=True)
         return
     for notice in result.notices:
-        errors.print(Text(notice), soft_wrap=True)
+        errors.tell(notice)
     _print(Terminal(), result)
 
 
@@ -71,19 +71,19 @@ def _tell(console: Terminal, event: Event) -> None:
     from waypoint.observe.events import StoreRetried, TextsLost
 
     if isinstance(event, StoreRetried):
-        console.print(Text(f"Chroma: {event.operation}: {event.reason}"), soft_wrap=True)
+        console.tell(f"Chroma: {event.operation}: {event.reason}")
     elif isinstance(event, TextsLost):
-        console.print(Text(str(event)), soft_wrap=True)
+        console.tell(str(event))
 
 
 def _print(console: Terminal, result: SearchResult) -> None:
     from waypoint.verify.keywords import Keyword
 
     if not result.hits:
-        console.print(Text(f"nothing found in {result.collection}"), soft_wrap=True)
+        console.tell(f"nothing found in {result.collection}")
     words = [Keyword(word) for word in _words(result.question)]
     for rank, hit in enumerate(result.hits, start=1):
-        console.print(_head(rank, hit), soft_wrap=True)
+        console.tell(_head(rank, hit))
         passage = Passage(hit.text.strip())
         for word in words:
             for start, end in word.spans(passage.plain):
@@ -93,7 +93,7 @@ def _print(console: Terminal, result: SearchResult) -> None:
             continue
         # Where there is no width to wrap to, a passage's lines stay as they are.
         for text_line in passage.split("\n"):
-            console.print(Passage("   ") + text_line, soft_wrap=True)
+            console.tell(Passage("   ") + text_line)
         console.print()
 
 

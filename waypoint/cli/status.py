@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from waypoint.cli.options import Json, Verbose, load
-from waypoint.observe.terminal import Terminal, Text, print_json
+from waypoint.observe.terminal import Terminal, print_json
 
 if TYPE_CHECKING:
     from waypoint.query.status import CollectionStatus, Status
@@ -45,7 +45,7 @@ def _print(console: Terminal, status: Status) -> None:
     sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in sorted(status.bytes.items()))
     lines.append(f"on disk: {', '.join(sizes)}")
     for line in (*lines, *status.notices):
-        console.print(Text(line), soft_wrap=True)
+        console.tell(line)
 
 
 def _collection(entry: CollectionStatus) -> list[str]:

@@ -13,7 +13,7 @@ from waypoint.ingest.plan import Plan
 from waypoint.ingest.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
 from waypoint.observe.report import RunReport
 from waypoint.observe.run_state import duration
-from waypoint.observe.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal
 
 MOST_SHOWN = 10
 
@@ -28,7 +28,7 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
     """What was done, what it cost, and what is rejected; ``path``: None if none was written."""
     if not report.collection:
         for notice in report.notices:
-            console.print(Text(notice), soft_wrap=True)
+            console.tell(notice)
         return
     documents, chunks = report.documents, report.chunks
     cost = billed(report.cost_usd, report.provider)
@@ -59,13 +59,13 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
     if report.left_out:
         lines.insert(1, f"left out: {_most_frequent(report.left_out)}")
     for line in (*lines, *report.notices):
-        console.print(Text(line), soft_wrap=True)
+        console.tell(line)
     _print_warnings(console, report.warnings, documents["with_warnings"])
     _print_rejects(console, report.rejects, report.documents["rejected"] + chunks["rejected"])
     _print_standing(console, report)
     verdict = "done" if report.exit_code == ExitCode.OK else f"exit code {report.exit_code:d}"
     where = f"; report: {path}" if path else ""
-    console.print(Text(f"{verdict}{where}"), soft_wrap=True)
+    console.tell(f"{verdict}{where}")
 
 
 def _outdated(documents: int) -> str:
@@ -118,12 +118,12 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         f"time: at least {_least(plan.least_seconds, plan.least_days, plan.binding_quota)} "
         f"with these settings{used_today}",
     ):
-        console.print(Text(line), soft_wrap=True)
+        console.tell(line)
     if plan.texts_to_pay:
         console.print(_tiers(plan))
     outdated = [_outdated(plan.outdated)] if plan.outdated else []
     for line in (*_advice(plan), *outdated, *plan.notices):
-        console.print(Text(line), soft_wrap=True)
+        console.tell(line)
     _print_warnings(console, plan.warnings, plan.with_warnings)
     _print_rejects(console, plan.rejects, plan.rejected)
     console.print("nothing was written")
@@ -177,17 +177,11 @@ def _print_standing(console: Terminal, report: RunReport) -> None:
     whole = len(report.rejects) == report.documents["rejected"] + report.chunks["rejected"]
     earlier = [each for each in report.standing if whole and _place(each) not in met]
     for reject in earlier[:MOST_SHOWN]:
-        console.print(
-            Text(f"still rejected: {_name(reject)}: {reject['reason']}", style="yellow"),
-            soft_wrap=True,
-        )
+        console.tell(f"still rejected: {_name(reject)}: {reject['reason']}", style="yellow")
     where = f", all listed in {report.rejects_file}" if report.rejects_file else ""
-    console.print(
-        Text(
-            f"rejected documents and chunks: {report.standing_rejects:,}{where}; "
-            "fix them, or send them again with --retry-rejects"
-        ),
-        soft_wrap=True,
+    console.tell(
+        f"rejected documents and chunks: {report.standing_rejects:,}{where}; "
+        "fix them, or send them again with --retry-rejects"
     )
 
 
@@ -203,7 +197,7 @@ def _print_warnings(console: Terminal, warnings: list[dict[str, str]], documents
     """What documents lost; a run's list may also have warnings that are about names alone."""
     for each in warnings[:MOST_SHOWN]:
         line = f"warning {each['source']}: {each['warning']}"
-        console.print(Text(line, style="yellow"), soft_wrap=True)
+        console.tell(line, style="yellow")
     if len(warnings) > MOST_SHOWN:
         console.print(f"and {len(warnings) - MOST_SHOWN:,} more warnings: see the report")
     if documents:
@@ -215,9 +209,6 @@ def _print_warnings(console: Terminal, warnings: list[dict[str, str]], documents
 def _print_rejects(console: Terminal, rejects: list[dict[str, str]], total: int) -> None:
     for reject in rejects[:MOST_SHOWN]:
         hint = f" ({reject['hint']})" if reject.get("hint") else ""
-        console.print(
-            Text(f"rejected {_name(reject)}: {reject['reason']}{hint}", style="yellow"),
-            soft_wrap=True,
-        )
+        console.tell(f"rejected {_name(reject)}: {reject['reason']}{hint}", style="yellow")
     if total > MOST_SHOWN:
         console.print(f"and {total - MOST_SHOWN:,} more: see the report")

@@ -24,7 +24,7 @@ def print_verdict(console: Terminal, verdict: Verdict) -> None:
         about.append(f"{verdict.model}, {verdict.dimensions:,} dimensions, {verdict.provider}")
     if verdict.knowledge_base:
         about.append(verdict.knowledge_base)
-    console.print(Text("; ".join(about)), soft_wrap=True)
+    console.tell("; ".join(about))
     console.print(_checks(verdict))
     if verdict.tiers:
         console.print(_tiers(verdict))
@@ -34,13 +34,13 @@ def print_verdict(console: Terminal, verdict: Verdict) -> None:
         if check.status is Status.FAIL:
             _print_failure(console, check)
     for notice in verdict.notices:
-        console.print(Text(notice), soft_wrap=True)
+        console.tell(notice)
     word = Text("PASS" if verdict.passed else "FAIL")
     word.stylize(_STYLES[Status.PASS if verdict.passed else Status.FAIL])
     skips = sum(check.status is Status.SKIP for check in verdict.checks)
     said = f": {len(verdict.failing()):,} of {len(verdict.checks):,} checks failed"
     more = f", {skips:,} skipped" if skips else ""
-    console.print(word + Text(f"{said}{more}; {verdict.seconds:.1f} s"), soft_wrap=True)
+    console.tell(word + Text(f"{said}{more}; {verdict.seconds:.1f} s"))
 
 
 def _checks(verdict: Verdict) -> Table:
@@ -75,7 +75,7 @@ def _tiers(verdict: Verdict) -> Table:
 def _print_misses(console: Terminal, tier: TierResult) -> None:
     for question in tier.questions:
         if not question.rank:
-            console.print(Text(_told(tier, question)), soft_wrap=True)
+            console.tell(_told(tier, question))
 
 
 def _told(tier: TierResult, question: QuestionResult) -> str:
@@ -89,10 +89,10 @@ def _told(tier: TierResult, question: QuestionResult) -> str:
 def _print_failure(console: Terminal, check: CheckResult) -> None:
     line = Text("FAIL ", style=_STYLES[Status.FAIL])
     line.append(f"{check.name}: {check.title}: {check.figure}", style="default")
-    console.print(line, soft_wrap=True)
+    console.tell(line)
     for example in check.examples:
-        console.print(Text(f"  {example}"), soft_wrap=True)
+        console.tell(f"  {example}")
     if check.found > len(check.examples) > 0:
         console.print(f"  and {check.found - len(check.examples):,} more")
     if check.advice:
-        console.print(Text(f"  what to do: {check.advice}"), soft_wrap=True)
+        console.tell(f"  what to do: {check.advice}")

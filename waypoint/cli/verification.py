@@ -116,7 +116,7 @@ class VerifyCommand:
         events = EventBus()
         events.subscribe(self._tell_event)
         return Verification(
-            self._settings, options, events, self._tell, lambda _what, _done, _all: None
+            self._settings, options, events, self._console.tell, lambda _what, _done, _all: None
         )
 
     def _verify(self, verification: Verification) -> Verdict:
@@ -148,9 +148,9 @@ class VerifyCommand:
             print_bytes(verdict.to_json())
         print_verdict(self._console, verdict)
         if path is not None:
-            self._tell(f"report: {path}")
+            self._console.tell(f"report: {path}")
         if request.html is not None:
-            self._tell(f"page: {request.html}")
+            self._console.tell(f"page: {request.html}")
         failure = verification.failure
         if failure is not None:
             tell_failure(self._console, failure, verbose=request.verbose)
@@ -183,10 +183,10 @@ class VerifyCommand:
             simulate=self._request.simulate,
         )
         if repair is None:
-            self._tell("nothing to repair")
+            self._console.tell("nothing to repair")
             return self._end(verification, verdict)
         for line in _describe(repair):
-            self._tell(line)
+            self._console.tell(line)
         self._ask()
         events = EventBus()
         events.subscribe(self._tell_event)
@@ -219,16 +219,15 @@ class VerifyCommand:
 
     # -- telling ---------------------------------------------------------------------------
 
-    def _tell(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
-
     def _tell_event(self, event: Event) -> None:
         if isinstance(event, StoreNotice):
-            self._tell(event.message)
+            self._console.tell(event.message)
         elif isinstance(event, TextsLost):
-            self._tell(str(event))
+            self._console.tell(str(event))
         elif isinstance(event, StoreRetried):
-            self._tell(f"Chroma: {event.operation}: {event.reason}; again in {event.wait:.1f} s")
+            self._console.tell(
+                f"Chroma: {event.operation}: {event.reason}; again in {event.wait:.1f} s"
+            )
 
 
 def _count(given: int, name: str, named: frozenset[str]) -> int:

@@ -157,7 +157,7 @@ class LineDisplay:
         return
 
     def _print(self, line: str) -> None:
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.tell(line)
 
 
 def _sentence(event: events.Event) -> str:

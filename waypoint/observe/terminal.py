@@ -55,6 +55,10 @@ class Terminal(rich.console.Console):
     def file(self, new: IO[str]) -> None:
         self._file = new
 
+    def tell(self, line: rich.text.Text | str, style: str = "") -> None:
+        """Print a line that is whole, however long; a terminal wraps it, a file need not."""
+        self.print(Text(line, style) if isinstance(line, str) else line, soft_wrap=True)
+
     def render_str(self, text: str, **options: Any) -> rich.text.Text:
         return super().render_str(sanitize(text), **options)
 

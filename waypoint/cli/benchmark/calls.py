@@ -13,7 +13,7 @@ from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.tables import machine_line
 from waypoint.cli.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
-from waypoint.observe.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal
 from waypoint.sanitize import json_bytes
 
 
@@ -31,7 +31,7 @@ def calls(
     def measure(console: Terminal) -> Output:
         settings = CallSettings(calls, batch, chunk_size, rounds)
         machine = this_machine()
-        costs = run_calls(settings, lambda line: console.print(Text(line), soft_wrap=True))
+        costs = run_calls(settings, console.tell)
         document = {
             "schema": 1,
             "machine": asdict(machine),

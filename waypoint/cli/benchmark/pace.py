@@ -24,7 +24,7 @@ from waypoint.cli.benchmark.common import (
     chosen,
     run_measure,
 )
-from waypoint.observe.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal
 from waypoint.sanitize import json_bytes
 
 
@@ -63,8 +63,7 @@ def pace(
         )
         machine = this_machine()
         with tempfile.TemporaryDirectory(prefix="waypoint-pace-") as work:
-            tell = lambda line: console.print(Text(line), soft_wrap=True)  # noqa: E731
-            runs = run_pace(settings, Path(work), tell)
+            runs = run_pace(settings, Path(work), console.tell)
         document = {
             "schema": 1,
             "machine": asdict(machine),

@@ -29,7 +29,7 @@ from waypoint.cli.benchmark.common import (
 )
 from waypoint.errors import UsageError
 from waypoint.observe.run_state import duration
-from waypoint.observe.terminal import Terminal, Text
+from waypoint.observe.terminal import Terminal
 
 
 def sweep(
@@ -114,7 +114,7 @@ def sweep(
             ceiling, beside, quota_tier, chosen(store, STORES, "--store"),
         )  # fmt: skip
         _check(options)
-        with Benchmark(options, lambda line: console.print(Text(line), soft_wrap=True)) as bench:
+        with Benchmark(options, console.tell) as bench:
             if real:
                 _consent(console, bench.bill(), asked=not yes)
             results = bench.run()
@@ -151,13 +151,13 @@ def _consent(console: Terminal, bill: Bill, *, asked: bool) -> None:
     Raises:
         UsageError: it is not.
     """
-    console.print(
+    console.tell(
         f"the real service is called: {bill.ingestions} ingestions, {bill.texts:,} texts in all, "
         f"about ${bill.cost_usd:.2f}; the quota lets them through in "
         f"{duration(bill.least_seconds)} at best",
-        soft_wrap=True,
     )
-    if asked and not (sys.stdin.isatty() and typer.confirm("go on?", err=True)):
+    if asked and not (sys.stdin.isatty() and typer.confirm("continue?", err=True)):
         raise UsageError(
-            "nothing was called", hint="add --yes to go on without being asked, or leave out --real"
+            "nothing was called",
+            hint="add --yes to continue without being asked, or leave out --real",
         )
