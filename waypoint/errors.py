@@ -24,9 +24,8 @@
     │   └── BudgetSpentError            the run's own budget is used up
     ├── InterruptedRunError (130)       a signal stopped the run; it drained
     └── RejectedError                   one document or chunk; the run goes on
-        ├── DocumentRejectedError
-        │   └── RecordRejectedError     one record of a file of records
-        └── TextRejectedError
+        └── DocumentRejectedError
+            └── RecordRejectedError     one record of a file of records
 
 An error says what happened (its message) and the way out (its ``hint``). What was done
 before it stays done in every case.
@@ -282,11 +281,3 @@ class RecordRejectedError(DocumentRejectedError):
     def __init__(self, source: str, reason: str, *, hint: str = "", identified: bool) -> None:
         super().__init__(source, reason, hint=hint)
         self.identified = identified
-
-
-class TextRejectedError(RejectedError):
-    """The service refuses one text as such. The text itself is never in the message."""
-
-    def __init__(self, reason: str, *, hint: str = "") -> None:
-        super().__init__(reason, hint=hint)
-        self.reason = reason

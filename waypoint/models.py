@@ -218,16 +218,6 @@ class EmbeddingSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """What one answered call cost."""
-
-    texts: int
-    tokens: int
-    """As the service counted them where it says so, else our estimate."""
-    cost_usd: float
-
-
-@dataclass(frozen=True, slots=True)
 class DayUse:
     """What the service answered on one day of its calendar."""
 

@@ -41,7 +41,7 @@ class Chaos:
     kills: int = 0
 
     def repeated(self) -> int:
-        """Answers beyond the first; the control text is sent whenever there is doubt."""
+        """Answers beyond the first; the canary is sent whenever there is doubt."""
         answers = self.simulator.answers()
         answers.pop(sha256(CANARY_TEXT.encode()).hexdigest(), None)
         return sum(count - 1 for count in answers.values())

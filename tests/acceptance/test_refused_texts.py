@@ -143,7 +143,7 @@ def test_rejects_are_tried_again_when_asked(
     simulator.reset()
     report = workspace.report_of("--retry-rejects", *ONE_BY_ONE, code=1)
     assert report["chunks"]["rejected"] == report["standing_rejects"] == 3
-    # The control text is the only one that was answered: the refusals are the texts' own.
+    # The canary is the only one that was answered: the refusals are the texts' own.
     assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
 
     simulator.configure(poison="")
@@ -210,7 +210,7 @@ def test_a_request_that_is_wrong_as_such(
     assert outcome.code == 3
     assert "the service refuses every request: 400 INVALID_ARGUMENT" in outcome.stderr
     assert "EMBEDDING_MODEL" in outcome.stderr
-    # The calls in flight, and the control text: nothing was halved.
+    # The calls in flight, and the canary: nothing was halved.
     assert simulator.stats().calls <= 8 + 1
     assert rejects_listed(workspace.logs) == []
     simulator.configure(poison="")
@@ -244,7 +244,7 @@ def test_all_texts_are_refused_but_not_the_control_text(
     report = workspace.report_of(*ONE_BY_ONE, code=1)
     assert report["chunks"]["rejected"] == report["standing_rejects"] == 24
     assert report["documents"]["ingested"] == 6
-    # All that was paid for is the control text, which was asked again for each doubt.
+    # All that was paid for is the canary, which was asked again for each doubt.
     assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
     assert report["texts_paid"] == simulator.stats().texts_answered
     simulator.configure(poison="")

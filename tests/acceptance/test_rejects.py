@@ -63,7 +63,7 @@ def test_a_text_that_the_service_refuses(tmp_path: Path) -> None:
         rejected = {key for key, chunk in chunks.items() if "arsenic" in chunk.text}
         assert {reject["chunk"] for reject in report["rejects"]} == rejected
         assert report["chunks"]["rejected"] == len(rejected) == 2
-        # The control text shows that it is the text and not the request; it costs as well.
+        # The canary shows that it is the text and not the request; it costs as well.
         answers = simulator.answers()
         controls = answers.pop(sha256(CANARY_TEXT.encode()).hexdigest())
         assert (len(answers), set(answers.values())) == (19, {1})

@@ -62,7 +62,7 @@ async def test_it_is_rejected_and_those_beside_it_are_not(folder: Path) -> None:
     with background_simulator(spoil=POISON) as simulator:
         report = await ingest(folder, simulator.base_url, batch_size=40)
         assert report.chunks["rejected"] == 1
-        # The others, and control texts each time that there was doubt.
+        # The others, and canaries each time that there was doubt.
         assert TEXTS - 1 < report.texts_paid <= TEXTS - 1 + 20
         (reject,) = rejects_listed(folder)
         assert "no good answer to it in 15 calls" in reject["reason"]

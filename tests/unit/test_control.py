@@ -1,4 +1,4 @@
-"""The control text: sent after every refusal that is in doubt, once for all who doubt together."""
+"""The canary: sent after every refusal that is in doubt, once for all who doubt together."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_all_workers_sleep_until_midnight_and_it_is_told_once() -> None:
         sleeper = night(events, Stop(), began)
         async with anyio.create_task_group() as group:
             for _ in range(8):
-                group.start_soon(sleeper.sleep, daily_quota_error(1_000, now=EVENING))
+                group.start_soon(sleeper.wait, daily_quota_error(1_000, now=EVENING))
         return asyncio.get_running_loop().time() - began, events
 
     seconds, events = run_virtual(run)
@@ -57,7 +57,7 @@ def test_a_stop_wakes_it() -> None:
 
             async def sleep() -> None:
                 with pytest.raises(StopRequested):
-                    await sleeper.sleep(daily_quota_error(None, now=EVENING))
+                    await sleeper.wait(daily_quota_error(None, now=EVENING))
 
             group.start_soon(sleep)
             await anyio.sleep(100)

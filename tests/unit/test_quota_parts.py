@@ -11,14 +11,14 @@ from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.rate_limit.day import DayCount, come_back_at, daily_quota_error
 from waypoint.embedding.rate_limit.estimator import (
     ALONE,
+    COOLDOWN,
     FIRST_STEP,
-    HOLD,
-    LONGEST_HOLD,
+    MAX_COOLDOWN,
     RateEstimator,
 )
 from waypoint.embedding.rate_limit.jitter import LEAST, MOST, JitterMeter
-from waypoint.embedding.rate_limit.minute import MinuteLimits
-from waypoint.embedding.rate_limit.pace import CATCH_UP, WINDOW, Pace
+from waypoint.embedding.rate_limit.minute_limits import MinuteLimits
+from waypoint.embedding.rate_limit.rate_limiter import CATCH_UP, WINDOW, RateLimiter
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
@@ -101,19 +101,19 @@ def test_where_the_service_counts_or_nothing_was_used_no_refusal_corrects() -> N
 
 def test_a_beat_and_a_whole_window() -> None:
     """After an amount its share of the span is waited; a limit's worth at once, its whole."""
-    pace = Pace(60, margin=3.0, now=100.0)
-    assert pace.wait(1, 100.0) == 0
-    assert pace.take(1, 100.0) == 1
-    assert pace.wait(1, 100.0) == pytest.approx(63 / 60)
-    assert pace.take(59, 101.05) == 60
-    assert pace.wait(1, 101.05) == pytest.approx(59 * 63 / 60)
-    assert pace.wait(2, 101.05) == pytest.approx(max(63.0, 59 * 63 / 60))
-    assert [pace.used(at) for at in (159.9, 160.0, 161.04, 161.06)] == [60, 59, 59, 0]
+    limiter = RateLimiter(60, margin=3.0, now=100.0)
+    assert limiter.wait(1, 100.0) == 0
+    assert limiter.take(1, 100.0) == 1
+    assert limiter.wait(1, 100.0) == pytest.approx(63 / 60)
+    assert limiter.take(59, 101.05) == 60
+    assert limiter.wait(1, 101.05) == pytest.approx(59 * 63 / 60)
+    assert limiter.wait(2, 101.05) == pytest.approx(max(63.0, 59 * 63 / 60))
+    assert [limiter.used(at) for at in (159.9, 160.0, 161.04, 161.06)] == [60, 59, 59, 0]
 
 
 def test_an_idle_time_saves_up_half_a_second() -> None:
     """What is late by more is not made up for."""
-    late, later = (Pace(60, margin=0.0, now=0.0) for _ in range(2))
+    late, later = (RateLimiter(60, margin=0.0, now=0.0) for _ in range(2))
     late.take(1, 0.0)
     late.take(1, 1.0 + CATCH_UP)
     assert late.wait(1, 1.0 + CATCH_UP) == pytest.approx(1.0 - CATCH_UP)
@@ -123,72 +123,72 @@ def test_an_idle_time_saves_up_half_a_second() -> None:
 
 def test_what_is_owed_is_made_up_for_once() -> None:
     """As far as the log allows it; from half a span on the beat does not matter."""
-    pace = Pace(60, margin=0.0, now=0.0)
-    pace.take(20, 0.0)
-    pace.owe(10.0)
-    assert pace.wait(1, 0.0) == pytest.approx(20 - 10)
-    assert not pace.goes_by_log
-    pace.owe(20.0)
-    assert pace.wait(40, 0.0) == 0
-    assert pace.wait(41, 0.0) == WINDOW
-    assert pace.goes_by_log
+    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    limiter.take(20, 0.0)
+    limiter.owe(10.0)
+    assert limiter.wait(1, 0.0) == pytest.approx(20 - 10)
+    assert not limiter.is_unspaced
+    limiter.owe(20.0)
+    assert limiter.wait(40, 0.0) == 0
+    assert limiter.wait(41, 0.0) == WINDOW
+    assert limiter.is_unspaced
 
 
 def test_what_is_owed_is_forgotten_once_the_beat_has_caught_up() -> None:
     """Later it would be a burst."""
-    pace = Pace(60, margin=0.0, now=0.0)
-    pace.owe(0.1)
-    pace.take(1, 0.0)
-    pace.take(1, 100.0)
-    assert pace.wait(0, 100.0) == pytest.approx(1 - CATCH_UP)
+    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    limiter.owe(0.1)
+    limiter.take(1, 0.0)
+    limiter.take(1, 100.0)
+    assert limiter.wait(0, 100.0) == pytest.approx(1 - CATCH_UP)
 
 
 def test_what_is_left_of_a_beat_is_walked_at_the_new_pace() -> None:
     """Faster at a higher limit; at a lower one it is not walked again."""
-    pace = Pace(60, margin=0.0, now=0.0)
-    pace.take(10, 0.0)
-    pace.change(120, 5.0)
-    assert pace.limit == 120
-    assert pace.wait(1, 5.0) == pytest.approx(2.5)
-    pace.change(30, 5.0)
-    assert pace.wait(1, 5.0) == pytest.approx(2.5)
-    pace.take(1, 7.5)
-    assert pace.wait(1, 7.5) == pytest.approx(2.0)
+    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    limiter.take(10, 0.0)
+    limiter.change(120, 5.0)
+    assert limiter.limit == 120
+    assert limiter.wait(1, 5.0) == pytest.approx(2.5)
+    limiter.change(30, 5.0)
+    assert limiter.wait(1, 5.0) == pytest.approx(2.5)
+    limiter.take(1, 7.5)
+    assert limiter.wait(1, 7.5) == pytest.approx(2.0)
 
 
 def test_what_was_not_sent_is_given_back_and_only_that() -> None:
     """Its beat as well; what nobody admitted changes nothing."""
-    pace = Pace(60, margin=0.0, now=0.0)
-    pace.take(10, 0.0)
-    pace.take(20, 10.0)
-    pace.forget(20, 10.0)
-    assert pace.used(10.0) == 10
-    assert pace.wait(50, 10.0) == pytest.approx(0)
-    pace.forget(20, 10.0)
-    pace.forget(10, 5.0)
-    assert pace.used(10.0) == 10
-    assert pace.wait(51, 10.0) == pytest.approx(50)
+    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    limiter.take(10, 0.0)
+    limiter.take(20, 10.0)
+    limiter.forget(20, 10.0)
+    assert limiter.used(10.0) == 10
+    assert limiter.wait(50, 10.0) == pytest.approx(0)
+    limiter.forget(20, 10.0)
+    limiter.forget(10, 5.0)
+    assert limiter.used(10.0) == 10
+    assert limiter.wait(51, 10.0) == pytest.approx(50)
 
 
 def test_a_recount_makes_all_of_it_so_many_times_as_much() -> None:
     """In our own log and in what the service counts, to the last text."""
-    pace = Pace(60, margin=2.0, now=0.0)
-    pace.take(10, 0.0)
-    pace.take(5, 30.0)
-    pace.recount(2.0)
-    assert pace.used(30.0) == 30
-    assert pace.wait(31, 40.0) == pytest.approx(22.0)
-    assert pace.used(60.0) == 10
-    assert pace.used(90.0) == 0
-    assert pace.wait(60, 62.0) == pytest.approx(30.0)
+    limiter = RateLimiter(60, margin=2.0, now=0.0)
+    limiter.take(10, 0.0)
+    limiter.take(5, 30.0)
+    limiter.recount(2.0)
+    assert limiter.used(30.0) == 30
+    assert limiter.wait(31, 40.0) == pytest.approx(22.0)
+    assert limiter.used(60.0) == 10
+    assert limiter.used(90.0) == 0
+    assert limiter.wait(60, 62.0) == pytest.approx(30.0)
 
 
 def test_a_margin_that_grows_keeps_more_clear() -> None:
     """For the beat and for the log."""
-    pace = Pace(60, margin=0.0, now=0.0)
-    pace.take(60, 0.0)
-    pace.keep_clear(6.0)
-    assert pace.wait(1, 0.0) == pytest.approx(66.0)
+    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    limiter.take(60, 0.0)
+    limiter.set_margin(6.0)
+    assert limiter.wait(1, 0.0) == pytest.approx(66.0)
 
 
 # -- jitter ------------------------------------------------------------------------------------
@@ -303,7 +303,10 @@ def test_a_limit_that_was_found_is_probed_once_it_has_stood_for_a_while() -> Non
     """By a twenty-fifth or two calls, whichever is more; never beyond what the user gave."""
     estimator = found(1_000)
     assert not estimator.searching
-    assert [estimator.is_due(at) for at in (WINDOW + HOLD - 0.1, WINDOW + HOLD)] == [False, True]
+    assert [estimator.is_due(at) for at in (WINDOW + COOLDOWN - 0.1, WINDOW + COOLDOWN)] == [
+        False,
+        True,
+    ]
     assert [estimator.step(amount) for amount in (1, 20, 30)] == [40, 40, 60]
     estimator.go_up(10, 90.0)
     assert estimator.value == 1_000 * (1 + FIRST_STEP)
@@ -340,7 +343,7 @@ def test_a_probe_that_goes_through_is_followed_by_a_larger_one_then_by_a_search(
 def test_a_probe_that_is_refused_is_taken_back_and_waits_longer_each_time() -> None:
     """A minute's hold, then two: a quota that stays costs few refusals."""
     estimator, now = found(1_000), 100.0
-    for hold in (2 * HOLD, LONGEST_HOLD, LONGEST_HOLD):
+    for hold in (2 * COOLDOWN, MAX_COOLDOWN, MAX_COOLDOWN):
         estimator.go_up(10, now)
         assert not refuse(estimator, now + 1, 1_010)
         assert estimator.value == 1_000
@@ -413,16 +416,16 @@ def test_a_refusal_that_names_no_limit_is_of_the_fullest() -> None:
     minute = MinuteLimits(
         QuotaLimits(100, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
     )
-    minute.paces["rpm"].take(50, 0.0)
-    minute.paces["tpm"].take(4_000, 0.0)
+    minute.limiters["rpm"].take(50, 0.0)
+    minute.limiters["tpm"].take(4_000, 0.0)
     assert minute.fullest(1.0) == "rpm"
-    minute.paces["tpm"].take(2_000, 1.0)
+    minute.limiters["tpm"].take(2_000, 1.0)
     assert minute.fullest(2.0) == "tpm"
     unlimited = MinuteLimits(
         QuotaLimits(0, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
     )
-    unlimited.paces["rpm"].take(50, 0.0)
-    unlimited.paces["tpm"].take(1, 0.0)
+    unlimited.limiters["rpm"].take(50, 0.0)
+    unlimited.limiters["tpm"].take(1, 0.0)
     assert (unlimited.fullest(1.0), unlimited.limit("rpm")) == ("tpm", 0)
 
 
@@ -453,24 +456,24 @@ def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
     )
     minute.go_up_if_due("rpm", 10, 100.0)
     assert minute.limit("rpm") == 1_000
-    minute.paces["rpm"].take(1_000, 100.0)
+    minute.limiters["rpm"].take(1_000, 100.0)
     minute.go_up_if_due("rpm", 10, 100.0)
     assert minute.limit("rpm") == 1_040
     share = 1_000 / 1_040
-    assert minute.paces["rpm"].wait(10, 100.0) == pytest.approx(
+    assert minute.limiters["rpm"].wait(10, 100.0) == pytest.approx(
         (60.6 - CATCH_UP) * share - WINDOW * (1 - share)
     )
     given = MinuteLimits(
         QuotaLimits(1_000, 0, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
     )
-    given.paces["rpm"].take(1_000, 100.0)
+    given.limiters["rpm"].take(1_000, 100.0)
     given.go_up_if_due("rpm", 10, 100.0)
     assert given.limit("rpm") == 1_000
 
 
 def test_refusals_that_a_limit_was_found_by_are_cleared_if_more_goes_through() -> None:
     """Where it was found just now; long afterwards the limit has risen instead."""
-    for later, cleared in ((WINDOW + HOLD - 1, 2), (WINDOW + HOLD, 0)):
+    for later, cleared in ((WINDOW + COOLDOWN - 1, 2), (WINDOW + COOLDOWN, 0)):
         estimator = found(1_000)
         for at in (100.0, 101.0):
             refuse(estimator, at, 800)

@@ -13,7 +13,7 @@ from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.port import TransientCallError
 from waypoint.embedding.rate_limit import QuotaLimits
-from waypoint.embedding.rate_limit.pace import CATCH_UP
+from waypoint.embedding.rate_limit.rate_limiter import CATCH_UP
 from waypoint.embedding.retrying import FIRST_BACKOFF, LONGEST_BACKOFF, RetryCounter
 from waypoint.errors import DailyQuotaError
 from waypoint.observe.events import (

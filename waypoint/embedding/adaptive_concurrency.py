@@ -1,4 +1,4 @@
-"""How many calls may be in flight: a fixed number, or as many as are of use.
+"""How many calls may be in flight: a fixed number, or as many as improve throughput.
 
 More calls in flight are of use only while every one of them is with the service and further
 texts wait. Then one more is tried after each round of calls (additive increase). If the service
@@ -22,7 +22,6 @@ import anyio
 from waypoint.observe.events import ConcurrencyChanged, EventBus
 
 AUTO_START = 4
-AUTO_MOST = 64
 
 SLOWER = 1.5
 """Times the usual latency, from which on calls are taken to queue up at the service."""
@@ -36,7 +35,7 @@ _MADE_UP = 3
 """A part of so many of what was taken away is made up for in each round: of 64 calls taken down to
 one, all are back after ten."""
 
-_IN_VAIN = 4
+_MAX_FRUITLESS = 4
 """Times that this may fail; then the service bears less than it did before."""
 
 _sent: ContextVar[int] = ContextVar("sent")
@@ -48,7 +47,7 @@ class AdaptiveConcurrency:
 
     Args:
         most: workers there are; the number of slots that is fixed, or never exceeded.
-        adaptive: begin with a few slots, and find how many are of use.
+        adaptive: begin with a few slots, and find how many improve throughput.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class AdaptiveConcurrency:
         """The number before the trouble that there is, or was last."""
         self._grew = True
         """Since the last decrease."""
-        self._in_vain = 0
+        self._fruitless = 0
         """How often it was on its way to the former number, and was taken down again."""
         self._holders: set[int] = set()
 
@@ -175,7 +174,7 @@ class AdaptiveConcurrency:
         elif limit > self.limit:
             self._grew = True
             if limit >= self._former:
-                self._in_vain = 0
+                self._fruitless = 0
         if limit != self.limit:
             self._limiter.total_tokens = limit
             self._events.emit(ConcurrencyChanged(limit, why))
@@ -190,6 +189,6 @@ class AdaptiveConcurrency:
             return
         self._grew = False
         if self.limit < self._former:
-            self._in_vain += 1
-        if self.limit >= self._former or self._in_vain > _IN_VAIN:
+            self._fruitless += 1
+        if self.limit >= self._former or self._fruitless > _MAX_FRUITLESS:
             self._former = self.limit

@@ -41,12 +41,12 @@ def batch_of(items: tuple[T, ...]) -> Batch[T]:
 
 
 class BatchBuilder(Generic[T]):
-    """Fills batches up to the limits of the service and to what the quota's pace likes.
+    """Fills batches up to the limits of the service and to what can be spaced evenly.
 
     Args:
         max_texts, max_bytes: most that a call takes.
-        best: texts and tokens beyond which a batch would cost pace, 0 for no such bound;
-            asked anew each time, since the pace may change.
+        best: texts and tokens beyond which a batch could not be spaced evenly, 0 for no such bound;
+            asked anew each time, since the limits may change.
     """
 
     def __init__(self, max_texts: int, max_bytes: int, best: Callable[[], tuple[int, int]]) -> None:

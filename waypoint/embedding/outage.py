@@ -29,7 +29,7 @@ class Outage:
     def end(self) -> None:
         """Somebody got a good answer, or nobody asks for hours."""
         self._failing = False
-        self._asked = self._in_vain = 0.0
+        self._asked = self._fruitless = 0.0
         self._delayed_at = self._delayed_until = anyio.current_time()
 
     @contextmanager
@@ -55,7 +55,7 @@ class Outage:
             return False
         is_new = now >= self._delayed_until
         if is_new:
-            self._in_vain += self._delayed_until - self._delayed_at
+            self._fruitless += self._delayed_until - self._delayed_at
             self._delayed_at = now
         self._delayed_until = max(self._delayed_until, now + delay)
         return is_new
@@ -72,7 +72,7 @@ class Outage:
 
     def is_hopeless(self, delay: float | None) -> bool:
         """Whether to give up: after so long, or since nothing is to be had for longer."""
-        return self.left <= 0 or self._in_vain >= self.most or (delay or 0.0) > self.left
+        return self.left <= 0 or self._fruitless >= self.most or (delay or 0.0) > self.left
 
     def _count(self) -> None:
         now = anyio.current_time()

@@ -22,7 +22,7 @@ Commit = Callable[[Sequence[TextKey], Answer, int], Awaitable[None]]
 
 
 class Canary:
-    """Sends the control text where there is doubt; workers who doubt together share it.
+    """Sends the canary where there is doubt; workers who doubt together share it.
 
     No answer to another call tells as much: it may have been sent before the service changed
     its mind.
@@ -51,10 +51,10 @@ class Canary:
     async def check(self, refusal: CallError) -> bool:
         """Return if, or as soon as, the service takes requests after that refusal came.
 
-        Returns whether it took the control text at once: then nothing is wrong with it.
+        Returns whether it took the canary at once: then nothing is wrong with it.
 
         Raises:
-            RequestRefusedError: it does not: the control text is refused as well.
+            RequestRefusedError: it does not: the canary is refused as well.
         """
         sent_before = self._sent
         async with self._lock:

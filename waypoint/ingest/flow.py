@@ -161,7 +161,7 @@ class Flow:
             space=space,
             model=model,
             slots=slots,
-            wait_for_day=DailyReset(stop, events).sleep if settings.quota_wait else None,
+            wait_for_day=DailyReset(stop, events).wait if settings.quota_wait else None,
         )
         batch: BatchBuilder[Candidate] = BatchBuilder(
             min(settings.batch_size, model.max_texts),

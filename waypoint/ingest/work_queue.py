@@ -32,7 +32,7 @@ class Part:
     suspect: bool = False
     """Whether the batch that it is a part of got no good answer."""
     rounds: int = 0
-    """How often it failed alone, each time followed by a control text that did not."""
+    """How often it failed alone, each time followed by a canary that did not."""
 
 
 class WorkQueue:

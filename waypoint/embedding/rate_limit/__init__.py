@@ -1,4 +1,4 @@
-"""The account's quota, and the pace that keeps within it.
+"""The account's quota, and the rate limiters that keep within it.
 
 Every text counts as one request (docs/architecture.md says where that is known from), so
 RPM means texts a minute.
@@ -15,8 +15,8 @@ from waypoint.embedding.rate_limit.limits import (
     QuotaLimits,
     QuotaRules,
 )
-from waypoint.embedding.rate_limit.pace import WINDOW
 from waypoint.embedding.rate_limit.quota import Admission, Quota, QuotaState
+from waypoint.embedding.rate_limit.rate_limiter import WINDOW
 
 __all__ = [
     "AUTO_START",

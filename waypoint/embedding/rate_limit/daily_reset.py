@@ -1,4 +1,4 @@
-"""The sleep of a run whose day's quota is used up, until there is more."""
+"""The wait of a run whose day's quota is used up, until there is more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LOOK_EVERY = 60.0
 
 
 class DailyReset:
-    """Shared by all workers: told once, slept through by each."""
+    """Shared by all workers: told once, waited for by each."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class DailyReset:
         self._sleep = sleep
         self._told: datetime | None = None
 
-    async def sleep(self, error: DailyQuotaError) -> None:
+    async def wait(self, error: DailyQuotaError) -> None:
         """Return when texts are to be had again.
 
         Raises:

@@ -1,11 +1,11 @@
-"""Where a limit lies that nobody told us, or that others share with us.
+"""Rate estimation: where a limit lies that nobody told us, or that others share with us.
 
-It is searched from below, at a pace that rises with what has gone through, until the service
+It is searched from below, at a rate that rises with what has gone through, until the service
 refuses. What counts is the **level**: what it has let through of us within a minute, at the
 moment of a call. A quota refuses every call above one level, and none below it. So a refusal is
 only suspected to be the quota's, until enough calls in a row were refused at that level or
 above; one call that goes through there clears it, and it was for want of capacity or another
-reason that no pace mends. From then on the level stays at what was found, and now and then a
+reason that no rate mends. From then on the level stays at what was found, and now and then a
 little more is tried: a quota that rises is found, and one that stays costs a refusal every
 minute or two.
 """
@@ -15,21 +15,21 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from waypoint.embedding.rate_limit.pace import WINDOW
+from waypoint.embedding.rate_limit.rate_limiter import WINDOW
 from waypoint.models import LearnedLimit
 
 RAMP = 34.0
-"""The pace of the search, in units a minute, is so many times the geometric mean of what went
+"""The rate of the search, in units a minute, is so many times the geometric mean of what went
 through and of a hundredth of the largest limit that is likely. So it rises evenly, and the
-largest is reached after 40 s, at thrice its own pace."""
+largest is reached after 40 s, at thrice its own rate."""
 LARGEST_STEP_OF_RAMP = 1.25
 TOO_FEW = 0.1
-"""Share of the first pace: if as little as that went through, a refusal tells no limit."""
+"""Share of the first rate: if as little as that went through, a refusal tells no limit."""
 
-HOLD = 30.0
-"""Seconds after a lesson before the limit is probed again; longer after each probe in vain."""
-LONGEST_HOLD = 120.0
-HOLD_GROWS = 2.0
+COOLDOWN = 30.0
+"""Seconds after a lesson before the limit is probed again; longer after each fruitless probe."""
+MAX_COOLDOWN = 120.0
+COOLDOWN_GROWTH = 2.0
 FIRST_STEP = 0.04
 """Share by which a probe goes up; doubled with each step that goes through."""
 PROBE_LASTS = 10.0
@@ -90,8 +90,8 @@ class RateEstimator:
         self._passed = passed
         self._through = 0.0
         self._began = self._changed_at = now
-        self._hold = HOLD
-        self._due = now + WINDOW + HOLD
+        self._cooldown = COOLDOWN
+        self._due = now + WINDOW + COOLDOWN
         self._step = FIRST_STEP
         self._probed_from = self._probe_reached = self._probed_at = 0.0
         self._suspects: list[_Suspect] = []
@@ -130,9 +130,9 @@ class RateEstimator:
         """
         self._through += amount
         if self.searching:
-            pace = RAMP * math.sqrt(self._through * self._largest / 100)
-            if pace >= LARGEST_STEP_OF_RAMP * self.value:
-                self.value = pace
+            rate = RAMP * math.sqrt(self._through * self._largest / 100)
+            if rate >= LARGEST_STEP_OF_RAMP * self.value:
+                self.value = rate
         elif self._probed_from < level:
             self._probe_reached = max(self._probe_reached, level)
         cleared = 0
@@ -156,11 +156,11 @@ class RateEstimator:
     def _raise(self, now: float) -> int:
         """More went through than was found: the limit is another one, or never was one."""
         # Where it was found just now, what it was found by was of no limit.
-        cleared = self._blamed if now < self._changed_at + WINDOW + HOLD else 0
+        cleared = self._blamed if now < self._changed_at + WINDOW + COOLDOWN else 0
         self._blamed = 0
         self._probed_from = 0.0
         self._step *= 2
-        self._hold = HOLD
+        self._cooldown = COOLDOWN
         self._due = now
         if self._step > SEARCH_FROM and not self._ceiling:
             self._began = now
@@ -256,12 +256,14 @@ class RateEstimator:
         return 0.0
 
     def _settle(self, value: float, now: float) -> None:
-        in_vain = self._probed_from and abs(value - self._probed_from) <= 0.02 * value
-        self._hold = min(LONGEST_HOLD, self._hold * HOLD_GROWS) if in_vain else HOLD
+        fruitless = self._probed_from and abs(value - self._probed_from) <= 0.02 * value
+        self._cooldown = (
+            min(MAX_COOLDOWN, self._cooldown * COOLDOWN_GROWTH) if fruitless else COOLDOWN
+        )
         self.value = max(1.0, min(value, self._ceiling) if self._ceiling else value)
         self.searching = False
         self._suspects = []
         self._step = FIRST_STEP
         self._probed_from = 0.0
         self._changed_at = now
-        self._due = now + self._hold
+        self._due = now + self._cooldown

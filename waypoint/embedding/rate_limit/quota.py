@@ -14,7 +14,7 @@ from waypoint.embedding.rate_limit.day import DayCount
 from waypoint.embedding.rate_limit.estimator import ALONE
 from waypoint.embedding.rate_limit.jitter import LEAST, LEAST_UNKNOWN, JitterMeter
 from waypoint.embedding.rate_limit.limits import QuotaLimits
-from waypoint.embedding.rate_limit.minute import NAMES, Amounts, MinuteLimits, Name
+from waypoint.embedding.rate_limit.minute_limits import NAMES, Amounts, MinuteLimits, Name
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
@@ -22,7 +22,7 @@ from waypoint.models import LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged
 
 BURST_SHARE = 100
-"""A batch is at most the limit divided by this: small batches make an even pace."""
+"""A batch is at most the limit divided by this: small batches are spaced evenly."""
 
 LARGEST_BATCH = 100
 """Texts that a call takes, however large the limit is."""
@@ -70,11 +70,11 @@ class QuotaState:
     waiting_since: float
     """By the quota's clock; 0 if nothing waits."""
     margin: float
-    """Seconds that the pace keeps clear, since arrivals vary."""
+    """Seconds that the limiters keep clear, since arrivals vary."""
 
 
 class Quota:
-    """Admits calls at the pace of the account.
+    """Admits calls at the rate that the account allows.
 
     Args:
         limits: what the account allows, or is tried first.
@@ -132,7 +132,7 @@ class Quota:
 
     @property
     def best_batch(self) -> tuple[int, int]:
-        """Texts and (estimated) tokens of the largest batch that keeps the pace even; 0: any."""
+        """Texts and (estimated) tokens of the largest batch that can be spaced evenly; 0: any."""
         texts, tokens = self._best("rpm"), self._best("tpm")
         if texts and not self._counts_calls:
             most = min(texts, LARGEST_BATCH)
@@ -152,8 +152,8 @@ class Quota:
     @property
     def share_in_use(self) -> float | None:
         """Texts sent in the last minute, as a share of the limit; None without a limit."""
-        pace = self._minute.paces["rpm"]
-        return pace.used(self._clock()) / pace.limit if math.isfinite(pace.limit) else None
+        limiter = self._minute.limiters["rpm"]
+        return limiter.used(self._clock()) / limiter.limit if math.isfinite(limiter.limit) else None
 
     def state(self) -> QuotaState:
         """For those who watch."""
@@ -163,9 +163,9 @@ class Quota:
             # Those whose call was refused sleep elsewhere, and nobody else may want to call.
             waiting = ("service", self._paused_at)
         return QuotaState(
-            round(self._minute.paces["rpm"].used(now)),
+            round(self._minute.limiters["rpm"].used(now)),
             limits.rpm,
-            round(self._minute.paces["tpm"].used(now)),
+            round(self._minute.limiters["tpm"].used(now)),
             limits.tpm,
             self._day.used,
             limits.rpd,
@@ -213,14 +213,14 @@ class Quota:
             finally:
                 self._waiting = ("", 0.0)
             # Nothing is awaited between the last look and this: what is counted is sent.
-            levels = {name: self._minute.paces[name].take(amounts[name], now) for name in NAMES}
+            levels = {name: self._minute.limiters[name].take(amounts[name], now) for name in NAMES}
             self._day.take(counted)
             self._in_flight += 1
             return Admission(now, counted, corrected, levels)
 
     def _wait(self, amounts: Amounts, now: float) -> tuple[float, str]:
         """Seconds until a call may be sent, and for what."""
-        waits = {name: self._minute.paces[name].wait(amounts[name], now) for name in NAMES}
+        waits = {name: self._minute.limiters[name].wait(amounts[name], now) for name in NAMES}
         if not self._streak.length:
             before = self.limits
             for name in NAMES:
@@ -240,8 +240,8 @@ class Quota:
         """Whether a call of that size fits into a minute at all."""
         counted = 1 if self._counts_calls else texts
         return (
-            counted <= self._minute.paces["rpm"].limit
-            and self._factor.apply(tokens) <= self._minute.paces["tpm"].limit
+            counted <= self._minute.limiters["rpm"].limit
+            and self._factor.apply(tokens) <= self._minute.limiters["tpm"].limit
         )
 
     def give_back(self, admission: Admission) -> None:
@@ -250,8 +250,8 @@ class Quota:
         self.ended()
 
     def _forget(self, admission: Admission) -> None:
-        for name, pace in self._minute.paces.items():
-            pace.forget(admission.amounts[name], admission.at)
+        for name, limiter in self._minute.limiters.items():
+            limiter.forget(admission.amounts[name], admission.at)
         self._day.give_back(admission.texts)
 
     def estimated(self, counted: int) -> int:
@@ -259,7 +259,7 @@ class Quota:
         return int(counted / self._factor.value)
 
     def pause(self, seconds: float) -> None:
-        """Admit nothing for so long; what is admitted afterwards keeps to the pace."""
+        """Admit nothing for so long; what is admitted afterwards keeps to the limits."""
         now = self._clock()
         if self._resume_at <= now:
             self._paused_at = now
@@ -279,14 +279,14 @@ class Quota:
         """Take in a good answer: how long it took, and the tokens the service counted."""
         now, before = self._clock(), self.limits
         self._jitter.observe(texts, now - admission.at)
-        self._minute.keep_clear(self._jitter.margin)
+        self._minute.set_margin(self._jitter.margin)
         cleared = self._minute.answered(
             now, sent_at=admission.at, amounts=admission.amounts, levels=admission.levels
         )
         lost = self._streak.answered(now, sent_at=admission.at, cleared=cleared)
         if lost <= MADE_UP_FOR:
-            for pace in self._minute.paces.values():
-                pace.owe(lost)
+            for limiter in self._minute.limiters.values():
+                limiter.owe(lost)
         self._tell(before, "no 429 so far")
         if counted is not None:
             self._factor.observe(estimated, counted)
@@ -301,10 +301,10 @@ class Quota:
         self._streak.refused(now, sent_at=admission.at)
         named = [name for name in NAMES if told[name]]
         for name in named or [minute.fullest(now)]:
-            used = minute.paces[name].used(now)
+            used = minute.limiters[name].used(now)
             if name == "tpm" and tpm and used < ALONE * tpm and self._factor.correct(tpm, used):
                 # Not more than was allowed, by our estimate: it is the estimate that is low.
-                minute.paces[name].recount(self._factor.last_correction)
+                minute.limiters[name].recount(self._factor.last_correction)
                 used = tpm
             if minute.refuse(
                 name,
@@ -319,7 +319,7 @@ class Quota:
                 under_way=self._in_flight - 1,
             ):
                 self._jitter.widen()
-                minute.keep_clear(self._jitter.margin)
+                minute.set_margin(self._jitter.margin)
         self._tell(before, "the service said so" if named else "429 without a limit")
 
     @property

@@ -1,4 +1,4 @@
-"""The limits of a minute, each with its pace and with what is known of where it lies."""
+"""The limits of a minute, each with its rate limiter and with its estimator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 from waypoint.embedding.rate_limit.estimator import RateEstimator
 from waypoint.embedding.rate_limit.limits import TIERS, QuotaLimits
-from waypoint.embedding.rate_limit.pace import WINDOW, Pace
+from waypoint.embedding.rate_limit.rate_limiter import WINDOW, RateLimiter
 from waypoint.models import LearnedLimit, LearnedQuota
 from waypoint.settings import QuotaTier
 
@@ -34,7 +34,7 @@ class MinuteLimits:
     Args:
         to_find: those that nobody told.
         learned: what an earlier run found of these.
-        margin: seconds that the pace keeps clear.
+        margin: seconds that the limiters keep clear.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class MinuteLimits:
             {"rpm": learned.rpm, "tpm": learned.tpm} if learned else {}
         )
         self._known = known
-        self.paces: dict[Name, Pace] = {}
+        self.limiters: dict[Name, RateLimiter] = {}
         self.estimators: dict[Name, RateEstimator] = {}
         for name in NAMES:
             start = float(told[name]) or math.inf
@@ -65,7 +65,7 @@ class MinuteLimits:
             self.estimators[name] = RateEstimator(
                 start, largest=LARGEST[name], ceiling=ceiling, found=found, now=now, passed=passed
             )
-            self.paces[name] = Pace(start, margin=margin, now=now)
+            self.limiters[name] = RateLimiter(start, margin=margin, now=now)
 
     def most_in_flight(self, now: float) -> int:
         """Calls that may be under way, so that few are refused; 0: any."""
@@ -74,29 +74,29 @@ class MinuteLimits:
 
     def limit(self, name: Name) -> int:
         """A limit as it is known now; 0 for none."""
-        limit = self.paces[name].limit
+        limit = self.limiters[name].limit
         return int(limit) if math.isfinite(limit) else 0
 
     def learned(self, now: float) -> dict[Name, LearnedLimit]:
         """What is worth keeping for the next run; of what was given, what was known before."""
         return {
-            name: self.estimators[name].learned(used=self.paces[name].used(now))
+            name: self.estimators[name].learned(used=self.limiters[name].used(now))
             if name in self._to_find
             else self._known.get(name, LearnedLimit())
             for name in NAMES
         }
 
-    def keep_clear(self, margin: float) -> None:
+    def set_margin(self, margin: float) -> None:
         """Seconds by which arrivals may vary."""
-        for pace in self.paces.values():
-            pace.keep_clear(margin)
+        for limiter in self.limiters.values():
+            limiter.set_margin(margin)
 
     def fullest(self, now: float) -> Name:
         """The limit that a refusal which names none is most likely about."""
 
         def share(name: Name) -> float:
-            pace = self.paces[name]
-            return pace.used(now) / pace.limit if math.isfinite(pace.limit) else 0.0
+            limiter = self.limiters[name]
+            return limiter.used(now) / limiter.limit if math.isfinite(limiter.limit) else 0.0
 
         return max(NAMES, key=share)
 
@@ -124,7 +124,7 @@ class MinuteLimits:
         under_way: int,
     ) -> bool:
         """Take in a refusal, as ``RateEstimator.refuse`` says, and go on at what it teaches."""
-        estimator, pace = self.estimators[name], self.paces[name]
+        estimator, limiter = self.estimators[name], self.limiters[name]
         searching = estimator.searching
         exceeded = estimator.refuse(
             now,
@@ -140,24 +140,24 @@ class MinuteLimits:
         if searching and not estimator.searching:
             # What the search sent at once comes free at once: evened out, it would leave a part
             # of each window that passes meanwhile empty.
-            pace.owe(WINDOW)
+            limiter.owe(WINDOW)
         return exceeded
 
     def go_up_if_due(self, name: Name, amount: float, now: float) -> None:
         """Try a little more of what holds us back, if nothing spoke against it for a while."""
-        estimator, pace = self.estimators[name], self.paces[name]
-        quiet = QUIET_AFTER_BURST if pace.goes_by_log else QUIET
+        estimator, limiter = self.estimators[name], self.limiters[name]
+        quiet = QUIET_AFTER_BURST if limiter.is_unspaced else QUIET
         if (
             (name in self._to_find or estimator.lowered)
             and estimator.is_due(now)
             # Full, and not about to be free: what is tried has to be more than what was found.
-            and pace.wait(estimator.step(amount) + amount, now) >= quiet
+            and limiter.wait(estimator.step(amount) + amount, now) >= quiet
         ):
-            before = pace.limit
+            before = limiter.limit
             estimator.go_up(amount, now)
             self._follow(name, now)
-            pace.owe(WINDOW * (1 - before / pace.limit))
+            limiter.owe(WINDOW * (1 - before / limiter.limit))
 
     def _follow(self, name: Name, now: float) -> None:
-        if self.paces[name].limit != self.estimators[name].value:
-            self.paces[name].change(self.estimators[name].value, now)
+        if self.limiters[name].limit != self.estimators[name].value:
+            self.limiters[name].change(self.estimators[name].value, now)
