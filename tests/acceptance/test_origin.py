@@ -207,7 +207,7 @@ def test_nothing_is_no_name(tmp_path: Path) -> None:
     """An empty value is a variable that was not set, not the working folder or the default."""
     workspace = Workspace(tmp_path)
     refused = workspace.run("", "--simulate")
-    assert (refused.code, "'path': it is empty" in refused.stderr) == (2, True)
+    assert (refused.code, "'paths': it is empty" in refused.stderr) == (2, True)
     workspace.use({"KNOWLEDGE_BASE_PATH": ""})
     refused = workspace.run("--simulate")
     assert (refused.code, "KNOWLEDGE_BASE_PATH: it is empty" in refused.stderr) == (2, True)
