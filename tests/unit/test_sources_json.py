@@ -97,6 +97,73 @@ def test_all_strings_are_the_text_where_no_field_holds_it() -> None:
     assert (document.title, document.metadata, document.record) == ("T", {"n": 3}, "")
 
 
+ARTICLE = "The wall was rebuilt after the storm. " * 200
+TEASERS = [
+    ({"id": 1, "description": "A teaser.", "article": ARTICLE}, f"A teaser.\n\n{ARTICLE}"),
+    ({"text": "Caption.", "picture": "QUJD" * 2_000}, "Caption."),
+    ({"text": ARTICLE, "note": "Short and to the point."}, ARTICLE),
+    ({"content": {"rendered": "<p>One.</p>", "protected": False}, "n": 1}, "<p>One.</p>"),
+    ({"title": "T", "bodyText": "Two.", "author": "A"}, "Two."),
+    (
+        {"text": ["See ", {"type": "link", "text": "https://x.test"}, " now"]},
+        "See https://x.test now",
+    ),
+    ({"text": ["a ", {"type": "bold", "text": "b"}, {"text": "c", "href": "u"}]}, "a bc (u)"),
+    (
+        {"content": [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]},
+        "One.\n\nTwo.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("record", "text"), TEASERS)
+def test_the_text_of_a_record_is_whole(record: dict[str, Any], text: str) -> None:
+    """What is longer than the usual field's is no detail; rich text comes in pieces."""
+    assert read_one("a.json", json.dumps(record).encode()).text.strip() == text.strip()
+
+
+def test_records_within_an_object_are_documents_too() -> None:
+    """With the object's other fields; but what has a text of its own is one document."""
+    pages = [{"id": "p1", "bodyText": "One."}, {"id": "p2", "bodyText": "Two."}]
+    data = json.dumps({"exported": "2026", "total": 2, "pages": pages}).encode()
+    one, two = read_all("a.json", data)
+    assert (one.record, two.record, two.text) == ("p1", "p2", "Two.")
+    assert two.metadata == {"exported": "2026", "total": 2, "id": "p2"}
+    whole = {"text": "Mix.", "pages": pages}
+    assert read_one("a.json", json.dumps(whole).encode()).record == ""
+    parts = {"name": "Cake", "parts": [{"sku": 1}, {"sku": 2}]}
+    assert (
+        read_one("a.json", json.dumps(parts).encode()).text
+        == "name: Cake\nparts.sku: 1\n\nparts.sku: 2"
+    )
+
+
+def test_numbers_stay_as_they_are_written() -> None:
+    """In the text always; as metadata where a float would be another number."""
+    data = (
+        b'{"a": {"price": 1.10, "far": 1e400, "big": 12345678901234567890123, "no": NaN, '
+        b'"on": true},'
+        b' "s": "x", "m": 1.10, "f": 1e400, "d": 0.12345678901234567890}'
+    )
+    document = read_one("a.json", data)
+    assert document.text == (
+        "a.price: 1.10\na.far: 1e400\na.big: 12345678901234567890123\na.no: NaN\na.on: true\ns: x"
+    )
+    assert document.metadata == {"m": 1.1, "f": "1e400", "d": "0.12345678901234567890"}
+    other = [read_one("a.jsonl", b'{"text": "x", "n": %s}' % n).digest for n in (b"1.10", b"1.1")]
+    assert other[0] != other[1]
+
+
+def test_names_given_twice_are_told() -> None:
+    """With the lines; the last value counts, as everywhere."""
+    data = b'{"text": "one", "text": "two"}\n{"text": "x"}\n{"text": "y", "m": {"a": 1, "a": 2}}\n'
+    first, *others = read_all("a.jsonl", data)
+    told = "names given twice in one object, of which the last counts"
+    assert (first.text, first.warnings) == ("two", (f"{told}: lines 1, 3",))
+    assert not any(each.warnings for each in others)
+    assert read_one("a.json", b'{"text": "x", "b": 1, "b": 2}').warnings == (f"{told}: 1",)
+
+
 def test_the_text_field_can_be_named() -> None:
     """Also one inside another; what is without it is rejected, a record or a document."""
     records = [{"text": "no", "abstract": "yes"}, {"text": "no"}]

@@ -7,16 +7,19 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.decoding import DecodedText, decode
+from waypoint.formats.json_values import RecordError, load_json, with_plain_numbers
+from waypoint.formats.losses import Losses
 from waypoint.formats.metadata import FieldCollector
 from waypoint.formats.records import (
     Record,
-    RecordError,
     as_text,
     field_at,
+    is_prose,
     record_names,
     text_lines,
 )
@@ -31,7 +34,13 @@ MOST_RECORDS = 250_000
 MOST_VALUES = 2_000_000
 """Of a file: two characters of JSON may be a Python object of 64 bytes."""
 
+_TEXT_ENDINGS = ("text", "content", "body", "description")
+"""Of other fields' names: bodyText, page_content."""
+_ARTICLE_CHARACTERS = 400
+"""A text of so many, longer than the usual field's, is no mere detail of its record."""
+
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*+"')
+_DOUBLED = "names given twice in one object, of which the last counts"
 _NOT_JSON = "correct it, or give it the suffix .txt"
 
 
@@ -53,14 +62,17 @@ class JsonReader:
         if not text.strip():
             return empty
         _refuse_too_many_values(source, text)
+        losses = Losses()
         try:
-            value = _load(text)
+            value = load_json(text, lambda: losses.add(_DOUBLED))
         except RecordError as error:
             if _first_line_is_object(text):
                 return JsonLinesReader(ReaderOptions(self._text_field)).read(source, data)
             raise DocumentRejectedError(source, f"not JSON: {error}", hint=_NOT_JSON) from error
         if value in ([], {}, "", None):
             return empty
+        decoded = replace(decoded, warnings=(*decoded.warnings, *losses.warnings()))
+        value = _records_within(value)
         if isinstance(value, list):
             records = [Record(number, item) for number, item in enumerate(value, 1)]
             return self._documents(source, decoded, records)
@@ -68,6 +80,8 @@ class JsonReader:
             document = self._document(source, value, TextBudget(source, len(text)))
         except RecordError as error:
             raise DocumentRejectedError(source, str(error), hint=self._hint()) from error
+        except RecursionError as error:
+            raise DocumentRejectedError(source, "nested too deeply", hint=_NOT_JSON) from error
         warnings = (*decoded.warnings, *document.warnings)
         return replace(document, warnings=warnings, encoding=decoded.encoding)
 
@@ -134,29 +148,42 @@ class JsonReader:
     def _text_and_fields(
         self, record: dict[str, Any], fields: FieldCollector, budget: TextBudget
     ) -> str:
-        name, text = self._text_of(record)
-        used = {name, name.partition(".")[0]}
+        names, text = self._text_of(record)
+        used = {*names, *(name.partition(".")[0] for name in names)}
         for key, value in record.items():
-            if key not in used and (name or not isinstance(value, str | dict | list)):
-                fields.add(key, value)
+            if key not in used and (names or not isinstance(value, str | dict | list)):
+                fields.add(key, with_plain_numbers(value))
         fields.take_title(record.get(key) for key in TITLE_FIELDS)
         return text or "\n".join(budget.spend(text_lines("", record, strings_only=True)))
 
-    def _text_of(self, record: dict[str, Any]) -> tuple[str, str]:
-        """The field that holds the text, and the text; both empty if all fields are."""
+    def _text_of(self, record: dict[str, Any]) -> tuple[tuple[str, ...], str]:
+        """The fields that hold the text, and the text; both empty if all fields are.
+
+        Beside a usual field, those whose texts are longer: it may be a mere teaser.
+        """
         if self._text_field is not None:
             text = as_text(field_at(record, self._text_field))
             if not text:
                 raise RecordError(f"it has no text in a field {self._text_field!r}")
-            return self._text_field, text
-        for name in TEXT_FIELDS:
-            text = as_text(record.get(name))
-            if text:
-                return name, text
-        return "", ""
+            return (self._text_field,), text
+        usual = next((name for name in _usual_first(record) if as_text(record[name])), "")
+        if not usual:
+            return (), ""
+        least = max(_ARTICLE_CHARACTERS, len(as_text(record[usual])))
+        names = [
+            name
+            for name, value in record.items()
+            if name == usual or (len(text := as_text(value)) > least and is_prose(text))
+        ]
+        return tuple(names), "\n\n".join(as_text(record[name]) for name in names)
 
     def _digest(self, value: Any) -> str:
-        canonical = json.dumps([self._text_field, value], sort_keys=True, separators=(",", ":"))
+        canonical = json.dumps(
+            [self._text_field, value],
+            sort_keys=True,
+            separators=(",", ":"),
+            default=lambda number: {"written": str(number)},
+        )
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def _hint(self) -> str:
@@ -174,13 +201,16 @@ class JsonLinesReader(JsonReader):
         _refuse_too_many_values(source, text)
         records: list[Record] = []
         damaged = 0
+        losses = Losses()
         for number, line in enumerate(lines_of(any_line_ends(text)), 1):
             if not line.strip():
                 continue
             if len(records) == MOST_RECORDS:
                 raise _too_many(source, "lines", MOST_RECORDS)
             try:
-                value = _load(line.removesuffix("\n"))
+                value = load_json(
+                    line.removesuffix("\n"), partial(losses.add, _DOUBLED, "line", number)
+                )
             except RecordError as error:
                 damaged += 1
                 value = RecordError(str(error))  # without its traceback, which holds the line
@@ -194,19 +224,40 @@ class JsonLinesReader(JsonReader):
                 f"no line is JSON; line {first.number:,}: not JSON: {first.value}",
                 hint=_NOT_JSON,
             )
+        decoded = replace(decoded, warnings=(*decoded.warnings, *losses.warnings()))
         return self._documents(source, decoded, records)
 
 
-def _load(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        line = f"line {error.lineno:,}, " if "\n" in text else ""
-        raise RecordError(f"{error.msg} at {line}column {error.colno:,}") from error
-    except RecursionError as error:
-        raise RecordError("nested too deeply") from error
-    except ValueError as error:
-        raise RecordError("Exceeds the limit of a number's digits") from error
+def _usual_first(record: dict[str, Any]) -> list[str]:
+    """Names of fields that usually hold a text, the likeliest first."""
+    others = [
+        name
+        for name in record
+        if name not in TEXT_FIELDS and name.lower().replace("_", "").endswith(_TEXT_ENDINGS)
+    ]
+    return [name for name in TEXT_FIELDS if name in record] + others
+
+
+def _records_within(value: Any) -> Any:
+    """The records of a list in an object, as exports have it, each with the object's other fields.
+
+    ``{"exported": "…", "pages": [{"id": 1, "text": "…"}, …]}``: one list of objects, each of
+    which has a text of its own, and no text beside it. Anything else stays as it is.
+    """
+    if not isinstance(value, dict):
+        return value
+    lists = [name for name, inner in value.items() if isinstance(inner, list)]
+    if len(lists) != 1 or _has_text(value):
+        return value
+    items = value[lists[0]]
+    if not items or not all(isinstance(item, dict) and _has_text(item) for item in items):
+        return value
+    around = {name: inner for name, inner in value.items() if name != lists[0]}
+    return [{**around, **item} for item in items]
+
+
+def _has_text(record: dict[str, Any]) -> bool:
+    return any(as_text(record[name]) for name in _usual_first(record))
 
 
 def _refuse_too_many_values(source: str, text: str) -> None:
@@ -231,6 +282,6 @@ def _too_many(source: str, what: str, most: int) -> DocumentRejectedError:
 def _first_line_is_object(text: str) -> bool:
     first = next((line for line in lines_of(any_line_ends(text)) if line.strip()), "")
     try:
-        return isinstance(_load(first), dict)
+        return isinstance(load_json(first), dict)
     except RecordError:
         return False

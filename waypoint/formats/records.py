@@ -7,15 +7,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
+from waypoint.formats.json_values import RecordError, WrittenNumber
+
 NAME_FIELDS = ("id", "_id", "key")
 """Fields that usually tell records apart."""
 
+_HOLDERS = ("rendered", "text", "value", "content", "html", "plain")
+"""Fields of an object that is a text, with something about it."""
+_LINKS = ("href", "url", "link")
+_MOST_WORD = 24
+"""Characters a word, on average; encoded data has none that are shorter."""
 _MOST_NAME_CHARACTERS = 200
 _MOST_NESTED = 100
-
-
-class RecordError(Exception):
-    """One record cannot be a document; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,37 @@ def field_at(record: dict[str, Any], path: str) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A text, or a list of paragraphs; empty for anything else."""
-    if isinstance(value, list) and value and all(isinstance(each, str) for each in value):
-        value = "\n\n".join(value)
+    """A text, paragraphs, or a text in pieces; empty for anything else.
+
+    Paragraphs are a list of texts; pieces a list of texts and of objects that hold one, as rich
+    text is exported (``["Look at ", {"type": "link", "text": "x"}]``); what holds a text alone
+    (``{"rendered": "…"}``) is that.
+    """
+    if isinstance(value, dict):
+        return next((each for each in map(value.get, _HOLDERS) if is_text(each)), "")
+    if isinstance(value, list) and value:
+        pieces = [each if isinstance(each, str) else _piece(each) for each in value]
+        if not all(isinstance(each, str) for each in pieces):
+            return ""
+        mixed = {type(each) for each in value} == {str, dict}
+        value = ("" if mixed else "\n\n").join(each for each in pieces if each is not None)
     return value if is_text(value) else ""
+
+
+def _piece(value: Any) -> str | None:
+    """The text of an object in a rich text, with where it leads; None if it has none."""
+    if not isinstance(value, dict) or not isinstance(value.get("text"), str):
+        return None
+    if not all(isinstance(each, str | int | float | None) for each in value.values()):
+        return None
+    text: str = value["text"]
+    link = next((value[name] for name in _LINKS if is_text(value.get(name))), "")
+    return f"{text} ({link})" if link and link != text else text
+
+
+def is_prose(text: str) -> bool:
+    """Whether it has words, and is no encoded data."""
+    return not text.isascii() or len(text) <= _MOST_WORD * len(text.split())
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -83,11 +113,23 @@ def text_lines(
             if not strings_only or isinstance(inner, str | dict | list):
                 yield from text_lines(f"{path}.{key}" if path else key, inner, depth=depth + 1)
     elif isinstance(value, list):
-        leaves = [str(each) for each in value if isinstance(each, str | int | float)]
+        if any(isinstance(each, dict) for each in value) and (text := as_text(value)):
+            yield f"{path}: {text}" if path else text
+            return
+        leaves = [_shown(each) for each in value if isinstance(each, _LEAVES)]
         if leaves:
             yield f"{path}: {', '.join(leaves)}" if path else "\n".join(leaves)
-        for inner in value:
+        for number, inner in enumerate(value):
             if isinstance(inner, dict | list):
+                if number and isinstance(inner, dict):
+                    yield ""
                 yield from text_lines(path, inner, depth=depth + 1)
     elif value is not None and str(value).strip():
-        yield f"{path}: {value}" if path else str(value)
+        yield f"{path}: {_shown(value)}" if path else _shown(value)
+
+
+_LEAVES = (str, int, float, WrittenNumber)
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
