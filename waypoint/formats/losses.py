@@ -23,6 +23,10 @@ class Losses:
         """
         self._places.setdefault((what, unit), []).append(number)
 
+    def places(self, what: str) -> set[int]:
+        """Where a kind of loss was noted."""
+        return {at for (kind, _), places in self._places.items() if kind == what for at in places}
+
     def warnings(self) -> tuple[str, ...]:
         """One for each kind of loss, in the order in which they were met."""
         return tuple(_told(*kind, numbers) for kind, numbers in self._places.items())

@@ -1,11 +1,10 @@
-"""PDF: the text of each page."""
+"""PDF: the text of each page, as someone reads it."""
 
 from __future__ import annotations
 
+import logging
 import re
-import unicodedata
-from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from itertools import accumulate
 from threading import Lock
 
@@ -14,28 +13,32 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from waypoint.errors import DocumentRejectedError
+from waypoint.formats.losses import Losses
 from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.pdf_page import IMAGES, read_page
+from waypoint.formats.pdf_words import count_unreadable
 from waypoint.formats.registry import ParsedDocument
-from waypoint.formats.text import MAX_CHARACTERS, normalise_text, too_much_text
+from waypoint.formats.text import MAX_CHARACTERS, too_much_text
 
 MAX_PAGES = 50_000
 # A small file can draw the same text over and over: what it comes to is bounded.
+_MOST_FILES = 1_000
+"""Of a portfolio."""
 
 _PDFIUM = Lock()
 """PDFium is not thread-safe, not even for different documents."""
 
-_DIVISION = re.compile("[\x02\ufffe](?:\r?\n)?")
-"""What PDFium gives for a hyphen that divides a word at a line's end."""
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
-_LINE_TAILS = re.compile(r"[ \t\xa0]+$", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n{3,}")
-
-_UNREADABLE = frozenset({"Co", "Cn"})
-_UNREADABLE_SHARE = 0.1
+_UNREADABLE_SHARE = 0.5
+_PLACEHOLDER_CHARACTERS = 2_000
+_FEWEST_CHARACTERS = 25
+"""A page, on average: of a document of images, less is no text but a stamp or a number."""
 
 _FIELDS = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
 _NO_TITLE = re.compile(r"untitled|Microsoft \w+ - .*|.*\.(?:docx?|indd|qxd|dvi|tex)", re.IGNORECASE)
 """What programs write where nobody gave a title."""
+_WAIT = re.compile(r"please wait|version of the PDF viewer|PDF viewer may not", re.IGNORECASE)
+_PORTFOLIO = re.compile(r"portfolio|acrobat|adobe reader", re.IGNORECASE)
+"""What stands on the only page of a form or a portfolio, for viewers that can't show it."""
 
 _REJECTS = {
     raw.FPDF_ERR_PASSWORD: (
@@ -48,35 +51,33 @@ _REJECTS = {
     ),
 }
 _DAMAGED = ("damaged, or not a PDF", "open it in a viewer and save it anew")
+_RECOGNISE = "run text recognition over it (for example: ocrmypdf in.pdf out.pdf)"
 
 
 class PdfReader:
-    """Reads PDF; each page begins at one of ``pages``, after an empty line."""
+    """Reads PDF; each page begins at one of ``pages``, after an empty line.
+
+    Of a portfolio, the pages of its PDFs are read in the place of its cover.
+    """
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
-        warnings: list[str] = []
+        losses = Losses()
         with _PDFIUM:
             document = _open(source, data)
             try:
                 fields = _fields(document)
-                pages = list(_pages(source, document, warnings))
+                pages = _pages(source, document, losses)
             finally:
                 document.close()
-        if not any(pages):
-            raise DocumentRejectedError(
-                source,
-                f"no text in its {len(pages):,} pages: they are images, or empty",
-                hint="run text recognition over it (for example: ocrmypdf in.pdf out.pdf)",
-            )
+        _refuse_hardly_any_text(source, pages, losses)
         text = "".join(f"{page}\n\n" if page else "" for page in pages).rstrip("\n")
         ends = accumulate(len(page) + 2 if page else 0 for page in pages)
-        _warn_of_unreadable(text, warnings)
         return ParsedDocument(
             text=text,
             pages=(0, *(min(end, len(text)) for end in ends))[: len(pages)],
             title="" if _NO_TITLE.fullmatch(fields.title) else fields.title,
             metadata=fields.metadata,
-            warnings=(*fields.warnings, *warnings),
+            warnings=(*fields.warnings, *losses.warnings()),
         )
 
 
@@ -105,52 +106,101 @@ def _fields(document: pdfium.PdfDocument) -> FieldCollector:
     return fields
 
 
-def _pages(source: str, document: pdfium.PdfDocument, warnings: list[str]) -> Iterator[str]:
-    """The normalised text of each page; empty for one without text, or that cannot be read."""
-    unreadable = []
-    characters = 0
+def _pages(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+    """The text of each page; empty for one without text, or that cannot be read."""
+    form = document.get_formtype()
+    if form == raw.FORMTYPE_ACRO_FORM or form == raw.FORMTYPE_XFA_FOREGROUND:
+        _init_forms(document)
+    pages = _read_pages(source, document, losses)
+    shown = sum(map(len, pages))
+    text = "\n".join(pages) if shown <= _PLACEHOLDER_CHARACTERS else ""
+    if form == raw.FORMTYPE_XFA_FULL and (not shown or text):
+        raise _xfa(source)
+    if form in (raw.FORMTYPE_XFA_FULL, raw.FORMTYPE_XFA_FOREGROUND):
+        if _WAIT.search(text):
+            raise _xfa(source)
+        losses.add("XFA forms of which only the pages are read")
+    files = document.count_attachments()
+    if files and len(pages) == 1 and _PORTFOLIO.search(text):
+        return _portfolio(source, document, losses)
+    for _ in range(files):
+        losses.add("embedded files not read")
+    return pages
+
+
+def _init_forms(document: pdfium.PdfDocument) -> None:
+    """Let the values of fields be read. Without it the pages are still there."""
+    logging.getLogger("pypdfium2").setLevel(logging.ERROR)
+    with suppress(pdfium.PdfiumError):
+        document.init_forms()
+
+
+def _read_pages(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+    pages: list[str] = []
+    characters = damaged = 0
     for index in range(len(document)):
         try:
-            text = _page_text(document, index)
+            text = read_page(source, document, index, MAX_CHARACTERS, losses)
         except pdfium.PdfiumError:
-            unreadable.append(index + 1)
+            losses.add("damaged, not read", "page", index + 1)
+            damaged += 1
             text = ""
         characters += len(text)
         if characters > MAX_CHARACTERS:
             raise too_much_text(source, MAX_CHARACTERS)
-        yield _tidy(source, text)
-    if len(unreadable) == len(document):
+        pages.append(text)
+    if damaged == len(pages):
         raise DocumentRejectedError(source, _DAMAGED[0], hint=_DAMAGED[1])
-    if unreadable:
-        shown = ", ".join(map(str, unreadable[:10])) + (", …" if len(unreadable) > 10 else "")
-        warnings.append(f"damaged: pages that cannot be read: {shown}")
+    return pages
 
 
-def _page_text(document: pdfium.PdfDocument, index: int) -> str:
-    page = document[index]
-    try:
-        text_page = page.get_textpage()
-        try:
-            if text_page.count_chars() > MAX_CHARACTERS:
-                return " " * (MAX_CHARACTERS + 1)
-            return str(text_page.get_text_bounded(errors="replace"))
-        finally:
-            text_page.close()
-    finally:
-        page.close()
-
-
-def _tidy(source: str, text: str) -> str:
-    text = normalise_text(_CONTROLS.sub("", _DIVISION.sub("", text)), source=source)
-    return _BLANK_LINES.sub("\n\n", _LINE_TAILS.sub("", text)).strip()
-
-
-def _warn_of_unreadable(text: str, warnings: list[str]) -> None:
-    """Fonts may not say which characters their shapes are; then the text is not what is seen."""
-    odd = sum(
-        count
-        for character, count in Counter(text).items()
-        if character == "\ufffd" or unicodedata.category(character) in _UNREADABLE
+def _xfa(source: str) -> DocumentRejectedError:
+    return DocumentRejectedError(
+        source,
+        "an XFA form: its pages are in XML that only Adobe's programs show",
+        hint="open it in Adobe Reader and print it to a PDF",
     )
-    if odd > _UNREADABLE_SHARE * len(text):
-        warnings.append(f"{odd:,} of {len(text):,} characters have no meaning outside its fonts")
+
+
+def _portfolio(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+    """The pages of its PDFs, in place of the cover, which only says which viewer shows them."""
+    pages = [""]
+    losses.add("cover of a portfolio left out", "page", 1)
+    for index in range(document.count_attachments()):
+        try:
+            data = bytes(document.get_attachment(index).get_data()) if index < _MOST_FILES else b""
+            inner = _open(source, data)
+        except (pdfium.PdfiumError, DocumentRejectedError):
+            losses.add("embedded files not read")
+            continue
+        try:
+            pages += _read_pages(source, inner, Losses())
+        finally:
+            inner.close()
+    if not any(pages):
+        raise DocumentRejectedError(
+            source,
+            "a portfolio: its content is in embedded files, none of which is a PDF with text",
+            hint="save its files beside it",
+        )
+    return pages
+
+
+def _refuse_hardly_any_text(source: str, pages: list[str], losses: Losses) -> None:
+    characters = sum(map(len, pages))
+    if not characters:
+        reason = f"no text in its {len(pages):,} pages: they are images, or empty"
+        raise DocumentRejectedError(source, reason, hint=_RECOGNISE)
+    images = losses.places(IMAGES)
+    with_text = {number for number, page in enumerate(pages, 1) if page}
+    if with_text <= images and characters < _FEWEST_CHARACTERS * len(images):
+        reason = f"hardly any text: {len(images):,} of its {len(pages):,} pages are images"
+        raise DocumentRejectedError(source, reason, hint=_RECOGNISE)
+    unreadable = sum(map(count_unreadable, pages))
+    if unreadable > _UNREADABLE_SHARE * characters:
+        reason = (
+            f"{unreadable:,} of its {characters:,} characters have no meaning outside their fonts"
+        )
+        raise DocumentRejectedError(
+            source, reason, hint=_RECOGNISE.replace("ocrmypdf", "ocrmypdf --force-ocr")
+        )
