@@ -27,7 +27,7 @@
         └── DocumentRejectedError
             └── RecordRejectedError     one record of a file of records
 
-An error says what happened (its message) and the way out (its ``hint``). What was done
+An error says what happened (its message) and what to do (its ``hint``). What was done
 before it stays done in every case.
 """
 
@@ -56,7 +56,7 @@ class ExitCode(IntEnum):
 
 
 class WaypointError(Exception):
-    """The root. ``hint`` is the way out, in words for the person at the terminal."""
+    """The root. ``hint`` says what to do, to the person at the terminal."""
 
     exit_code: ExitCode = ExitCode.CANNOT_CONTINUE
 

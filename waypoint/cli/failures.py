@@ -58,7 +58,7 @@ def _leaves(error: BaseException) -> list[BaseException]:
 
 
 def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> None:
-    """What happened and the way out; the traceback only on request."""
+    """What happened and what to do; the traceback only on request."""
     if verbose:
         for part in _traceback(error):
             console.print(Text(part), soft_wrap=True, end="")

@@ -18,7 +18,7 @@ _STYLES = {
 
 
 def print_verdict(console: Terminal, verdict: Verdict) -> None:
-    """Every check with its figure; then what failed, with examples and the way out."""
+    """Every check with its figure; then what failed, with examples and what to do."""
     about = [verdict.collection]
     if verdict.model:
         about.append(f"{verdict.model}, {verdict.dimensions:,} dimensions, {verdict.provider}")
