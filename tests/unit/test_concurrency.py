@@ -49,7 +49,7 @@ def limit_after(
     async def run() -> tuple[int, Load]:
         loop = asyncio.get_running_loop()
         begin, load, bus = loop.time(), Load(), EventBus()
-        slots = AdaptiveConcurrency(most, bus, adaptive=adaptive, clock=loop.time)
+        slots = AdaptiveConcurrency(most, bus, adaptive=adaptive)
 
         def note(event: Event) -> None:
             if changes is not None and isinstance(event, ConcurrencyChanged):
@@ -139,7 +139,7 @@ def test_a_fixed_number_stays() -> None:
     assert limit == load.most == 8
 
 
-def test_changes_are_told() -> None:
+async def test_changes_are_told() -> None:
     """With the new number and why."""
     events: list[Event] = []
     bus = EventBus()

@@ -11,8 +11,7 @@ in a call, and nothing changes.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from statistics import median
@@ -56,16 +55,14 @@ class AdaptiveConcurrency:
         events: EventBus,
         *,
         adaptive: bool = False,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.most = most
         self._events = events
         self._adaptive = adaptive
         self._limiter = anyio.CapacityLimiter(min(AUTO_START, most) if adaptive else most)
-        self._clock = clock
         self._calling = 0
         self._call_seconds = 0.0
-        self._counted_at = self._round_began = clock()
+        self._counted_at = self._round_began = anyio.current_time()
         self._usual: dict[int, float] = {}
         self._round: list[tuple[int, float]] = []
         self._decreases = 0
@@ -117,7 +114,7 @@ class AdaptiveConcurrency:
             self._count(-1)
 
     def _count(self, change: int) -> None:
-        now = self._clock()
+        now = anyio.current_time()
         self._call_seconds += self._calling * (now - self._counted_at)
         self._counted_at = now
         self._calling += change

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import anyio
@@ -25,12 +25,10 @@ class DailyReset:
         events: EventBus,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self._stop = stop
         self._events = events
         self._now = now
-        self._sleep = sleep
         self._told: datetime | None = None
 
     async def wait(self, error: DailyQuotaError) -> None:
@@ -44,5 +42,5 @@ class DailyReset:
             self._told = until
             self._events.emit(WaitingForDailyReset(until.isoformat("T", "seconds")))
         with self._stop.interruptible():
-            while (left := (until - self._now()).total_seconds()) > 0:
-                await self._sleep(min(left, _LOOK_EVERY))
+            while (left := (until - self._now()).total_seconds()) > 0:  # noqa: ASYNC110 - it is time that is waited for
+                await anyio.sleep(min(left, _LOOK_EVERY))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -82,7 +82,8 @@ class Quota:
         learned: what an earlier run found of these.
         used_today: texts already counted against the day's limit.
         counts_calls: a call counts as one, however many texts it has.
-        clock: monotonic seconds; now: the wall clock, in UTC.
+        clock: monotonic seconds, as the event loop's; displays ask from other threads.
+        now: the wall clock, in UTC.
     """
 
     def __init__(
@@ -95,12 +96,10 @@ class Quota:
         used_today: int = 0,
         counts_calls: bool = False,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._events = events
         self._clock = clock
-        self._sleep = sleep
         self._counts_calls = counts_calls
         self._lock = anyio.Lock()
         self._in_flight = 0
@@ -209,7 +208,7 @@ class Quota:
                     if wait <= 0:
                         await self._changed.wait()
                     else:
-                        await self._sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
+                        await anyio.sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
             finally:
                 self._waiting = ("", 0.0)
             # Nothing is awaited between the last look and this: what is counted is sent.
