@@ -83,3 +83,47 @@ def test_several_folders_at_once(workspace: Workspace) -> None:
     assert verified(workspace, "p1").code == 1
     assert verified(workspace, "p1", "--repair", "--yes").code == 0
     assert ids(workspace).keys() == {*stored, "//p3/new.md"}
+
+
+def test_single_files_are_ingested_alone(workspace: Workspace) -> None:
+    """As documents of the folder they lie in; nothing else is read, and nothing is removed."""
+    assert workspace.run("p1", "p2", "--simulate").code == 0
+    before = ids(workspace)
+    edited = workspace.folder / "p2" / "guide" / "use.md"
+    edited.write_text("# Use\n\nOtherwise.\n")
+    (workspace.folder / "p2" / "README.md").unlink()
+    (workspace.folder / "p1" / "README.md").write_text("# Also edited\n")
+    told = workspace.report_of("p2/guide/use.md", "--simulate")
+    assert (told["texts_paid"], told["documents"]["found"], told["documents"]["removed"]) == (
+        1,
+        1,
+        0,
+    )
+    after = ids(workspace)
+    assert after.keys() == before.keys()
+    assert {source for source in after if after[source] != before[source]} == {"//p2/guide/use.md"}
+    assert workspace.report_of("p2", "--simulate")["documents"]["removed"] == 1
+
+
+def test_a_single_file_of_no_collection_is_one_of_its_folder(workspace: Workspace) -> None:
+    """Several files, of the folder they have in common; a later run over it takes the rest."""
+    told = workspace.report_of("p1/README.md", "p1/guide/use.md", "--simulate", "--dry-run")
+    assert told["documents"] == 2
+    assert workspace.report_of("p1/README.md", "--simulate")["texts_paid"] == 1
+    assert ids(workspace).keys() == {"README.md"}
+    assert workspace.report_of("p1", "--simulate")["texts_paid"] == 1
+    assert ids(workspace).keys() == {"README.md", "guide/use.md"}
+
+
+def test_what_a_single_file_cannot_be_is_told(workspace: Workspace) -> None:
+    """Exit code 2 with a way out; nothing is changed."""
+    assert workspace.run("p1", "--simulate").code == 0
+    for arguments, told in (
+        (["p1/README.md", "p2"], "single files by a run of their own"),
+        (["p1/README.md", "--category", "guide"], "leave --category away"),
+        (["p2/README.md"], "holds the documents of"),
+        (["p1/README.md", "--exclude", "x"], "leave these options away"),
+    ):
+        refused = workspace.run(*arguments, "--simulate")
+        assert refused.code == 2
+        assert told in " ".join(refused.stderr.split())

@@ -106,7 +106,11 @@ def ingest(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from waypoint.cli.ingestion import run_ingestion
     from waypoint.ingest.options import IngestOptions
+    from waypoint.ingest.single_files import common_folder
 
+    files = tuple(path for path in paths or () if path.is_file())
+    if files:
+        paths = [common_folder(files, paths or (), category)]
     loaded = load({**settings, "knowledge_base_path": paths[0] if paths else None}, verbose=verbose)
     options = IngestOptions(
         simulate=simulate,
@@ -116,6 +120,7 @@ def ingest(
         root_moved=root_moved,
         root_name=root_name,
         further_paths=tuple(paths[1:]) if paths else (),
+        files=files,
         reread=reread,
         retry_rejects=retry_rejects,
     )

@@ -26,6 +26,8 @@ class IngestOptions:
     """Of the folder, if it is one of a collection's further ones."""
     further_paths: tuple[Path, ...] = ()
     """Folders beside that of the settings; each has the name of the folder, but the first."""
+    files: tuple[Path, ...] = ()
+    """Only these documents, of the folder they lie in; nothing is removed."""
     reread: bool = False
     """Read documents anew that an earlier version of their reader made."""
     retry_rejects: bool = False

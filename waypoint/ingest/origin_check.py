@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from waypoint.errors import CollectionMismatchError, UsageError
 from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.single_files import root_of_files, sources_below
 from waypoint.settings import Settings
 from waypoint.sources.local_folder import Root
 from waypoint.sources.names import printable_name
@@ -92,6 +93,9 @@ def settle(
     notices: list[str] = []
     first: Origin | None = None
     further = {} if recorded is None or options.clear else dict(recorded.further)
+    known_root = None if fresh else root_of_files(options.files, before)
+    if options.files and known_root is not None:
+        settings = settings.model_copy(update={"knowledge_base_path": known_root})
     for number, folder in enumerate(given_folders(settings, options)):
         now = origin_of(folder)
         root = _root_name(now, options, before, number, fresh=fresh and first is None)
@@ -109,7 +113,7 @@ def settle(
         theirs = replace(known, further={}) if known else None
         is_new = fresh or bool(root and not known)
         one = _settle_root(folder, options, name, theirs, now, fresh=is_new)
-        roots.append(one.root(root))
+        roots.append(one.root(root, options.files))
         notices += one.notices
         if root:
             further[root] = one.origin
@@ -165,8 +169,9 @@ class _OneRoot:
     only: frozenset[str] | None
     notices: tuple[str, ...]
 
-    def root(self, name: str) -> Root:
-        return Root(name, self.settings, self.only)
+    def root(self, name: str, files: Sequence[Path]) -> Root:
+        sources = sources_below(self.settings.knowledge_base_path, files) if files else None
+        return Root(name, self.settings, self.only, sources)
 
 
 def _settle_root(
@@ -200,6 +205,12 @@ def _settle_root(
     choices = changed_choices({**before, **given})
     if recorded is not None:
         notices += _told(before, given)
+        if options.files and not fresh and choices != before:
+            raise UsageError(
+                f"collection {name!r} was ingested with other choices, and a run of single files "
+                "changes none",
+                hint="leave these options away, or give them to a run over the folder",
+            )
         if options.category and not fresh and choices != before:
             _refuse_other_choices(options.category, recorded, choices)
     categories = _categories(options, recorded, fresh=fresh)
@@ -230,6 +241,8 @@ def _categories(
     """The top folders that are ingested once this run is done; None for the whole folder."""
     if options.repaired is not None:
         return options.repaired.categories
+    if options.files and recorded is not None and not fresh:
+        return recorded.categories
     if options.category is None:
         return None
     if recorded is None or options.clear:

@@ -201,8 +201,8 @@ class Ingestion:
             unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
             await self._flow(source, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
-            # A category that is dealt with says nothing about the others.
-            if complete and not (unfinished and self._options.category):
+            # A category, or a file, that is dealt with says nothing about the others.
+            if complete and not (unfinished and (self._options.category or self._options.files)):
                 finished = keeper.entry.id
         finally:
             with anyio.CancelScope(shield=True):

@@ -53,6 +53,7 @@ def discover(
     max_file_size: int,
     rules: Rules | None = None,
     own: Sequence[Path] = (),
+    files: frozenset[str] | None = None,
 ) -> Iterator[Discovery]:
     """Walk ``root`` depth first, each folder sorted by name; the order is the same every time.
 
@@ -61,13 +62,13 @@ def discover(
     A folder that is left out is one item, whatever it holds.
 
     ``category`` restricts the walk to that top folder, ``only`` to those of some top folders that
-    are there. ``max_file_size`` is in bytes. ``own``:
+    are there, ``files`` to some sources. ``max_file_size`` is in bytes. ``own``:
     folders of Waypoint's, left out whatever the rules say: a log that is ingested makes more log.
 
     Raises UsageError, before the first item, if ``root`` is not a folder that can be listed or
     has no such category.
     """
-    walk = _Walk(root, registry, max_file_size, rules or Rules(), own)
+    walk = _Walk(root, registry, max_file_size, rules or Rules(), own, files)
     if walk.is_own(""):
         raise UsageError(
             f"the knowledge base {str(root)!r} is itself where Waypoint writes",
@@ -120,7 +121,9 @@ class _Walk:
         max_file_size: int,
         rules: Rules,
         own: Sequence[Path],
+        files: frozenset[str] | None,
     ) -> None:
+        self._wanted = None if files is None else {part for file in files for part in _way_to(file)}
         self._real_root = os.path.realpath(root)
         self._own = frozenset(os.path.realpath(folder) for folder in own)
         self._registry = registry
@@ -169,7 +172,10 @@ class _Walk:
             if entry is None:
                 stack.pop()
                 continue
-            source, is_folder = folder.prefix + entry.name, _is_folder(entry)
+            source = folder.prefix + entry.name
+            if self._wanted is not None and source not in self._wanted:
+                continue
+            is_folder = _is_folder(entry)
             if reason := self._reason(folder, entry, is_folder=is_folder):
                 yield SkippedFile(folder.prefix + printable_name(entry.name), reason, named=False)
             elif problem := name_problem(entry.name):
@@ -261,6 +267,13 @@ class _Walk:
         if os.path.commonpath((self._real_root, target)) != self._real_root:
             return "symbolic link that leaves the knowledge base"
         return "symbolic link: its target lies in the knowledge base already"
+
+
+def _way_to(source: str) -> Iterator[str]:
+    """The source, and the folders it lies in."""
+    while source:
+        yield source
+        source = source.rpartition("/")[0]
 
 
 def _oddities(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[WalkWarning]:

@@ -37,6 +37,8 @@ class Root:
     """How it is walked and read, and where it lies."""
     only: frozenset[str] | None = None
     """Top folders to walk where it is a few; else None."""
+    files: frozenset[str] | None = None
+    """Of its files, those that the run is of; None for all. Then nothing of it is removed."""
 
 
 class LocalFolders:
@@ -45,13 +47,14 @@ class LocalFolders:
     def __init__(self, roots: Sequence[Root], category: str | None = None) -> None:
         self.category = category
         self.readers = min(_cores(), MOST_READERS)
+        self._scoped = [root.name for root in roots if root.files is None]
         self._folders = {root.name: _Folder(root, category) for root in roots}
 
     @property
     def scopes(self) -> list[str]:
         """As ``Source``."""
         below = f"{self.category}/" if self.category else ""
-        return [root_prefix(name) + below for name in self._folders]
+        return [root_prefix(name) + below for name in self._scoped]
 
     def discover(self) -> Iterator[Discovery]:
         """Walk the folders. Raises UsageError at once if one, or the category, does not exist."""
@@ -128,6 +131,7 @@ class _Folder:
             max_file_size=self._setup.max_file_size,
             rules=self._rules,
             own=self._own,
+            files=self._root.files,
         )
         prefix = root_prefix(self._root.name)
         if not prefix:
