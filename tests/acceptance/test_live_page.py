@@ -79,7 +79,7 @@ def test_a_run_watched_from_start_to_end(
         simulator.configure(latency_ms=LATENCY_MS)
         wait_until(lambda: simulator.stats().texts_answered >= 40)
         simulator.configure(faults={"hang": 1.0})
-        says(browser, "status", "hung")
+        says(browser, "status", "stalled")
         says(browser, "banner", "embed has not moved")
         says(browser, "announce", "calls to the service are not answered")
         check_looks(browser, tmp_path)
@@ -109,8 +109,8 @@ def check_figures(browser: webdriver.Chrome, report: dict[str, Any]) -> None:
         assert chunks[name.replace("_", " ")] == f"{count:,}"
     cost = figures_of(browser, "cost")
     assert cost["so far"] == f"${report['cost_usd']:.4f}"
-    assert cost["texts paid"] == f"{report['texts_paid']:,}"
-    assert cost["tokens paid"] == f"{report['tokens_paid']:,}"
+    assert cost["texts embedded"] == f"{report['texts_paid']:,}"
+    assert cost["tokens embedded"] == f"{report['tokens_paid']:,}"
     calls = figures_of(browser, "calls")
     assert calls["answered"] == f"{report['calls']['answered']:,}"
     for reason, count in report["retries_by_reason"].items():
@@ -180,7 +180,7 @@ def check_tree(browser: webdriver.Chrome) -> None:
     (bar,) = bars
     assert bar["name"]["value"] == "Chunks with their vector"
     assert 0 < float(bar["value"]["value"]) < 1
-    assert any(role == "image" and "Texts paid a second" in name for role, name in named)
+    assert any(role == "image" and "Texts embedded a second" in name for role, name in named)
     words = " ".join(name for role, name in named if role == "StaticText")
     assert "queue to_pay:" in words
     assert all(stage in words for stage in ("discover", "embed", "write"))

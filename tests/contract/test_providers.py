@@ -18,7 +18,8 @@ from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.plan import make_plan
 from waypoint.ingest.run import Ingestion
 from waypoint.observe.events import EventBus
-from waypoint.observe.report import ReportBuilder, RunReport
+from waypoint.observe.progress import Progress
+from waypoint.observe.report import RunReport
 from waypoint.settings import load_settings
 from waypoint.simulator import Fault, Simulator, SimulatorSettings
 from waypoint.simulator.models import SimulatedModel
@@ -143,7 +144,7 @@ async def test_a_whole_ingestion_runs_with_a_provider_that_is_an_entry_in_the_ta
         assert plan.cost_usd == pytest.approx(plan.tokens_to_pay / 1_000_000)
 
         async def ingest() -> RunReport:
-            events, reporting = EventBus(), ReportBuilder()
+            events, reporting = EventBus(), Progress()
             events.subscribe(reporting)
             await Ingestion(settings, IngestOptions(), events).run()
             return reporting.report

@@ -12,10 +12,8 @@ from tests.support.corpus import write_corpus
 from waypoint.errors import StoreDamagedError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
-from waypoint.monitor.tally import Tally
 from waypoint.observe.events import Event, EventBus, RunRepeated
-from waypoint.observe.report import ReportBuilder
-from waypoint.observe.run_state import RunState
+from waypoint.observe.progress import Progress
 from waypoint.settings import load_settings
 from waypoint.storage.chroma.store import ChromaStore
 
@@ -36,14 +34,14 @@ async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             raise StoreDamagedError("the index is damaged")
         await upsert(store, rows)
 
-    builder, state, tally = ReportBuilder(), RunState(lambda: 0.0), Tally(lambda: 0.0)
+    progress = Progress()
 
     def watch(event: Event) -> None:
         if isinstance(event, RunRepeated):
             repeated.append(event.dropped)
 
     events = EventBus()
-    for listener in (builder, state.take, tally, watch):
+    for listener in (progress, watch):
         events.subscribe(listener)
     write_corpus(tmp_path / "kb", documents=DOCUMENTS, sections=SECTIONS)
     (tmp_path / "kb" / "bad.pdf").write_bytes(b"no PDF")
@@ -64,7 +62,7 @@ async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert simulator.stats().texts_answered == CHUNKS
     # All of what had been written could be copied.
     assert repeated == [False]
-    report = builder.report
+    report = progress.report
     assert report.files == DOCUMENTS + 1
     assert report.documents == {
         "found": DOCUMENTS + 1, "unchanged": 0, "ingested": DOCUMENTS, "removed": 0,
@@ -77,5 +75,5 @@ async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         chunks["present"] + chunks["from_ledger"] + chunks["same_text"] + chunks["to_pay"] == CHUNKS
     )
     assert report.texts_paid == CHUNKS
-    assert (state.documents, state.rejected, state.chunks_settled) == (DOCUMENTS, 1, CHUNKS)
-    assert len(tally.rejects) == 1
+    assert (progress.settled, progress.share) == (CHUNKS, None)
+    assert len(progress.latest.rejects) == 1

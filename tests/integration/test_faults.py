@@ -13,7 +13,8 @@ from tests.support.corpus import write_corpus
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
 from waypoint.observe.events import CallFailed, Event, EventBus
-from waypoint.observe.report import ReportBuilder, RunReport
+from waypoint.observe.progress import Progress
+from waypoint.observe.report import RunReport
 from waypoint.settings import Settings, load_settings
 from waypoint.simulator import Fault
 
@@ -66,7 +67,7 @@ async def ingest(
         concurrency=6,
         call_timeout=call_timeout,
     )
-    events, reporting, failed = EventBus(), ReportBuilder(), list[CallFailed]()
+    events, reporting, failed = EventBus(), Progress(), list[CallFailed]()
 
     def note(event: Event) -> None:
         if isinstance(event, CallFailed):

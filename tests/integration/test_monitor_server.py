@@ -21,11 +21,11 @@ from tests.support.monitoring import QUOTA, SOME_WORK
 from waypoint.monitor import connections
 from waypoint.monitor.connections import MOST_CONNECTIONS
 from waypoint.monitor.monitor import Monitor
-from waypoint.monitor.sources import Sources
 from waypoint.observe import events
 from waypoint.observe.events import Event, EventBus, MonitorFailed, MonitorReady
 from waypoint.observe.gauges import Gauges
-from waypoint.observe.report import ReportBuilder
+from waypoint.observe.progress import Progress
+from waypoint.observe.status import RunStatus
 
 
 class Watched:
@@ -35,10 +35,10 @@ class Watched:
         self.bus = EventBus()
         self.told: list[Event] = []
         self.gauges = Gauges()
-        reporting = ReportBuilder()
-        sources = Sources(reporting.report, self.gauges, lambda: QUOTA, 90.0)
-        self.monitor = Monitor(sources, self.bus, host, port)
-        for listener in (reporting, self.told.append, self.monitor):
+        progress = Progress()
+        self.status = RunStatus(progress, self.gauges, lambda: QUOTA, 90.0)
+        self.monitor = Monitor(self.status, self.bus, host, port)
+        for listener in (progress, self.told.append):
             self.bus.subscribe(listener)
 
     @property
@@ -249,15 +249,13 @@ async def test_a_port_that_cannot_be_had_is_told(host: str) -> None:
     assert "--monitor-port 0" in reason
 
 
-async def test_a_defect_while_listening_ends_the_monitor_alone() -> None:
+async def test_a_defect_in_it_ends_the_monitor_alone() -> None:
     """It is told once, the server closes, and further events reach the others."""
     watched = Watched()
     async with watched.monitor.beside():
         url = watched.url
         broken: Any = object()
-        watched.monitor.board.tally.sums = broken
-        for event in SOME_WORK:
-            watched.bus.emit(event)
+        watched.monitor.feed.history = broken
         with anyio.fail_after(20):
             await watched.monitor.closed()
         async with httpx2.AsyncClient() as client:
@@ -267,18 +265,6 @@ async def test_a_defect_while_listening_ends_the_monitor_alone() -> None:
     (reason,) = watched.failures
     assert "AttributeError" in reason
     assert watched.told[-1] == events.RunEnded(0, 0, "", "", 1.0)
-
-
-async def test_a_defect_while_looking_ends_the_monitor_alone() -> None:
-    """The same, where nobody's event is to blame."""
-    watched = Watched()
-    async with watched.monitor.beside():
-        broken: Any = object()
-        watched.monitor.board.history = broken
-        with anyio.fail_after(20):
-            await watched.monitor.closed()
-        watched.end()
-    assert len(watched.failures) == 1
 
 
 async def test_what_fails_beside_it_is_raised() -> None:

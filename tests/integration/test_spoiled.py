@@ -15,7 +15,8 @@ from waypoint.ingest import embed as paying
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
 from waypoint.observe.events import EventBus
-from waypoint.observe.report import ReportBuilder, RunReport
+from waypoint.observe.progress import Progress
+from waypoint.observe.report import RunReport
 from waypoint.settings import load_settings
 
 TEXTS = 120
@@ -34,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def ingest(folder: Path, base_url: str, **settings: Any) -> RunReport:
     """One run; the report of what it told."""
-    events, reporting = EventBus(), ReportBuilder()
+    events, reporting = EventBus(), Progress()
     events.subscribe(reporting)
     given = load_settings(
         knowledge_base_path=folder / "kb",

@@ -1,34 +1,36 @@
-"""A monitor's board beside a test, with a run that is told by hand."""
+"""The status of a run beside a test, with a run that is told by hand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
-from waypoint.embedding.rate_limit import QuotaState
-from waypoint.monitor.board import Board
-from waypoint.monitor.sources import Sources
+from waypoint.monitor.view import view_of
 from waypoint.observe import events
-from waypoint.observe.gauges import Gauges
-from waypoint.observe.report import ReportBuilder
+from waypoint.observe.gauges import Gauges, QuotaState
+from waypoint.observe.progress import Progress
+from waypoint.observe.status import RunStatus
 
 QUOTA = QuotaState(2_910, 3_000, 240_000, 1_000_000, 2_910, 0, "", 0.0, 0.6)
 
 
 @dataclass
 class ToldRun:
-    """Events go to a report and to the board, as in a real run."""
+    """Its events are counted as in a real run."""
 
     now: float = 1_000.0
     quota: QuotaState | None = None
     stall_after: float = 90.0
     gauges: Gauges = field(init=False)
-    board: Board = field(init=False)
+    progress: Progress = field(init=False)
+    status: RunStatus = field(init=False)
 
     def __post_init__(self) -> None:
         self.gauges = Gauges(self.clock)
-        self.reporting = ReportBuilder(self.clock)
-        sources = Sources(self.reporting.report, self.gauges, lambda: self.quota, self.stall_after)
-        self.board = Board(sources, self.clock)
+        self.progress = Progress(self.clock)
+        self.status = RunStatus(
+            self.progress, self.gauges, lambda: self.quota, self.stall_after, self.clock
+        )
         self.tell(events.RunStarted("r1", "kb", "gemini", "gemini-embedding-001", 768, "/kb", 8))
 
     def clock(self) -> float:
@@ -36,13 +38,17 @@ class ToldRun:
 
     def tell(self, *told: events.Event) -> None:
         for event in told:
-            self.reporting(event)
-            self.board(event)
+            self.progress(event)
+
+    def view(self) -> dict[str, Any]:
+        """What the page is told after another look."""
+        self.status.look()
+        return view_of(self.status)
 
     def pass_seconds(self, seconds: int) -> None:
         for _ in range(seconds):
             self.now += 1
-            self.board.look()
+            self.status.look()
 
 
 SOME_WORK: tuple[events.Event, ...] = (

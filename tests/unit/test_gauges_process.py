@@ -12,14 +12,15 @@ import psutil
 import pytest
 
 from tests.support.virtual_time import run_virtual
-from waypoint.observe.gauges.loop_delay import EVERY, LoopDelay, LoopDelayMeter
+from waypoint.observe.gauges.histogram import Histogram
+from waypoint.observe.gauges.loop_delay import EVERY, LoopDelayMeter
 from waypoint.observe.gauges.process import process_use
 
 
 def test_a_blocked_loop_is_noticed() -> None:
     """A sleep that takes 0.3 s longer than asked for is a delay of 0.3 s."""
 
-    async def main() -> LoopDelay:
+    async def main() -> Histogram:
         loop = asyncio.get_running_loop()
         late = 0.0
 
@@ -33,10 +34,10 @@ def test_a_blocked_loop_is_noticed() -> None:
             late = 0.3
             await anyio.sleep(3 * (EVERY + 0.3))
             group.cancel_scope.cancel()
-        return meter.snapshot()
+        return meter.delays
 
     delay = run_virtual(main)
-    assert delay.measurements == pytest.approx(100, abs=1)
+    assert delay.count == pytest.approx(100, abs=1)
     assert delay.quantile(0.5) < 0.001
     assert delay.quantile(0.99) == pytest.approx(0.3, rel=0.1)
     assert delay.worst == pytest.approx(0.3, abs=1e-3)
@@ -47,7 +48,7 @@ def test_quantiles_are_exact_to_a_tenth() -> None:
     meter = LoopDelayMeter()
     for millisecond in range(1, 1001):
         meter.note(millisecond / 1000)
-    delay = meter.snapshot()
+    delay = meter.delays
     for share in (0.01, 0.5, 0.95, 0.99):
         assert share <= delay.quantile(share) <= share * 1.1 + 1e-9
     assert delay.quantile(1.0) == delay.worst == 1.0
@@ -56,11 +57,11 @@ def test_quantiles_are_exact_to_a_tenth() -> None:
 def test_odd_delays_do_no_harm() -> None:
     """None at all, below zero, and beyond all classes."""
     meter = LoopDelayMeter()
-    assert meter.snapshot().quantile(0.99) == 0.0
+    assert meter.delays.quantile(0.99) == 0.0
     meter.note(-0.001)
-    assert (meter.snapshot().worst, meter.snapshot().quantile(0.99)) == (0.0, 0.0)
+    assert (meter.delays.worst, meter.delays.quantile(0.99)) == (0.0, 0.0)
     meter.note(1e6)
-    assert meter.snapshot().quantile(0.99) == 1e6
+    assert meter.delays.quantile(0.99) == 1e6
 
 
 def test_what_the_process_uses_is_what_the_system_says() -> None:

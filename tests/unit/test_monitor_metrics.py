@@ -10,7 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.monitoring import QUOTA, SOME_WORK, ToldRun
 from waypoint.monitor.metrics import RunCollector, registry_of
+from waypoint.monitor.monitor import DELAY_BOUNDS
 from waypoint.observe import events
+from waypoint.observe.gauges.histogram import Histogram
 
 ROW = re.compile(r"^\| `(waypoint_\w+)` \| (\w+) \| (.*?) ?\| .*\|$", re.M)
 
@@ -27,7 +29,7 @@ def busy_run() -> ToldRun:
 
 def exposed(run: ToldRun) -> str:
     registry = CollectorRegistry()
-    registry.register(RunCollector(run.board))
+    registry.register(RunCollector(run.status, Histogram(DELAY_BOUNDS)))
     return generate_latest(registry).decode()
 
 
@@ -97,7 +99,7 @@ def test_a_run_that_has_hardly_begun_has_metrics_too() -> None:
     assert values(run)["waypoint_texts_paid_total"] == 0
 
 
-def test_a_run_that_hangs_is_told() -> None:
+def test_a_stalled_run_is_told() -> None:
     """As 0, with the time since something moved."""
     run = ToldRun(stall_after=5.0)
     with run.gauges.stage("read").running():
@@ -111,6 +113,6 @@ def test_no_state_is_shared_with_other_registries() -> None:
     """Two runs in one process, one after another, are counted apart."""
     first, second = busy_run(), ToldRun()
     second.tell(events.TextsEmbedded(7, 1, 0.0))
-    texts = [registry_of(run.board).get_sample_value("waypoint_texts_paid_total")
-             for run in (first, second)]  # fmt: skip
+    registries = [registry_of(run.status, Histogram(DELAY_BOUNDS)) for run in (first, second)]
+    texts = [each.get_sample_value("waypoint_texts_paid_total") for each in registries]
     assert texts == [100, 7]

@@ -7,14 +7,15 @@ import io
 import orjson
 import pytest
 
+from tests.support.monitoring import QUOTA, ToldRun
 from waypoint.observe import events
 from waypoint.observe.display import (
     LINE_EVERY,
     LineDisplay,
     LiveDisplay,
+    figures,
 )
-from waypoint.observe.run_state import RunState, duration, figures
-from waypoint.observe.terminal import Terminal
+from waypoint.observe.terminal import Terminal, duration
 from waypoint.settings import LogFormat, LogLevel
 
 
@@ -45,67 +46,73 @@ def test_durations(seconds: float, shown: str) -> None:
 
 
 def test_figures_of_a_run_under_way() -> None:
-    """Documents, chunks, pace, quota, retries, rejects, cost and time left, with their units."""
-    clock = Clock()
-    state = RunState(clock)
-    for event in (
+    """Documents, chunks, rate, quota, retries, rejects, cost and time left, with their units."""
+    run = ToldRun(quota=QUOTA)
+    run.tell(
         events.Surveyed(1_200, 100_000),
         events.FilesFound(1_200, 100_000, 200, 20_000),
+        events.DocumentRejected("c.md", "why", "", 75_000),
         events.DocumentChunked("a.md", 5_000, 3_000, 4_900),
         events.ChunksDeduplicated(present=10, from_ledger=0, same_text=0, to_embed=2_990),
+        events.CallStarted(1_000, 90_000, 1),
         events.ChunksWritten(1_000, 0, 0, 1.0),
         events.DocumentCompleted("a.md", 3_000, 5_000),
         events.DocumentUnchanged("b.md", 0),
-        events.DocumentRejected("c.md", "why", ""),
         events.CallFailed("503", 503, 1.0, 1),
-    ):
-        state.take(event)
-    clock.now += 10
-    state.take(events.TextsEmbedded(1_000, 90_000, 0.0135))
-    assert figures(state, 0.5) == [
-        "202/1,200 documents", "1,010/3,000 chunks", "100 texts/s", "50% of quota", "1 retried",
-        "1 rejected", "$0.0135", "7m45s left",
+        *[events.CallAnswered(100, 9_000, 0.5)] * 100,
+    )
+    run.pass_seconds(10)
+    run.tell(events.TextsEmbedded(1_000, 90_000, 0.0135))
+    run.status.look()
+    assert figures(run.status) == [
+        "202/1,200 documents", "1,010/3,000 chunks", "100 texts/s", "97% of quota", "1 retried",
+        "1 rejected", "$0.0135", "20s to 22s left",
     ]  # fmt: skip
 
 
 def test_figures_of_which_nothing_is_known_yet() -> None:
     """No guess is shown as a fact, and nothing is divided by zero."""
-    assert figures(RunState(Clock()), None) == [
+    assert figures(ToldRun().status) == [
         "0 documents", "0/0 chunks", "0 texts/s", "$0.0000", "time left unknown",
     ]  # fmt: skip
 
 
-def test_the_pace_is_that_of_late() -> None:
-    """What was paid more than a quarter of a minute ago no longer counts."""
-    clock = Clock()
-    state = RunState(clock)
-    state.take(events.TextsEmbedded(600, 1, 0.0))
-    clock.now += 10
-    assert state.rate == 60
-    clock.now += 6
-    assert state.rate == 0
+def test_the_rate_is_that_of_the_last_minute() -> None:
+    """What was embedded before no longer counts."""
+    run = ToldRun()
+    run.tell(events.TextsEmbedded(600, 1, 0.0))
+    run.pass_seconds(10)
+    assert run.status.now.rate == 60
+    run.pass_seconds(51)
+    assert run.status.now.rate == 0
 
 
-def line_display(form: LogFormat, clock: Clock) -> tuple[LineDisplay, io.StringIO]:
-    """A display and what it prints."""
+def line_display(form: LogFormat, clock: Clock) -> tuple[ToldRun, LineDisplay, io.StringIO]:
+    """A run, its display and what that prints."""
     shown = io.StringIO()
     console = Terminal(file=shown, width=80)
-    display = LineDisplay(console, lambda: None, form=form, least=LogLevel.INFO, clock=clock)
-    return display, shown
+    run = ToldRun(now=clock.now)
+    display = LineDisplay(console, run.status, form=form, least=LogLevel.INFO, clock=clock)
+    return run, display, shown
 
 
 def test_lines_now_and_then() -> None:
     """Figures every ten seconds; rejects and warnings at once; nothing for each document."""
     clock = Clock()
-    display, shown = line_display(LogFormat.TEXT, clock)
+    run, display, shown = line_display(LogFormat.TEXT, clock)
+
+    def tell(event: events.Event) -> None:
+        run.tell(event)
+        display(event)
+
     with display:
-        display(events.DocumentCompleted("a.md", 3, 100))
+        tell(events.DocumentCompleted("a.md", 3, 100))
         assert shown.getvalue() == ""
-        display(events.DocumentRejected("b [draft].md", "not valid UTF-8", ""))
+        tell(events.DocumentRejected("b [draft].md", "not valid UTF-8", ""))
         assert shown.getvalue() == "rejected b [draft].md: not valid UTF-8\n"
         clock.now += LINE_EVERY
-        display(events.DocumentCompleted("c.md", 3, 100))
-        display(events.DocumentCompleted("d.md", 3, 100))
+        tell(events.DocumentCompleted("c.md", 3, 100))
+        tell(events.DocumentCompleted("d.md", 3, 100))
     _, figure_line = shown.getvalue().splitlines()
     assert figure_line.startswith("2 documents · 0/0 chunks · ")
 
@@ -137,14 +144,14 @@ def test_lines_now_and_then() -> None:
 )
 def test_what_is_worth_a_line_of_its_own(event: events.Event, sentence: str) -> None:
     """A sentence with the names and the reason."""
-    display, shown = line_display(LogFormat.TEXT, Clock())
+    _, display, shown = line_display(LogFormat.TEXT, Clock())
     display(event)
     assert shown.getvalue() == f"{sentence}\n"
 
 
 def test_lines_for_machines() -> None:
     """Each is a JSON object with the run's id, however long; never broken, never coloured."""
-    display, shown = line_display(LogFormat.JSON, Clock())
+    _, display, shown = line_display(LogFormat.JSON, Clock())
     display(events.RunStarted("r1", "kb", "gemini", "m", 768, "/kb", 8))
     display(events.DocumentRejected("a" * 300, "why", ""))
     display(events.CallStarted(1, 1, 1))
@@ -157,19 +164,25 @@ def test_a_terminal_sees_the_figures_live() -> None:
     """And what is rejected stays above them."""
     shown = io.StringIO()
     console = Terminal(file=shown, force_terminal=True, width=120, color_system=None)
-    with LiveDisplay(console, lambda: 0.75) as display:
-        display(events.Surveyed(2, 100))
-        display(events.DocumentRejected("a.md", "why", ""))
-        display(events.Draining("SIGINT received"))
+    run = ToldRun(quota=QUOTA)
+    with run.gauges.stage("embed").running(), LiveDisplay(console, run.status) as display:
+        for event in (
+            events.Surveyed(2, 100),
+            events.DocumentRejected("a.md", "why", ""),
+            events.Draining("SIGINT received"),
+        ):
+            run.tell(event)
+            display(event)
+        run.status.look()
     assert "rejected a.md: why" in shown.getvalue()
-    assert "75% of quota" in shown.getvalue()
+    assert "97% of quota" in shown.getvalue()
     assert "stopping (SIGINT received)" in shown.getvalue()
 
 
 def test_a_file_may_be_many_documents_or_none_that_is_read() -> None:
     """The whole grows with the records that are found; bytes without chunks are not awaited."""
-    state = RunState(Clock())
-    for event in (
+    run = ToldRun()
+    run.tell(
         events.Surveyed(4, 1_000),
         events.FilesFound(4, 1_000, 12, 400),
         events.DocumentsFound(2, 12),
@@ -180,7 +193,6 @@ def test_a_file_may_be_many_documents_or_none_that_is_read() -> None:
         events.DocumentChunked("c.jsonl#2", 100, 5, 90),
         events.DocumentChunked("c.jsonl#3", 100, 5, 90),
         events.ChunksDeduplicated(present=0, from_ledger=10, same_text=0, to_embed=0),
-    ):
-        state.take(event)
-    assert figures(state, None)[0] == "13/16 documents"
-    assert state.share == 1.0
+    )
+    assert figures(run.status)[0] == "13/16 documents"
+    assert run.progress.share == 1.0

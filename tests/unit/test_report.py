@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
 from waypoint.observe import events
+from waypoint.observe.progress import Progress
 from waypoint.observe.report import (
     MOST_LISTED,
     MOST_REASONS,
     OTHER_REASONS,
-    ReportBuilder,
     RunReport,
     write_report,
 )
 
 
-def report_of(*told: events.Event, times: Iterator[float] | None = None) -> RunReport:
+def report_of(*told: events.Event) -> RunReport:
     """The report after these events."""
-    moments = times or iter((0.0, 0.0))
-    builder = ReportBuilder(clock=lambda: next(moments))
+    progress = Progress()
     for event in told:
-        builder(event)
-    return builder.report
+        progress(event)
+    return progress.report
 
 
 def test_a_run_as_a_whole() -> None:
     """Who, with what, for how long, and how it ended."""
     report = report_of(
         events.RunStarted("r1", "kb", "gemini", "m", 768, "/kb", 8),
-        events.RunEnded(2, 1, "said", "way out"),
-        times=iter((10.0, 12.5)),
+        events.RunEnded(2, 1, "said", "way out", 2.5),
     )
     assert (report.run_id, report.collection, report.provider) == ("r1", "kb", "gemini")
     assert (report.model, report.dimensions, report.concurrency) == ("m", 768, 8)

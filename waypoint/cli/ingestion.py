@@ -18,11 +18,13 @@ from waypoint.ingest.run import Ingestion
 from waypoint.observe.display import Display, LineDisplay, LiveDisplay
 from waypoint.observe.events import EventBus, RunEnded
 from waypoint.observe.gauges import PipelineSnapshot
-from waypoint.observe.gauges.binding import binding_stage
+from waypoint.observe.gauges.bottleneck import find_bottleneck
 from waypoint.observe.gauges.process import process_use
 from waypoint.observe.logs import JsonLog
-from waypoint.observe.report import ReportBuilder, RunReport, write_report
+from waypoint.observe.progress import Progress
+from waypoint.observe.report import RunReport, write_report
 from waypoint.observe.sampler import delay_figures
+from waypoint.observe.status import RunStatus
 from waypoint.observe.terminal import Terminal, print_bytes
 from waypoint.settings import Settings
 
@@ -45,8 +47,9 @@ def run_ingestion(
     # Who looks at a run wants to know how much there is.
     survey = console.is_terminal or settings.metrics_port is not None
     ingestion = Ingestion(settings, replace(options, survey=survey), events)
-    reporting = ReportBuilder()
-    report = reporting.report
+    progress = Progress()
+    status = RunStatus(progress, ingestion.gauges, ingestion.quota_state, settings.stall_after)
+    report = progress.report
     report.run_id = ingestion.run_id
     with ExitStack() as stack:
         log = stack.enter_context(
@@ -59,10 +62,10 @@ def run_ingestion(
             )
         )
         live = console.is_terminal and not verbose
-        display = stack.enter_context(_display(console, settings, ingestion, live=live))
-        for listener in (reporting, log, display):
+        display = stack.enter_context(_display(console, settings, status, live=live))
+        for listener in (progress, log, display):
             events.subscribe(listener)
-        failure = runtime.run(_ingest, settings, ingestion, reporting, events)
+        failure = runtime.run(_ingest, settings, ingestion, status, events)
     _tell_resources(report, ingestion)
     for name, written in (("log", log), ("samples", ingestion.sampler)):
         if written is not None and written.failure is not None:
@@ -80,56 +83,49 @@ def run_ingestion(
     return ExitCode(report.exit_code)
 
 
-def _display(console: Terminal, settings: Settings, ingestion: Ingestion, *, live: bool) -> Display:
+def _display(console: Terminal, settings: Settings, status: RunStatus, *, live: bool) -> Display:
     if live:
-        return LiveDisplay(console, ingestion.quota_share)
+        return LiveDisplay(console, status)
     return LineDisplay(
         console,
-        ingestion.quota_share,
+        status,
         form=settings.log_format,
         least=settings.log_level,
-        run_id=ingestion.run_id,
+        run_id=status.progress.report.run_id,
     )
 
 
 async def _ingest(
-    settings: Settings, ingestion: Ingestion, reporting: ReportBuilder, events: EventBus
+    settings: Settings, ingestion: Ingestion, status: RunStatus, events: EventBus
 ) -> WaypointError | None:
     """Run to the end, which is told while a monitor still listens; returns what it failed of."""
-    report = reporting.report
+    report = status.progress.report
     failure: WaypointError | None = None
-    async with _monitored(settings, ingestion, report, events):
+    async with status.watched(), _monitored(settings, status, events):
         try:
             await ingestion.run()
         except Exception as error:
             failure = flatten(error)
         rejects = ingestion.rejects
         report.standing = rejects.listed
-        report.rejects_file = str(rejects.file or "")
         code = _exit_code(rejects.count + report.removals_refused, failure)
         message, hint = (failure.message, failure.hint) if failure else ("", "")
-        events.emit(RunEnded(rejects.count, code, message, hint, reporting.seconds))
+        seconds, file = status.progress.seconds, str(rejects.file or "")
+        events.emit(RunEnded(rejects.count, code, message, hint, seconds, file))
     return failure
 
 
 @asynccontextmanager
 async def _monitored(
-    settings: Settings, ingestion: Ingestion, report: RunReport, events: EventBus
+    settings: Settings, status: RunStatus, events: EventBus
 ) -> AsyncIterator[None]:
     """Have the run looked at for as long as the context is open; nothing without METRICS_PORT."""
     if settings.metrics_port is None:
         yield
         return
     from waypoint.monitor.monitor import Monitor
-    from waypoint.monitor.sources import Sources
 
-    monitor = Monitor(
-        Sources(report, ingestion.gauges, ingestion.quota_state, settings.stall_after),
-        events,
-        settings.metrics_host,
-        settings.metrics_port,
-    )
-    events.subscribe(monitor)
+    monitor = Monitor(status, events, settings.metrics_host, settings.metrics_port)
     async with monitor.beside():
         yield
 
@@ -140,7 +136,7 @@ def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:
     report.peak_memory_bytes = use.peak_memory
     report.stages = [asdict(stage) for stage in snapshot.stages]
     if snapshot.stages:
-        report.bound_by = str(binding_stage(PipelineSnapshot(0.0), snapshot))
+        report.bound_by = str(find_bottleneck(PipelineSnapshot(0.0), snapshot))
     if ingestion.sampler is not None:
         report.loop_delay = delay_figures(ingestion.sampler.loop_delay)
 

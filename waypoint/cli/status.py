@@ -72,7 +72,7 @@ def _figure(value: int | None) -> str:
 
 
 def _last_run(status: Status) -> str:
-    from waypoint.observe.run_state import duration
+    from waypoint.observe.terminal import duration
 
     run = status.last_run
     if run is None:

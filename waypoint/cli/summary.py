@@ -12,8 +12,7 @@ from waypoint.ingest.chunk_setup import split_notice
 from waypoint.ingest.plan import Plan
 from waypoint.ingest.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
 from waypoint.observe.report import RunReport
-from waypoint.observe.run_state import duration
-from waypoint.observe.terminal import Terminal
+from waypoint.observe.terminal import Terminal, duration
 
 MOST_SHOWN = 10
 

@@ -17,7 +17,7 @@ from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.lazy_embedder import LazyEmbedder
 from waypoint.embedding.port import Endpoint, Provider
 from waypoint.embedding.providers import chosen_model, find_endpoint, model_of, with_simulator
-from waypoint.embedding.rate_limit import Quota, QuotaState
+from waypoint.embedding.rate_limit import Quota
 from waypoint.errors import (
     InterruptedRunError,
     LedgerDamagedError,
@@ -39,7 +39,7 @@ from waypoint.ingest.shutdown import Interruption, watch_signals
 from waypoint.ingest.standing_rejects import StandingRejects, list_rejects
 from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
-from waypoint.observe.gauges import Gauges
+from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.sampler import Sampler
 from waypoint.settings import Settings
 from waypoint.sources.local_folder import LocalFolders, Root
@@ -69,7 +69,7 @@ def collection_name(settings: Settings, provider: Provider) -> str:
 
 
 class Ingestion:
-    """A run: ask ``quota_share`` and ``gauges`` while it goes on, ``rejects`` afterwards."""
+    """A run: ask ``quota_state`` and ``gauges`` while it goes on, ``rejects`` afterwards."""
 
     def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
         self.run_id = new_run_id()
@@ -95,10 +95,6 @@ class Ingestion:
         self._repaired = False
         """Since the attempt before; the one to come begins anew."""
         self._told: set[str] = set()
-
-    def quota_share(self) -> float | None:
-        """Texts of the last minute, as a share of the limit; None without a limit."""
-        return self._quota.share_in_use if self._quota else None
 
     def quota_state(self) -> QuotaState | None:
         """What is used of the quota; None before it is known."""

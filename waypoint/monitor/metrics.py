@@ -17,26 +17,27 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 import waypoint
-from waypoint.monitor.board import Board
-from waypoint.monitor.histogram import Histogram
+from waypoint.observe.gauges.histogram import Histogram
+from waypoint.observe.status import RunStatus
 
 _PREFIX = "waypoint_"
 
 
-def registry_of(board: Board) -> CollectorRegistry:
+def registry_of(status: RunStatus, loop_delay: Histogram) -> CollectorRegistry:
     """A registry of this run alone: the client's global one stays as it is."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RunCollector(board))
+    registry.register(RunCollector(status, loop_delay))
     # Named ``process_…`` by the client, as for every program; only Linux has its files.
     ProcessCollector(registry=registry)
     return registry
 
 
 class RunCollector(Collector):
-    """Reads the board whenever it is asked; counts nothing itself."""
+    """Reads the status whenever it is asked; counts nothing itself."""
 
-    def __init__(self, board: Board) -> None:
-        self._board = board
+    def __init__(self, status: RunStatus, loop_delay: Histogram) -> None:
+        self._status = status
+        self._loop_delay = loop_delay
 
     def collect(self) -> Iterable[Metric]:
         yield from self._run()
@@ -46,7 +47,7 @@ class RunCollector(Collector):
         yield from self._pipeline()
 
     def _run(self) -> Iterator[Metric]:
-        report, health = self._board.sources.report, self._board.health()
+        report, health = self._status.progress.report, self._status.now.health
         info = InfoMetricFamily(_PREFIX + "run", "What the run is to do.")
         about = {
             "version": waypoint.__version__,
@@ -60,18 +61,19 @@ class RunCollector(Collector):
         yield info
         started = datetime.fromisoformat(report.started).timestamp()
         yield _gauge("start_time_seconds", "When the run began, in Unix time.", started)
-        yield _gauge("healthy", "1, or 0 while the run hangs.", float(health.good))
+        yield _gauge("healthy", "1, or 0 while the run is stalled.", float(health.good))
         yield _gauge(
             "still_seconds",
-            "Time since a stage last moved, waits for quota left out.",
-            health.still_for,
+            "Time since anything moved, waits for quota left out.",
+            health.stalled_for,
         )
-        share = self._board.state.share
+        share = self._status.progress.share
         if share is not None:
             yield _gauge("progress_ratio", "Of the chunks to be expected, with vector.", share)
 
     def _documents(self) -> Iterator[Metric]:
-        report, tally = self._board.sources.report, self._board.tally
+        progress = self._status.progress
+        report = progress.report
         documents, chunks = dict(report.documents), report.chunks
         yield _counter(
             "documents_found",
@@ -97,29 +99,30 @@ class RunCollector(Collector):
             {name: chunks[name] for name in lookups},
         )
         saved = ("present", "from_ledger", "same_text")
-        yield _counter("texts_paid", "Texts paid for.", report.texts_paid)
+        yield _counter("texts_paid", "Texts embedded.", report.texts_paid)
         yield _counter(
             "texts_saved",
-            "Texts that need not be paid for.",
+            "Texts that need not be embedded.",
             sum(chunks[name] for name in saved),
         )
-        yield _counter("tokens_paid", "Tokens paid for.", report.tokens_paid)
-        yield _counter("tokens_saved", "Tokens saved, as estimated.", tally.tokens_saved)
-        yield _counter("cost_usd", "US dollars paid.", report.cost_usd)
+        yield _counter("tokens_paid", "Tokens embedded.", report.tokens_paid)
+        yield _counter("tokens_saved", "Tokens saved, as estimated.", progress.tokens_saved)
+        yield _counter("cost_usd", "US dollars billed, as estimated.", report.cost_usd)
 
     def _calls(self) -> Iterator[Metric]:
-        report, tally = self._board.sources.report, self._board.tally
+        progress = self._status.progress
+        report = progress.report
         yield _counters(
-            "calls", "Calls that ended, by HTTP status.", "status", tally.calls_by_status
+            "calls", "Calls that ended, by HTTP status.", "status", progress.calls_by_status
         )
         yield _counters(
             "retries", "Calls to be tried again, by reason.", "reason", report.retries_by_reason
         )
-        yield _gauge("calls_in_flight", "Calls that were sent.", tally.calls_in_flight)
-        yield _histogram("call_duration_seconds", "Of calls that ended.", tally.call_seconds)
+        yield _gauge("calls_in_flight", "Calls that were sent.", progress.calls_in_flight)
+        yield _histogram("call_duration_seconds", "Of calls that ended.", progress.call_seconds)
 
     def _quota(self) -> Iterator[Metric]:
-        state = self._board.sources.quota()
+        state = self._status.now.quota
         if state is None:
             return
         used = (
@@ -142,7 +145,7 @@ class RunCollector(Collector):
         )
 
     def _pipeline(self) -> Iterator[Metric]:
-        snapshot, tally = self._board.sources.gauges.snapshot(), self._board.tally
+        snapshot, progress = self._status.now.pipeline, self._status.progress
         seconds = CounterMetricFamily(
             _PREFIX + "stage_seconds",
             "Worker-seconds of a stage, by what its workers were about.",
@@ -161,10 +164,10 @@ class RunCollector(Collector):
         yield _gauges("queue_capacity", "Messages it holds at most.", "queue", capacities)
         items = {stream.name: stream.items for stream in snapshot.streams}
         yield _counters("queue_items", "Items taken from it.", "queue", items)
-        writes = tally.write_seconds
+        writes = progress.write_seconds
         yield _histogram("store_write_duration_seconds", "Of writes to Chroma.", writes)
-        yield _counter("store_retries", "Requests to Chroma made again.", tally.store_retries)
-        yield _histogram("event_loop_delay_seconds", "How late its timers are.", tally.loop_delay)
+        yield _counter("store_retries", "Requests to Chroma made again.", progress.store_retries)
+        yield _histogram("event_loop_delay_seconds", "How late its timers are.", self._loop_delay)
 
 
 def _gauge(name: str, words: str, value: float) -> Metric:
@@ -197,7 +200,3 @@ def _histogram(name: str, words: str, histogram: Histogram) -> Metric:
     ]
     family.add_metric([], buckets, histogram.total)
     return family
-
-
-def _bound(bound: float) -> str:
-    return "+Inf" if math.isinf(bound) else str(bound)

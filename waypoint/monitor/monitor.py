@@ -1,4 +1,4 @@
-"""The monitor of one run: listens, looks once a second, and serves; it never fails the run."""
+"""The monitor of one run: serves its status, once a second anew; it never fails the run."""
 
 from __future__ import annotations
 
@@ -11,44 +11,39 @@ import anyio
 from anyio import to_thread
 
 from waypoint.errors import described
-from waypoint.monitor.board import Board
 from waypoint.monitor.feed import Feed
-from waypoint.monitor.histogram import CountedLoopDelay
-from waypoint.monitor.sources import Sources
-from waypoint.observe.events import Event, EventBus, MonitorFailed, MonitorReady
+from waypoint.observe.events import EventBus, MonitorFailed, MonitorReady
+from waypoint.observe.gauges.histogram import Histogram
+from waypoint.observe.gauges.loop_delay import LoopDelayMeter
+from waypoint.observe.status import RunStatus
 
 if TYPE_CHECKING:
     from waypoint.monitor.server import MonitorServer
 
 EVERY = 1.0
-"""Seconds between two looks, and between two events for a page."""
+"""Seconds between two events for a page."""
 
 DELAY_EVERY = 0.25
 """Seconds between two measurements of the event loop's delay: where the processor is shared with
 others, 40 a second were seen to take 1.5 % of a core."""
 
 
-class Monitor:
-    """Subscribe it to the run's events, and run it beside the run by :meth:`beside`."""
+DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
-    def __init__(self, sources: Sources, events: EventBus, host: str, port: int) -> None:
-        self.board = Board(sources)
+
+class Monitor:
+    """Run it beside the run, by :meth:`beside`."""
+
+    def __init__(self, status: RunStatus, events: EventBus, host: str, port: int) -> None:
+        self.feed = Feed(status)
+        self._status = status
+        self._loop_delay = Histogram(DELAY_BOUNDS)
         self._events = events
         self._host = host
         self._port = port
-        self._feed = Feed(self.board)
         self._server: MonitorServer | None = None
         self._failed = False
         self._ready, self._closed = anyio.Event(), anyio.Event()
-
-    def __call__(self, event: Event) -> None:
-        """Listen. A defect in here ends the monitor, not the run."""
-        if self._failed:
-            return
-        try:
-            self.board(event)
-        except Exception as error:
-            self._fail(_described(error))
 
     @asynccontextmanager
     async def beside(self) -> AsyncIterator[None]:
@@ -94,28 +89,30 @@ class Monitor:
             return
         with listener:
             hosts = hosts_of(listener.getsockname()[0], self._host)
-            app = await to_thread.run_sync(make_app, self.board, self._feed, hosts)
+            app = await to_thread.run_sync(
+                make_app, self._status, self.feed, self._loop_delay, hosts
+            )
             self._server = server = MonitorServer(app)
             self._events.emit(MonitorReady(url_of(listener)))
             self._ready.set()
             async with anyio.create_task_group() as group:
-                group.start_soon(self._look)
-                group.start_soon(CountedLoopDelay(self.board.tally.loop_delay, DELAY_EVERY).run)
+                meter = LoopDelayMeter(delays=self._loop_delay, every=DELAY_EVERY)
+                group.start_soon(self._keep_telling)
+                group.start_soon(meter.run)
                 await server.serve([listener])
                 group.cancel_scope.cancel()
 
-    async def _look(self) -> None:
+    async def _keep_telling(self) -> None:
         while True:
-            self.board.look()
-            self._feed.tell()
+            self.feed.tell()
             await anyio.sleep(EVERY)
 
     def _close(self) -> None:
         if self._server is None:
             return
         try:
-            self.board.look()
-            self._feed.tell()
+            self._status.look()
+            self.feed.tell()
         except Exception as error:
             self._fail(_described(error))
         self._server.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
@@ -17,9 +16,11 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from waypoint.monitor.board import Board
 from waypoint.monitor.feed import Feed
 from waypoint.monitor.metrics import registry_of
+from waypoint.monitor.view import health_of
+from waypoint.observe.gauges.histogram import Histogram
+from waypoint.observe.status import RunStatus
 from waypoint.sanitize import json_bytes
 
 _PAGE = Path(__file__).with_name("page")
@@ -60,7 +61,7 @@ class _Guarded:
         await self._app(scope, receive, guarded)
 
 
-def make_app(board: Board, feed: Feed, hosts: list[str]) -> Starlette:
+def make_app(status: RunStatus, feed: Feed, loop_delay: Histogram, hosts: list[str]) -> Starlette:
     """The web application.
 
     Args:
@@ -73,8 +74,8 @@ def make_app(board: Board, feed: Feed, hosts: list[str]) -> Starlette:
     return Starlette(
         routes=[
             *(Route(path, _file(name, kind)) for path, (name, kind) in _FILES.items()),
-            Route("/health", _health(board)),
-            Route("/metrics", _metrics(board)),
+            Route("/health", _health(status)),
+            Route("/metrics", _metrics(status, loop_delay)),
             Route("/events", _events(feed)),
         ],
         middleware=[
@@ -96,29 +97,19 @@ def _file(name: str, kind: str) -> Answer:
     return lambda _request: Response(content, media_type=kind)
 
 
-def _health(board: Board) -> Answer:
+def _health(status: RunStatus) -> Answer:
     def answer(_request: Request) -> Response:
-        health = board.health()
-        told: dict[str, Any] = {
-            "status": health.status,
-            "run": board.sources.report.run_id,
-            "stage": health.stage,
-            "still_for": round(health.still_for, 1),
-            "since": board.time_before(health.still_for),
-            "stall_after": board.sources.stall_after,
-            "why": health.why,
-        }
         return Response(
-            json_bytes(told),
-            status_code=200 if health.good else 503,
+            json_bytes(health_of(status)),
+            status_code=200 if status.now.health.good else 503,
             media_type="application/json",
         )
 
     return answer
 
 
-def _metrics(board: Board) -> Answer:
-    registry = registry_of(board)
+def _metrics(status: RunStatus, loop_delay: Histogram) -> Answer:
+    registry = registry_of(status, loop_delay)
 
     def answer(request: Request) -> Response:
         encoder, kind = choose_encoder(request.headers.get("accept", ""))

@@ -15,8 +15,9 @@ from rich.table import Table
 
 from waypoint.observe import events
 from waypoint.observe.logs import event_name, log_record, shown_at
-from waypoint.observe.run_state import RunState, duration, figures
-from waypoint.observe.terminal import Terminal, Text
+from waypoint.observe.outlook import Outlook
+from waypoint.observe.status import RunStatus
+from waypoint.observe.terminal import Terminal, Text, duration
 from waypoint.sanitize import json_bytes
 from waypoint.settings import LogFormat, LogLevel
 
@@ -61,22 +62,47 @@ class Display(Protocol):
     ) -> None: ...
 
 
+def figures(status: RunStatus) -> list[str]:
+    """The figures of a run under way, each with its unit."""
+    progress, now = status.progress, status.now
+    report = progress.report
+    documents, chunks = report.documents, report.chunks
+    whole = f"/{progress.total_files + progress.more_documents:,}" if progress.total_files else ""
+    parts = [
+        f"{documents['ingested'] + documents['unchanged']:,}{whole} documents",
+        f"{progress.settled:,}/{chunks['cut']:,} chunks",
+        f"{now.rate:,.0f} texts/s",
+    ]
+    if now.quota is not None and now.quota.rpm:
+        parts.append(f"{now.quota.texts_in_minute / now.quota.rpm:.0%} of quota")
+    if report.calls["retried"]:
+        parts.append(f"{report.calls['retried']:,} retried")
+    if documents["rejected"]:
+        parts.append(f"{documents['rejected']:,} rejected")
+    parts.append(f"${report.cost_usd:.4f}")
+    parts.append(time_left(now.outlook))
+    return parts
+
+
+def time_left(outlook: Outlook) -> str:
+    """As a range, or once where both ends look the same."""
+    if outlook.seconds is None:
+        return "time left unknown"
+    low, high = duration(outlook.seconds.low), duration(outlook.seconds.high)
+    return f"about {low} left" if low == high else f"{low} to {high} left"
+
+
 class LiveDisplay:
-    """A progress bar with figures, drawn anew a few times a second, on a terminal.
+    """A progress bar with figures, drawn anew a few times a second, on a terminal."""
 
-    ``quota_share``: the share of the quota in use over the last minute, None without one.
-    """
-
-    def __init__(self, console: Terminal, quota_share: Callable[[], float | None]) -> None:
-        self._state = RunState(time.monotonic)
+    def __init__(self, console: Terminal, status: RunStatus) -> None:
+        self._status = status
         self._console = console
-        self._quota_share = quota_share
         self._live = Live(
             console=console, refresh_per_second=4, transient=True, get_renderable=self._draw
         )
 
     def __call__(self, event: events.Event) -> None:
-        self._state.take(event)
         if isinstance(event, events.DocumentRejected) and event.named:
             self._console.print(Text(f"rejected {event.source}: {event.reason}", style="yellow"))
         elif isinstance(event, events.StoreNotice):
@@ -97,15 +123,12 @@ class LiveDisplay:
         self._live.stop()
 
     def _draw(self) -> RenderableType:
-        state = self._state
+        share = self._status.progress.share
         # A grid, since a bar by itself does not end its line.
         lines = Table.grid()
-        lines.add_row(
-            ProgressBar(total=1.0, completed=state.share or 0.0, pulse=state.share is None)
-        )
-        lines.add_row(Text(" · ".join(figures(state, self._quota_share()))))
-        if state.draining:
-            lines.add_row(Text(f"stopping ({state.draining}): finishing what is in flight"))
+        lines.add_row(ProgressBar(total=1.0, completed=share or 0.0, pulse=share is None))
+        lines.add_row(Text(" · ".join(figures(self._status))))
+        lines.add_row(Text(self._status.now.doing))
         return lines
 
 
@@ -115,16 +138,15 @@ class LineDisplay:
     def __init__(
         self,
         console: Terminal,
-        quota_share: Callable[[], float | None],
+        status: RunStatus,
         *,
         form: LogFormat,
         least: LogLevel,
         run_id: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._state = RunState(clock)
+        self._status = status
         self._console = console
-        self._quota_share = quota_share
         self._form = form
         self._least = least
         self._clock = clock
@@ -132,7 +154,6 @@ class LineDisplay:
         self._run_id = run_id
 
     def __call__(self, event: events.Event) -> None:
-        self._state.take(event)
         if isinstance(event, events.RunStarted):
             self._run_id = event.run_id
         if self._form is LogFormat.JSON:
@@ -143,7 +164,7 @@ class LineDisplay:
         if self._clock() >= self._next_line:
             self._next_line = self._clock() + LINE_EVERY
             if self._form is LogFormat.TEXT:
-                self._print(" · ".join(figures(self._state, self._quota_share())))
+                self._print(" · ".join(figures(self._status)))
 
     def __enter__(self) -> LineDisplay:
         return self

@@ -321,6 +321,8 @@ class RunEnded(Event):
     hint: str
     seconds: float = 0.0
     """The whole run's."""
+    rejects_file: str = ""
+    """Lists all that stand rejected; empty if it was not written."""
 
 
 Listener = Callable[[Event], None]

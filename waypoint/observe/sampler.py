@@ -11,7 +11,8 @@ from anyio import to_thread
 
 from waypoint.files import open_to_append
 from waypoint.observe.gauges import Gauges
-from waypoint.observe.gauges.loop_delay import LoopDelay, LoopDelayMeter
+from waypoint.observe.gauges.histogram import Histogram
+from waypoint.observe.gauges.loop_delay import LoopDelayMeter
 from waypoint.observe.gauges.process import process_use
 from waypoint.sanitize import json_bytes
 
@@ -34,9 +35,9 @@ class Sampler:
         self.failure: OSError | None = None
 
     @property
-    def loop_delay(self) -> LoopDelay:
+    def loop_delay(self) -> Histogram:
         """The event loop's delays so far."""
-        return self._meter.snapshot()
+        return self._meter.delays
 
     async def run(self) -> None:
         """Sample until cancelled, at the beginning and at the end as well."""
@@ -73,7 +74,7 @@ class Sampler:
             self.failure = error
 
 
-def delay_figures(delay: LoopDelay) -> dict[str, float]:
+def delay_figures(delay: Histogram) -> dict[str, float]:
     """Seconds, by quantile."""
     shares = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
     figures = {name: round(delay.quantile(share), 5) for name, share in shares.items()}

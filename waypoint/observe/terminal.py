@@ -79,3 +79,12 @@ def print_json(value: Any, *, documents: bool = False) -> None:
 def print_bytes(data: bytes) -> None:
     """Print to stdout what :func:`json_bytes` has made."""
     sys.stdout.buffer.write(data)
+
+
+def duration(seconds: float) -> str:
+    """``75`` becomes ``1m15s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes:02}m"
+    return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"

@@ -28,8 +28,7 @@ from waypoint.cli.benchmark.common import (
     run_measure,
 )
 from waypoint.errors import UsageError
-from waypoint.observe.run_state import duration
-from waypoint.observe.terminal import Terminal
+from waypoint.observe.terminal import Terminal, duration
 
 
 def sweep(

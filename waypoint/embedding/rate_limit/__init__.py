@@ -15,7 +15,7 @@ from waypoint.embedding.rate_limit.limits import (
     QuotaLimits,
     QuotaRules,
 )
-from waypoint.embedding.rate_limit.quota import Admission, Quota, QuotaState
+from waypoint.embedding.rate_limit.quota import Admission, Quota
 from waypoint.embedding.rate_limit.rate_limiter import WINDOW
 
 __all__ = [
@@ -28,6 +28,5 @@ __all__ = [
     "Quota",
     "QuotaLimits",
     "QuotaRules",
-    "QuotaState",
     "daily_quota_error",
 ]

@@ -20,6 +20,7 @@ from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
 from waypoint.models import LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged
+from waypoint.observe.gauges import QuotaState
 
 BURST_SHARE = 100
 """A batch is at most the limit divided by this: small batches are spaced evenly."""
@@ -53,24 +54,6 @@ class Admission:
     @property
     def amounts(self) -> Amounts:
         return {"rpm": self.texts, "tpm": self.tokens}
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaState:
-    """What is used of each limit; a limit of 0 is none."""
-
-    texts_in_minute: int
-    rpm: int
-    tokens_in_minute: int
-    tpm: int
-    texts_today: int
-    rpd: int
-    waiting_for: str
-    """``texts``, ``tokens``, ``service`` (it said to wait), or empty."""
-    waiting_since: float
-    """By the quota's clock; 0 if nothing waits."""
-    margin: float
-    """Seconds that the limiters keep clear, since arrivals vary."""
 
 
 class Quota:

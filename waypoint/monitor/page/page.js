@@ -74,9 +74,9 @@ function showPipeline(view) {
 }
 
 function stageBox(stage) {
-  const box = node("li", undefined, stage.binds ? "stage binds" : "stage");
+  const box = node("li", undefined, stage.bottleneck ? "stage bottleneck" : "stage");
   const name = node("b", stage.name);
-  if (stage.binds) name.append(node("em", "binds"));
+  if (stage.bottleneck) name.append(node("em", "bottleneck"));
   const shares = node("div", undefined, "share");
   for (const [kind, share] of [["busy", stage.busy], ["room", stage.waiting_for_room], ["input", stage.waiting_for_input]]) {
     const part = node("i", undefined, kind);
@@ -126,8 +126,8 @@ function showFigures(view) {
   list("cost", [
     ["so far", dollars(paid.usd)],
     ["to come", outlook.cost_usd === null ? "unknown" : between(outlook.cost_usd, dollars, "")],
-    ["texts paid", whole(paid.texts)],
-    ["tokens paid", whole(paid.tokens)],
+    ["texts embedded", whole(paid.texts)],
+    ["tokens embedded", whole(paid.tokens)],
     ["texts saved", whole(saved)],
     ["tokens saved, about", whole(view.tokens_saved)],
   ]);
@@ -151,7 +151,7 @@ function showPace() {
   const { step, points } = history;
   const last = smoothed(points, step, 5).at(-1) ?? 0;
   const limit = points.at(-1)?.[1] ?? null;
-  const label = `Texts paid a second: ${last.toFixed(1)} at last${limit === null ? "" : `, of ${limit.toFixed(1)} that the quota allows`}`;
+  const label = `Texts embedded a second: ${last.toFixed(1)} at last${limit === null ? "" : `, of ${limit.toFixed(1)} that the quota allows`}`;
   drawChart(at("chart"), points, step, label, seconds);
   const every = Math.max(1, Math.ceil(points.length / 30));
   const picked = points.map((point, i) => [point, i]).filter(([, i]) => i % every === 0).reverse();
@@ -198,7 +198,7 @@ function onState(view) {
   misses = 0;
   showView(view);
   pill(view.health.status, view.health.status);
-  banner(view.health.status === "hung" ? `This run hangs: ${view.health.why}` : "", "bad");
+  banner(view.health.status === "stalled" ? `This run is stalled: ${view.health.why}` : "", "bad");
   announce(view);
 }
 
@@ -210,7 +210,7 @@ function onEnded({ view, report }) {
   const words = `The run has ended after ${seconds(report.seconds)} with exit code ${report.exit_code}${why ? `: ${why}` : ""}`;
   pill("ended", good ? "done" : "failed");
   banner(words, good ? "good" : "bad");
-  at("doing").textContent = `${whole(report.documents.ingested)} documents ingested, ${whole(report.chunks.added)} chunks added, ${whole(report.texts_paid)} texts paid, ${dollars(report.cost_usd)}`;
+  at("doing").textContent = `${whole(report.documents.ingested)} documents ingested, ${whole(report.chunks.added)} chunks added, ${whole(report.texts_paid)} texts embedded, ${dollars(report.cost_usd)}`;
   at("left").textContent = "";
   at("sure").textContent = report.standing_rejects ? `${whole(report.standing_rejects)} rejects stand: ${report.rejects_file}` : "";
   at("elapsed").textContent = `ran for ${seconds(report.seconds)}`;

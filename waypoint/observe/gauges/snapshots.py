@@ -1,9 +1,12 @@
-"""What the gauges show: frozen, so that it may be kept and compared."""
+"""What the gauges show: frozen, so that it can be kept and compared."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+OWN_WORK = "its own work"
+"""What a stage does while it is busy and waits for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,31 @@ class StageSnapshot:
     def alive(self) -> float:
         """Worker-seconds of all kinds."""
         return self.busy + self.waiting_for_input + self.waiting_for_room
+
+    @property
+    def causes(self) -> dict[str, float]:
+        """What the busy seconds were spent on; they add up to them."""
+        return {**self.doing, OWN_WORK: max(0.0, self.busy - sum(self.doing.values()))}
+
+    @property
+    def main_cause(self) -> str:
+        """What most of the busy seconds were spent on."""
+        causes = self.causes
+        return max(causes, key=lambda cause: causes[cause])
+
+    def since(self, before: StageSnapshot | None) -> StageSnapshot:
+        """The counters between two snapshots; ``before`` is None if there was none yet."""
+        if before is None:
+            return self
+        return replace(
+            self,
+            busy=self.busy - before.busy,
+            waiting_for_input=self.waiting_for_input - before.waiting_for_input,
+            waiting_for_room=self.waiting_for_room - before.waiting_for_room,
+            items_in=self.items_in - before.items_in,
+            items_out=self.items_out - before.items_out,
+            doing={name: spent - before.doing.get(name, 0.0) for name, spent in self.doing.items()},
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +86,21 @@ class PipelineSnapshot:
     def stage(self, name: str) -> StageSnapshot | None:
         """The stage of that name, if there is one yet."""
         return next((stage for stage in self.stages if stage.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaState:
+    """What is used of each limit; a limit of 0 is none."""
+
+    texts_in_minute: int
+    rpm: int
+    tokens_in_minute: int
+    tpm: int
+    texts_today: int
+    rpd: int
+    waiting_for: str
+    """``texts``, ``tokens``, ``service`` (it said to wait), or empty."""
+    waiting_since: float
+    """By the quota's clock; 0 if nothing waits."""
+    margin: float
+    """Seconds that the pace keeps clear, since arrivals vary."""

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from waypoint.monitor.health import MOST_GAP, Health, HealthWatch, Status
 from waypoint.observe.gauges import Gauges
+from waypoint.observe.health import MOST_GAP, Health, HealthWatch, Status
 
 STALL = 90.0
 
@@ -60,7 +60,7 @@ def running_bench() -> Bench:
     return bench
 
 
-def test_a_service_that_says_nothing_makes_a_run_hang() -> None:
+def test_a_service_that_says_nothing_stalls_a_run() -> None:
     """After so many seconds, not before; the stage, the time and the cause are named."""
     bench = running_bench()
     bench.pass_seconds(89)
@@ -68,7 +68,7 @@ def test_a_service_that_says_nothing_makes_a_run_hang() -> None:
     bench.pass_seconds(31)
     health = bench.watch.health("no answer within 60 s")
     assert health == Health(
-        Status.HUNG,
+        Status.STALLED,
         "embed",
         120.0,
         "embed has not moved for 2m00s: calls to the service are not answered; "
@@ -78,7 +78,7 @@ def test_a_service_that_says_nothing_makes_a_run_hang() -> None:
 
 
 @pytest.mark.parametrize("how", ["event", "items"])
-def test_what_moves_is_no_hang(how: str) -> None:
+def test_what_moves_is_not_stalled(how: str) -> None:
     """An event of work, or a stage that takes something in, begins the time anew."""
     bench = running_bench()
 
@@ -100,7 +100,7 @@ def test_waits_for_quota_do_not_count_and_do_not_forgive() -> None:
     bench.pass_seconds(29)
     assert bench.watch.health().status is Status.RUNNING
     bench.pass_seconds(1)
-    assert bench.watch.health().status is Status.HUNG
+    assert bench.watch.health().status is Status.STALLED
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,11 @@ def test_waits_for_quota_do_not_count_and_do_not_forgive() -> None:
     [
         ({"read": ["own work"], "write": ["input"]}, "read", "own work"),
         ({"embed": ["room", "room"], "write": ["store"]}, "write", "Chroma does not answer"),
-        ({"embed": ["backoff", "room"], "write": ["input"]}, "embed", "after failed calls"),
+        (
+            {"embed": ["backoff", "room"], "write": ["input"]},
+            "embed",
+            "it backs off",
+        ),
         ({"lookup": ["ledger"], "embed": ["input"]}, "lookup", "the ledger's disk"),
         ({"embed": ["call", *["input"] * 7]}, "embed", "not answered"),
         ({"read": ["room"], "write": ["input"]}, "", "no stage has moved"),
@@ -124,7 +128,7 @@ def test_the_last_busy_stage_is_named(
     bench.look()
     bench.pass_seconds(100)
     health = bench.watch.health()
-    assert health.status is Status.HUNG
+    assert health.status is Status.STALLED
     assert health.stage == culprit
     assert cause in health.why
 
@@ -146,4 +150,4 @@ def test_a_gap_between_two_looks_is_not_the_runs() -> None:
     bench.now += 10_000
     bench.look()
     health = bench.watch.health()
-    assert (health.status, health.still_for) == (Status.RUNNING, MOST_GAP)
+    assert (health.status, health.stalled_for) == (Status.RUNNING, MOST_GAP)

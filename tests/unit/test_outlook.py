@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waypoint.monitor.outlook import DocumentSums, Facts, Range, look_ahead
+from waypoint.observe.outlook import DocumentSums, Facts, Range, look_ahead
 
 STEADY = Facts(
-    uncut=Range(0, 0), cut=10_000, looked_up=10_000, to_pay=10_000, paid=4_000, cost=0.04,
-    calls=400, pace=50.0, mean_pace=49.0, rpm=3_000, day_left=None,
+    uncut=Range(0, 0), cut=10_000, looked_up=10_000, to_embed=10_000, embedded=4_000,
+    cost_each=0.00001, calls=400, rate=50.0, mean_rate=49.0, rpm=3_000, day_left=None,
 )  # fmt: skip
 
 
@@ -33,15 +33,19 @@ def test_a_steady_pace_and_a_known_rest_are_sure() -> None:
 @pytest.mark.parametrize(
     ("changes", "sure", "why"),
     [
-        ({"pace": 20.0}, "a guess", "the pace varies"),
-        ({"calls": 16, "paid": 200}, "rough", "the pace varies, or is known by few calls"),
+        ({"rate": 20.0}, "a guess", "the rate varies"),
+        ({"calls": 16, "embedded": 200}, "rough", "the rate varies, or is known from few calls"),
         ({"uncut": Range(1_000, 90_000)}, "a guess", "still to be read"),
         ({"calls": 2}, "unknown", "too few calls"),
         ({"uncut": None}, "unknown", "the folder was not counted"),
-        ({"looked_up": 0, "to_pay": 0, "uncut": Range(1, 2)}, "unknown", "nothing has been looked"),
+        (
+            {"looked_up": 0, "to_embed": 0, "uncut": Range(1, 2)},
+            "unknown",
+            "nothing has been looked",
+        ),
         ({"day_left": 100}, "unknown", "the day's quota"),
-        ({"paid": 10_000}, "sure", "known"),
-        ({"to_pay": 0, "paid": 0, "calls": 0}, "unknown", "nothing is left to pay for"),
+        ({"embedded": 10_000}, "sure", "known"),
+        ({"to_embed": 0, "embedded": 0, "calls": 0}, "unknown", "nothing is left to embed"),
     ],
 )
 def test_doubt_is_told(changes: dict[str, object], sure: str, why: str) -> None:
@@ -55,7 +59,7 @@ def test_doubt_is_told(changes: dict[str, object], sure: str, why: str) -> None:
 def test_what_was_paid_before_costs_nothing_to_come() -> None:
     """If one in ten of the chunks looked up had to be paid for, so will one in ten of the rest."""
     outlook = look_ahead(
-        replace(STEADY, cut=20_000, looked_up=10_000, to_pay=1_000, paid=1_000, cost=0.01)
+        replace(STEADY, cut=20_000, looked_up=10_000, to_embed=1_000, embedded=1_000)
     )
     assert outlook.texts == Range(1_000, 1_000)
 

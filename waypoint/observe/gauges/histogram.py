@@ -6,8 +6,6 @@ import bisect
 import math
 from collections.abc import Sequence
 
-from waypoint.observe.gauges.loop_delay import LoopDelayMeter
-
 
 class Histogram:
     """Counts values by upper bounds, which are ascending; what exceeds the last is counted too."""
@@ -16,10 +14,18 @@ class Histogram:
         self._bounds = tuple(bounds)
         self._counts = [0] * (len(self._bounds) + 1)
         self.total = 0.0
+        self.worst = 0.0
+        """The largest value."""
 
     def add(self, value: float) -> None:
         self._counts[bisect.bisect_left(self._bounds, value)] += 1
         self.total += value
+        self.worst = max(self.worst, value)
+
+    @property
+    def count(self) -> int:
+        """How many values there are."""
+        return sum(self._counts)
 
     @property
     def buckets(self) -> list[tuple[float, int]]:
@@ -30,14 +36,13 @@ class Histogram:
             buckets.append((bound, seen))
         return buckets
 
+    def quantile(self, share: float) -> float:
+        """The value that this share of all does not exceed, as exact as the bounds are close.
 
-class CountedLoopDelay(LoopDelayMeter):
-    """Measures the event loop's delay into a histogram as well."""
-
-    def __init__(self, histogram: Histogram, every: float) -> None:
-        super().__init__(every=every)
-        self._histogram = histogram
-
-    def note(self, delay: float) -> None:
-        super().note(delay)
-        self._histogram.add(max(0.0, delay))
+        0 if there are none.
+        """
+        wanted = share * self.count
+        for bound, seen in self.buckets:
+            if seen and seen >= wanted:
+                return min(bound, self.worst)
+        return self.worst

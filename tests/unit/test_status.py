@@ -9,6 +9,7 @@ import orjson
 import pytest
 
 from tests.support.monitoring import QUOTA, SOME_WORK, ToldRun
+from waypoint.monitor.view import end_of
 from waypoint.observe import events
 from waypoint.observe.gauges import doing
 
@@ -21,7 +22,7 @@ def test_the_latest_are_listed_newest_first() -> None:
             events.DocumentCompleted(f"{number}.md", number, 1, 1.5),
             events.TextRejected(f"{number}.md", f"{number}:x", "400"),
         )
-    latest = run.board.view()["latest"]
+    latest = run.view()["latest"]
     assert [done["source"] for done in latest["documents"]] == [
         f"{n}.md" for n in range(29, 17, -1)
     ]
@@ -47,31 +48,31 @@ def test_a_wait_for_quota_is_told_in_words(waiting_for: str, words: str) -> None
         run.quota = QUOTA
         run.tell(*SOME_WORK)
         run.pass_seconds(2)
-        view = run.board.view()
+        view = run.view()
         assert view["doing"] == words
         assert view["health"]["status"] == "waiting"
         run.pass_seconds(3)
-        assert run.board.view()["doing"].startswith("embed binds")
+        assert run.view()["doing"].startswith("embed is the bottleneck")
 
 
 def test_more_urgent_words_come_first() -> None:
-    """A stop, a night without quota, a hang."""
+    """A stop, a night without quota, a stall."""
     run = ToldRun(stall_after=30)
     run.pass_seconds(1)
-    assert run.board.view()["doing"].startswith("getting ready")
+    assert run.view()["doing"].startswith("getting ready")
     with run.gauges.stage("embed").running(), doing("backoff"):
         run.pass_seconds(40)
-        words = run.board.view()["doing"]
-        assert words == "hangs: embed has not moved for 39s: it waits after failed calls"
-        assert run.board.outlook().why == "the run hangs"
+        words = run.view()["doing"]
+        assert words == "stalled: embed has not moved for 39s: it backs off after failed calls"
+        assert run.status.look().outlook.why == "the run is stalled"
         until = datetime.now(UTC) + timedelta(hours=5)
         run.tell(events.WaitingForDailyReset(until.isoformat("T", "seconds")))
         run.pass_seconds(1)
-        assert run.board.health().good
-        assert run.board.outlook().why == "the run waits for the day's quota"
-        assert run.board.view()["doing"].startswith("waiting for the day's quota: more texts at")
+        assert run.status.now.health.good
+        assert run.status.look().outlook.why == "the run waits for the day's quota"
+        assert run.view()["doing"].startswith("waiting for the day's quota: more texts at")
         run.tell(events.Draining("SIGINT received"))
-        assert run.board.view()["doing"].startswith("stopping (SIGINT received)")
+        assert run.view()["doing"].startswith("stopping (SIGINT received)")
 
 
 def test_what_is_to_come_follows_from_what_was() -> None:
@@ -79,7 +80,7 @@ def test_what_is_to_come_follows_from_what_was() -> None:
     run = ToldRun()
     run.tell(*SOME_WORK)
     run.pass_seconds(10)
-    texts = run.board.outlook().texts
+    texts = run.status.look().outlook.texts
     assert texts is not None
     assert (texts.low, texts.high) == pytest.approx([65 + 100 * 165 / 200] * 2)
 
@@ -87,11 +88,11 @@ def test_what_is_to_come_follows_from_what_was() -> None:
 def test_everything_told_is_json() -> None:
     """At the beginning, on the way and at the end."""
     run = ToldRun()
-    orjson.dumps(run.board.view())
+    orjson.dumps(run.view())
     run.tell(*SOME_WORK)
     run.pass_seconds(3)
-    orjson.dumps(run.board.view())
+    orjson.dumps(run.view())
     run.tell(events.RunEnded(1, 1, "", "", 3.0))
-    ended = orjson.loads(orjson.dumps(run.board.end()))
+    ended = orjson.loads(orjson.dumps(end_of(run.status)))
     assert ended["documents"]["ingested"] == 1
-    assert run.board.view()["health"]["status"] == "ended"
+    assert run.view()["health"]["status"] == "ended"
