@@ -211,7 +211,7 @@ class EmbeddingSpace:
     """What makes two vectors comparable. Vectors of different spaces are never mixed."""
 
     provider: str
-    """``gemini`` or ``simulator``."""
+    """As EMBEDDING_PROVIDER names it."""
     model: str
     dimensions: int
     task_type: str
