@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.command import Outcome, Workspace
 from tests.support.office_files import pdf_file
+from tests.support.pdf_files import IMAGE, drawn_pdf, field, placed
 
 MODULE = ("-m", "waypoint", "inspect")
 GUIDE = "---\ntitle: Guide\nlang: en\n---\n# Dome\n\n## Closing\n\n" + "Turn the key slowly. " * 20
@@ -45,6 +46,18 @@ def test_json_tells_the_same_and_more(tmp_path: Path) -> None:
     (chunk,) = document["chunks"]
     assert chunk["text"] == "First page.\n\nSecond page."
     assert chunk["metadata"]["char_end"] == document["characters"] == 25
+
+
+def test_what_a_pdf_lost_is_told_and_what_was_typed_is_shown(tmp_path: Path) -> None:
+    """Cells stay apart, a form's value is in the text, and pages that are images are named."""
+    page = placed((60, 700, "Rope"), (150, 700, "40"), (170, 700, "5"), (60, 600, "Vessel:"))
+    typed = field("Tx", (150, 595, 300, 612), value="MS Ostara")
+    (tmp_path / "a.pdf").write_bytes(drawn_pdf(page, IMAGE, IMAGE, fields=[typed]))
+    outcome = inspect(tmp_path, "a.pdf")
+    assert outcome.code == 0
+    assert "Rope 40 5\n" in outcome.stdout
+    assert "Vessel: MS Ostara" in outcome.stdout
+    assert "warning: images without text (ocrmypdf adds it): pages 2 to 3" in outcome.stdout
 
 
 def test_a_file_of_records_is_several_documents(tmp_path: Path) -> None:

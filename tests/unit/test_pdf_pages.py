@@ -132,6 +132,14 @@ def test_text_of_another_direction_does_not_run_into_the_lines() -> None:
     ]
 
 
+@pytest.mark.parametrize("matrix", ["1e38 0 0 1e38", "0 0 0 0", "1e-30 0 0 1e-30", "1e9 0 0 1"])
+def test_text_of_no_or_of_endless_size_costs_only_itself(matrix: str) -> None:
+    """What a file may say of places and sizes."""
+    words = placed((60, 700, "Rope 12"), (150, 700, "5"))
+    content = f"q {matrix} 0 0 cm ".encode() + words + b" Q " + placed((60, 600, "still here"))
+    assert "still here" in read(drawn_pdf(content)).text
+
+
 # Hyphens and raised numbers
 
 

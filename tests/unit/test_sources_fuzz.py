@@ -20,6 +20,7 @@ from tests.support.office_files import (
     slide_file,
 )
 from tests.support.open_files import document, p
+from tests.support.pdf_files import IMAGE, annotation, drawn_pdf, field, placed, turned
 from tests.support.reading import assert_sound, read_all
 from waypoint.errors import DocumentRejectedError
 
@@ -28,6 +29,19 @@ MARKDOWN = (
     "```py\nx = 1\n```\n\n> quote\n\n- item\n\n      code\n\nTwo\n---\n"
 )
 TOML = MARKDOWN.replace("---\ntitle: Ä\nuse_cases: [a, b]\n---", "+++\ntitle = 'Ä'\nn = 1.10\n+++")
+FORM = drawn_pdf(
+    placed((60, 700, "Rope 12"), (150, 700, "5"), (60, 680, "x2")),
+    IMAGE,
+    turned(90, placed((50, 50, "up"))),
+    unicode={"x": "\0"},
+    xfa="static",
+    fields=[
+        field("Tx", (60, 600, 200, 620), value="MS Ostara"),
+        field("Btn", (1, 2, 9, 9), value="Yes"),
+    ],
+    annotations=[annotation("FreeText", (60, 500, 200, 520), contents="typed")],
+    files={"a.pdf": pdf_file(["inside"])},
+)
 SAMPLES = {
     "a.md": MARKDOWN.encode(),
     "a.markdown": TOML.encode(),
@@ -40,6 +54,7 @@ SAMPLES = {
     b"<ol type=i><li>v</ol><select><option selected>o</select>"
     b"<ruby>r<rt>s</ruby></main></body></html>",
     "a.pdf": pdf_file(["One page", "", "Another\none"], title="T"),
+    "form.pdf": FORM,
     "a.docx": docx_file(),
     "a.rtf": rb"{\rtf1\ansi\ansicpg1252{\fonttbl{\f0\fcharset204 A;}}{\stylesheet{\s1 heading 1;}}"
     rb"{\info{\title T}}\s1 H\par\pard {\listtext 1.\tab}a\u8364?\'e9{\super 2}{\*\footnote n}\par"
