@@ -222,7 +222,7 @@ def test_pages_that_are_images_are_named() -> None:
 def test_an_image_beside_text_and_a_scan_with_its_text_are_no_loss() -> None:
     """A picture in a text, and the text layer that recognition has put below an image."""
     picture = b"q 100 0 0 100 50 100 cm /Im1 Do Q\n" + placed(*lines(BODY))
-    layer = IMAGE + b"\nBT 3 Tr /F1 11 Tf 50 700 Td (" + BODY.encode() + b") Tj ET"
+    layer = IMAGE + b"\nBT 3 Tr /F1 11 Tf 50 700 Td (" + BODY.encode() * 2 + b") Tj ET"
     assert read(drawn_pdf(picture, layer)).warnings == ()
 
 
@@ -232,6 +232,16 @@ def test_scans_with_stamps_only_are_a_reject() -> None:
     error = reject_of("a.pdf", drawn_pdf(page, page, IMAGE))
     assert error.reason == "hardly any text: 3 of its 3 pages are images"
     assert "ocrmypdf" in error.hint
+
+
+def test_scans_with_a_court_s_stamp_are_a_reject_and_slides_with_a_background_are_not() -> None:
+    """The stamp is the same on all pages but for numbers; a slide's few words are its text."""
+    stamp = "Case 1:20-cv-01234-ABC Document 12-3 Filed 01/02/20 Page {} of 3"
+    scans = [IMAGE + b"\n" + placed((50, 820, stamp.format(each))) for each in (1, 2, 3)]
+    assert "3 of its 3 pages" in reject_of("a.pdf", drawn_pdf(*scans)).reason
+    words = ("Why quays need outer berths", "Depth at springs: 11 m", "Costs by metre and by day")
+    slides = [IMAGE + b"\n" + placed((50, 500, each)) for each in words]
+    assert read(drawn_pdf(*slides)).text == "\n\n".join(words)
 
 
 def test_a_drawing_without_text_is_told() -> None:

@@ -29,8 +29,10 @@ _PDFIUM = Lock()
 """PDFium is not thread-safe, not even for different documents."""
 
 _UNREADABLE_SHARE = 0.5
+_NUMBERS = re.compile(r"\d+")
+"""In which the stamps of pages differ."""
 _PLACEHOLDER_CHARACTERS = 2_000
-_FEWEST_CHARACTERS = 25
+_FEWEST_CHARACTERS = 10
 """A page, on average: of a document of images, less is no text but a stamp or a number."""
 
 _FIELDS = {"Title": "title", "Author": "author", "Subject": "subject", "Keywords": "keywords"}
@@ -193,7 +195,10 @@ def _refuse_hardly_any_text(source: str, pages: list[str], losses: Losses) -> No
         raise DocumentRejectedError(source, reason, hint=_RECOGNISE)
     images = losses.places(IMAGES)
     with_text = {number for number, page in enumerate(pages, 1) if page}
-    if with_text <= images and characters < _FEWEST_CHARACTERS * len(images):
+    stamps = {_NUMBERS.sub("", page) for page in pages if page}
+    same = len(stamps) == 1 < len(with_text)
+    few = characters < _FEWEST_CHARACTERS * len(images)
+    if with_text <= images and (few or same):
         reason = f"hardly any text: {len(images):,} of its {len(pages):,} pages are images"
         raise DocumentRejectedError(source, reason, hint=_RECOGNISE)
     unreadable = sum(map(count_unreadable, pages))

@@ -17,9 +17,9 @@ from waypoint.formats.pdf_words import Box, PageText, count_unreadable
 from waypoint.formats.text import normalise_text, too_much_text
 
 IMAGES = "images without text (ocrmypdf adds it)"
-_HARDLY_ANY = 60
-"""Characters: a scanned page may bear a number, a stamp or its scanner's name."""
-_COVERED = 0.4
+_HARDLY_ANY = 100
+"""Characters: a scanned page may bear a number, a court's stamp or its scanner's name."""
+_COVERED = 0.7
 """Of a page with hardly any text, by images: then it is taken to be a scan."""
 _FEWEST_LINES = 20
 """Of a drawing that may be text: fewer are a frame or a rule."""
