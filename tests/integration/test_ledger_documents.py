@@ -10,80 +10,90 @@ import pytest
 
 from tests.support.documents import NOON, SECOND, document, source_file
 from waypoint.models import Document
-from waypoint.storage.ledger import DoneDocument, KnownDocument, Ledger, LedgerCollection, Sifted
+from waypoint.storage.ledger.records import (
+    CompleteDocument,
+    KnownDocument,
+    LedgerCollection,
+    Partition,
+)
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 KEY = b"k" * 32
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     """A new ledger in a folder of its own."""
-    opened = Ledger(tmp_path)
+    opened = SqliteLedger(tmp_path)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def collection(ledger: Ledger) -> int:
+def collection(ledger: SqliteLedger) -> int:
     """The id of a collection that the ledger describes."""
     return adopt(ledger).id
 
 
-def adopt(ledger: Ledger, name: str = "kb", chroma_id: str = "c1") -> LedgerCollection:
+def adopt(ledger: SqliteLedger, name: str = "kb", chroma_id: str = "c1") -> LedgerCollection:
     """Describe a collection."""
     return ledger.adopt_collection(name, chroma_id=chroma_id, generation=1, root="/knowledge")
 
 
 def finish(
-    ledger: Ledger,
+    ledger: SqliteLedger,
     collection: int,
     *documents: Document,
     chunks: int = 2,
     rejects: dict[str, str] | None = None,
 ) -> None:
     """Begin documents, and finish them."""
-    ledger.begin(collection, [each.source for each in documents])
+    ledger.start_documents(collection, [each.source for each in documents])
     done = [
-        DoneDocument(
+        CompleteDocument(
             each, [(f"{each.source}:{number}", KEY) for number in range(chunks)], rejects or {}
         )
         for each in documents
     ]
-    ledger.finish(collection, done)
+    ledger.complete_documents(collection, done)
 
 
-def changed(ledger: Ledger, collection: int, *documents: Document) -> list[str]:
+def changed(ledger: SqliteLedger, collection: int, *documents: Document) -> list[str]:
     """Sources of those that are to be read again."""
     files = [each.file for each in documents]
-    return [file.source for file in ledger.sift(collection, files).changed]
+    return [file.source for file in ledger.partition_unchanged(collection, files).changed]
 
 
-def test_only_what_may_have_changed_is_read_again(ledger: Ledger, collection: int) -> None:
+def test_only_what_may_have_changed_is_read_again(ledger: SqliteLedger, collection: int) -> None:
     """A new one is, one that is done is not, and one that is only begun is."""
     done, begun, new = document("done.md"), document("begun.md"), document("new.md")
     finish(ledger, collection, done, begun)
-    ledger.begin(collection, ["begun.md"])
-    sifted = ledger.sift(collection, [each.file for each in (done, begun, new)])
-    assert sifted == Sifted([begun.file, new.file], unchanged_documents=1)
-    assert ledger.recall(collection, ["done.md", "begun.md", "new.md"]) == {
+    ledger.start_documents(collection, ["begun.md"])
+    sifted = ledger.partition_unchanged(collection, [each.file for each in (done, begun, new)])
+    assert sifted == Partition([begun.file, new.file], unchanged_documents=1)
+    assert ledger.find_documents(collection, ["done.md", "begun.md", "new.md"]) == {
         "done.md": KnownDocument("d1", 2, done=True),
         "begun.md": KnownDocument("d1", 2, done=False),
     }
 
 
 @pytest.mark.parametrize("field", ["size", "mtime_ns", "ctime_ns"])
-def test_a_changed_size_or_time_is_noticed(ledger: Ledger, collection: int, field: str) -> None:
+def test_a_changed_size_or_time_is_noticed(
+    ledger: SqliteLedger, collection: int, field: str
+) -> None:
     """Also the ctime, which an editor that restores the mtime cannot restore."""
     known = document("a.md")
     finish(ledger, collection, known)
     assert changed(ledger, collection, known) == []
     file = replace(known.file, **{field: getattr(known.file, field) - 1})
-    assert ledger.sift(collection, [file]) == Sifted([file], unchanged_documents=0)
+    assert ledger.partition_unchanged(collection, [file]) == Partition(
+        [file], unchanged_documents=0
+    )
 
 
 @pytest.mark.parametrize(("seconds", "again"), [(-5, True), (0, True), (1.9, True), (2, False)])
 def test_what_was_read_too_soon_is_read_again(
-    ledger: Ledger, collection: int, seconds: float, again: bool
+    ledger: SqliteLedger, collection: int, seconds: float, again: bool
 ) -> None:
     """An edit within the clock's grain may have come after our reading."""
     known = document("a.md", read_at_ns=NOON + int(seconds * SECOND))
@@ -91,35 +101,37 @@ def test_what_was_read_too_soon_is_read_again(
     assert changed(ledger, collection, known) == (["a.md"] if again else [])
 
 
-def test_a_touched_document_is_unchanged_from_then_on(ledger: Ledger, collection: int) -> None:
+def test_a_touched_document_is_unchanged_from_then_on(
+    ledger: SqliteLedger, collection: int
+) -> None:
     """Its bytes were what they had been; only its times are new."""
     finish(ledger, collection, document("a.md"))
     later = document(source_file("a.md", mtime_ns=NOON + 3_600 * SECOND), read_at_ns=NOON * 2)
     assert changed(ledger, collection, later) == ["a.md"]
-    ledger.touch(collection, [later])
+    ledger.refresh_documents(collection, [later])
     assert changed(ledger, collection, later) == []
 
 
-def test_many_documents_are_sifted_at_once(ledger: Ledger, collection: int) -> None:
+def test_many_documents_are_sifted_at_once(ledger: SqliteLedger, collection: int) -> None:
     """More than one query takes."""
     documents = [document(f"{number}.md") for number in range(1_201)]
     finish(ledger, collection, *documents[:-1])
     assert changed(ledger, collection, *documents) == ["1200.md"]
 
 
-def test_what_was_not_seen_has_vanished(ledger: Ledger, collection: int) -> None:
+def test_what_was_not_seen_has_vanished(ledger: SqliteLedger, collection: int) -> None:
     """In the order of the sources, whether done or only begun; until it is forgotten."""
     finish(ledger, collection, document("b.md"), document("a.md"), document("here.md"))
-    ledger.begin(collection, ["c.md"])
-    ledger.sift(collection, [source_file("here.md")])
+    ledger.start_documents(collection, ["c.md"])
+    ledger.partition_unchanged(collection, [source_file("here.md")])
     assert ledger.vanished(collection, "", []) == ["a.md", "b.md", "c.md"]
     ledger.mark_seen(["a.md"])
-    ledger.forget(collection, ["b.md"])
+    ledger.forget_documents(collection, ["b.md"])
     assert ledger.vanished(collection, "", []) == ["c.md"]
     assert ledger.document_count(collection) == 3
 
 
-def test_a_prefix_is_taken_letter_by_letter(ledger: Ledger, collection: int) -> None:
+def test_a_prefix_is_taken_letter_by_letter(ledger: SqliteLedger, collection: int) -> None:
     """No sign in it is a wildcard, and capitals count."""
     sources = ["100%/a.md", "100x/a.md", "a_b/a.md", "axb/a.md", "A_b/a.md", "a_b.md", "船/a.md"]
     finish(ledger, collection, *map(document, sources))
@@ -129,7 +141,9 @@ def test_a_prefix_is_taken_letter_by_letter(ledger: Ledger, collection: int) -> 
     assert ledger.vanished(collection, "%", []) == []
 
 
-def test_what_lies_in_an_unreadable_folder_is_not_gone(ledger: Ledger, collection: int) -> None:
+def test_what_lies_in_an_unreadable_folder_is_not_gone(
+    ledger: SqliteLedger, collection: int
+) -> None:
     """It is unknown: for as long as the folder itself, or the knowledge base, is."""
     sources = ["top/a.md", "top/sub/b.md", "topmost/c.md", "to%/d.md"]
     finish(ledger, collection, *map(document, sources))
@@ -142,28 +156,28 @@ def test_what_lies_in_an_unreadable_folder_is_not_gone(ledger: Ledger, collectio
     assert ledger.vanished(collection, "", [""]) == []
 
 
-def test_a_removal_that_has_begun_is_not_done(ledger: Ledger, collection: int) -> None:
+def test_a_removal_that_has_begun_is_not_done(ledger: SqliteLedger, collection: int) -> None:
     """Should the file come back before it is over, it is ingested anew."""
     known = document("a.md")
     finish(ledger, collection, known)
-    ledger.begin(collection, ["a.md"])
+    ledger.start_documents(collection, ["a.md"])
     assert changed(ledger, collection, known) == ["a.md"]
     assert ledger.document_count(collection) == 1
 
 
-def test_chunks_are_counted_when_all_is_done(ledger: Ledger, collection: int) -> None:
+def test_chunks_are_counted_when_all_is_done(ledger: SqliteLedger, collection: int) -> None:
     """Without those that are rejected; and not at all while a document is only begun."""
     assert ledger.chunk_count(collection) == 0
     finish(ledger, collection, document("a.md"), chunks=5, rejects={"a.md:3": "refused"})
     finish(ledger, collection, document("b.md"), chunks=2)
     assert ledger.chunk_count(collection) == 6
-    ledger.begin(collection, ["b.md"])
+    ledger.start_documents(collection, ["b.md"])
     assert ledger.chunk_count(collection) is None
     finish(ledger, collection, document("b.md"), chunks=0)
     assert ledger.chunk_count(collection) == 4
 
 
-def test_rejects_stand_until_the_document_is_done(ledger: Ledger, collection: int) -> None:
+def test_rejects_stand_until_the_document_is_done(ledger: SqliteLedger, collection: int) -> None:
     """Documents and chunks alike; finishing anew forgives what is mended."""
     ledger.reject(collection, "a.md", "not UTF-8")
     ledger.reject(collection, "a.md", "still not UTF-8")
@@ -172,43 +186,45 @@ def test_rejects_stand_until_the_document_is_done(ledger: Ledger, collection: in
     finish(ledger, collection, document("a.md"))
     finish(ledger, collection, document("b.md"), rejects={"b.md:0": "x"})
     assert ledger.standing_rejects("kb") == 1
-    ledger.forget(collection, ["b.md"])
+    ledger.forget_documents(collection, ["b.md"])
     assert ledger.standing_rejects("kb") == 0
 
 
-def test_a_hindrance_that_is_over_is_forgiven(ledger: Ledger, collection: int) -> None:
+def test_a_hindrance_that_is_over_is_forgiven(ledger: SqliteLedger, collection: int) -> None:
     """A file that could not be read for a while is read again, though it looks as ever."""
     known = document("a.md")
     finish(ledger, collection, known, rejects={"a.md:0": "refused"})
     ledger.reject(collection, "a.md", "input/output error")
     assert ledger.standing_rejects("kb") == 2
     assert changed(ledger, collection, known) == ["a.md"]
-    ledger.touch(collection, [known])
+    ledger.refresh_documents(collection, [known])
     assert ledger.standing_rejects("kb") == 1
     assert changed(ledger, collection, known) == []
 
 
-def test_rejects_of_files_that_are_gone_are_forgiven(ledger: Ledger, collection: int) -> None:
+def test_rejects_of_files_that_are_gone_are_forgiven(ledger: SqliteLedger, collection: int) -> None:
     """Only below the prefix, and not those of documents that are still known."""
     for source in ("here.md", "gone.md", "maps/gone.md", "known.md"):
         ledger.reject(collection, source, "not UTF-8")
-    ledger.begin(collection, ["known.md"])
+    ledger.start_documents(collection, ["known.md"])
     ledger.mark_seen(["here.md"])
-    ledger.forgive_unseen(collection, "maps/")
+    ledger.clear_vanished_rejects(collection, "maps/")
     assert ledger.standing_rejects("kb") == 3
-    ledger.forgive_unseen(collection, "")
+    ledger.clear_vanished_rejects(collection, "")
     assert ledger.standing_rejects("kb") == 2
 
 
-def test_rejects_in_a_folder_that_cannot_be_read_stand(ledger: Ledger, collection: int) -> None:
+def test_rejects_in_a_folder_that_cannot_be_read_stand(
+    ledger: SqliteLedger, collection: int
+) -> None:
     """Whether their files are gone is not known."""
     for source in ("top/a.md", "topmost/b.md"):
         ledger.reject(collection, source, "not UTF-8")
-    ledger.forgive_unseen(collection, "", ["top"])
+    ledger.clear_vanished_rejects(collection, "", ["top"])
     assert [each.source for each in ledger.rejects()] == ["top/a.md"]
 
 
-def test_a_collection_is_described_by_its_name(ledger: Ledger) -> None:
+def test_a_collection_is_described_by_its_name(ledger: SqliteLedger) -> None:
     """With Chroma's own id, so that another of the same name is noticed."""
     assert ledger.collection("kb") is None
     adopted = adopt(ledger)
@@ -224,7 +240,7 @@ def test_a_collection_is_described_by_its_name(ledger: Ledger) -> None:
         assert changed(ledger, adopted.id, document("a.md")) == ["a.md"] * reread
 
 
-def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: Ledger) -> None:
+def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: SqliteLedger) -> None:
     """They are written anew; those of other collections are left alone."""
     ours, theirs = adopt(ledger).id, adopt(ledger, "other").id
     for collection in (ours, theirs):
@@ -235,26 +251,28 @@ def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: Ledg
     assert changed(ledger, theirs, document("a.md")) == []
 
 
-def test_a_collection_that_is_cleared_takes_its_documents_along(ledger: Ledger) -> None:
+def test_a_collection_that_is_cleared_takes_its_documents_along(ledger: SqliteLedger) -> None:
     """And its rejects; it begins with nothing, and is unfinished until a run comes to its end."""
     finish(ledger, adopt(ledger).id, document("a.md"), rejects={"a.md:0": "refused"})
     ledger.clear_collection("kb", "/kb")
     assert ledger.unfinished_collections() == ["kb"]
     anew = adopt(ledger).id
     assert ledger.document_count(anew) == ledger.standing_rejects("kb") == 0
-    assert ledger.sift(anew, [source_file("a.md")]) == Sifted([source_file("a.md")], 0)
+    assert ledger.partition_unchanged(anew, [source_file("a.md")]) == Partition(
+        [source_file("a.md")], 0
+    )
 
 
 def test_what_is_done_is_known_to_the_next_run(tmp_path: Path) -> None:
     """What it saw is not: each run sees for itself."""
-    first = Ledger(tmp_path)
+    first = SqliteLedger(tmp_path)
     collection = adopt(first).id
     finish(first, collection, document("a.md"))
     assert first.vanished(collection, "", []) == ["a.md"]
     first.mark_seen(["a.md"])
     assert first.vanished(collection, "", []) == []
     first.close()
-    second = Ledger(tmp_path)
+    second = SqliteLedger(tmp_path)
     assert second.vanished(collection, "", []) == ["a.md"]
     assert changed(second, collection, document("a.md")) == []
     second.close()

@@ -13,9 +13,15 @@ import pytest
 from tests.support.documents import document
 from waypoint.errors import LedgerDamagedError, LedgerError
 from waypoint.models import DayUse, EmbeddingSpace, LearnedLimit, LearnedQuota, TextKey, Vectors
-from waypoint.storage.ledger import LEDGER_NAME, DoneDocument, Ledger, contents
-from waypoint.storage.ledger.cache import CachedCollection, CachedSpace
-from waypoint.storage.ledger.contents import LedgerReject, Spending
+from waypoint.storage.ledger import LEDGER_NAME, contents
+from waypoint.storage.ledger.records import (
+    CachedCollection,
+    CachedSpace,
+    CompleteDocument,
+    LedgerReject,
+    Spending,
+)
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT")
 OTHER = EmbeddingSpace("gemini", "gemini-embedding-2", 4, "RETRIEVAL_DOCUMENT")
@@ -24,9 +30,9 @@ A, B, C, D = (TextKey(bytes([number]) * 32) for number in range(4))
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     """A new ledger in a folder of its own."""
-    opened = Ledger(tmp_path)
+    opened = SqliteLedger(tmp_path)
     yield opened
     opened.close()
 
@@ -36,14 +42,16 @@ def vectors_of(*firsts: float) -> Vectors:
     return np.array([[first, 0, 0, 1] for first in firsts], np.float32)
 
 
-def pay(ledger: Ledger, *keys: TextKey, space: EmbeddingSpace = SPACE) -> None:
+def pay(ledger: SqliteLedger, *keys: TextKey, space: EmbeddingSpace = SPACE) -> None:
     """Pay for texts: ten tokens and a cent each."""
     count = len(keys)
     vectors = vectors_of(*range(count))
-    ledger.pay(space, keys, vectors, tokens=10 * count, cost_usd=0.01 * count, day="2026-11-23")
+    ledger.commit_vectors(
+        space, keys, vectors, tokens=10 * count, cost_usd=0.01 * count, day="2026-11-23"
+    )
 
 
-def finish(ledger: Ledger, name: str, source: str, *keys: TextKey, **rejects: str) -> int:
+def finish(ledger: SqliteLedger, name: str, source: str, *keys: TextKey, **rejects: str) -> int:
     """A document of a collection with a chunk for each text; the collection's id."""
     known = ledger.collection(name)
     entry = known or ledger.adopt_collection(
@@ -51,13 +59,13 @@ def finish(ledger: Ledger, name: str, source: str, *keys: TextKey, **rejects: st
     )
     chunks = [(f"{source}:{number}", key) for number, key in enumerate(keys)]
     refused = {f"{source}:{number}": reason for number, reason in rejects.items()}
-    ledger.finish(entry.id, [DoneDocument(document(source), chunks, refused)])
+    ledger.complete_documents(entry.id, [CompleteDocument(document(source), chunks, refused)])
     return entry.id
 
 
 @pytest.mark.parametrize(("rpm_met", "tpm_met"), [(True, False), (False, True)])
 def test_what_was_found_out_of_a_quota_is_kept_by_model(
-    ledger: Ledger, rpm_met: bool, tpm_met: bool
+    ledger: SqliteLedger, rpm_met: bool, tpm_met: bool
 ) -> None:
     """To the last figure; the last one counts, and another model's is its own."""
     assert ledger.learned_quota(SPACE) is None
@@ -68,7 +76,7 @@ def test_what_was_found_out_of_a_quota_is_kept_by_model(
     assert ledger.learned_quota(OTHER) is ledger.learned_quota(THIRD) is None
 
 
-def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: Ledger) -> None:
+def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: SqliteLedger) -> None:
     """A pruning drops these alone, and says how many they were."""
     pay(ledger, A, B, C)
     pay(ledger, D, space=OTHER)
@@ -79,14 +87,14 @@ def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: Ledge
     ]
     assert ledger.prune_unused() == 3
     assert ledger.prune_unused() == 0
-    assert ledger.paid_keys([A, B, C, D]) == {A}
+    assert ledger.committed_keys([A, B, C, D]) == {A}
 
 
-def test_collections_are_listed_with_what_they_hold(ledger: Ledger) -> None:
+def test_collections_are_listed_with_what_they_hold(ledger: SqliteLedger) -> None:
     """By name; documents that are only begun count among the others."""
     number = finish(ledger, "notes", "a.md", A, B, **{"1": "refused"})
     finish(ledger, "notes", "b.md", C)
-    ledger.begin(number, ["b.md"])
+    ledger.start_documents(number, ["b.md"])
     finish(ledger, "kb", "a.md", A)
     assert ledger.cached_collections() == [
         CachedCollection("kb", "/kb", 1, 0, 1, 0, "{}"),
@@ -95,18 +103,20 @@ def test_collections_are_listed_with_what_they_hold(ledger: Ledger) -> None:
     assert ledger.unfinished_collections() == ["notes"]
 
 
-def test_what_is_unfinished_is_so_until_a_run_says_otherwise(ledger: Ledger) -> None:
+def test_what_is_unfinished_is_so_until_a_run_says_otherwise(ledger: SqliteLedger) -> None:
     """The run that finds it so is told; one collection's end is not another's."""
     first, second = finish(ledger, "first", "a.md"), finish(ledger, "second", "a.md")
-    assert [ledger.fill_collection(each) for each in (first, second)] == [False, False]
-    assert ledger.fill_collection(first)
+    assert [ledger.start_filling(each) for each in (first, second)] == [False, False]
+    assert ledger.start_filling(first)
     ledger.start_run("run", 8)
     ledger.end_run("run", complete=True, finished=first)
     assert ledger.unfinished_collections() == ["second"]
-    assert not ledger.fill_collection(first)
+    assert not ledger.start_filling(first)
 
 
-def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(ledger: Ledger) -> None:
+def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(
+    ledger: SqliteLedger,
+) -> None:
     """Each for itself; what was in flight is told once."""
     first, second = finish(ledger, "first", "a.md"), finish(ledger, "second", "a.md")
 
@@ -124,11 +134,11 @@ def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(ledger: L
     assert ledger.start_run("last", 16) == 0
     assert doubted() == [False, True]
     ledger.trust_collection(second)
-    ledger.doubt_collections()
+    ledger.suspect_collections()
     assert doubted() == [True, True]
 
 
-def test_the_latest_run_is_told_and_whether_it_is_over(ledger: Ledger) -> None:
+def test_the_latest_run_is_told_and_whether_it_is_over(ledger: SqliteLedger) -> None:
     """Complete only if it was neither stopped nor failed."""
     assert ledger.last_run() is None
     ledger.start_run("first", 1)
@@ -147,7 +157,7 @@ def test_the_latest_run_is_told_and_whether_it_is_over(ledger: Ledger) -> None:
     assert (told.ended is None, told.complete) == (False, False)
 
 
-def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: Ledger) -> None:
+def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: SqliteLedger) -> None:
     """Of the day and of the bill: the service counts it as well."""
     pay(ledger, A, B)
     ledger.count_lost(SPACE, 3, tokens=30, cost_usd=0.03, day="2026-11-24")
@@ -155,7 +165,7 @@ def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: Ledger) 
     pay(ledger, C, space=OTHER)
     assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=3, calls=2)
     assert ledger.day_use("2026-11-24", SPACE) == DayUse(texts=3, calls=1)
-    assert ledger.paid_keys([A, B, C]) == {A, B, C}
+    assert ledger.committed_keys([A, B, C]) == {A, B, C}
     spent, other = ledger.spending()
     assert (spent.provider, spent.model) == ("gemini", "gemini-embedding-001")
     assert (spent.texts, spent.tokens) == (6, 60)
@@ -163,17 +173,17 @@ def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: Ledger) 
     assert other == Spending("gemini", "gemini-embedding-2", 1, 10, 0.01)
 
 
-def test_chunks_whose_vectors_are_not_here_are_counted(ledger: Ledger) -> None:
+def test_chunks_whose_vectors_are_not_here_are_counted(ledger: SqliteLedger) -> None:
     """Of this collection alone."""
     pay(ledger, A)
     number = finish(ledger, "kb", "a.md", A, B, C)
     finish(ledger, "other", "a.md", D)
-    assert ledger.unpaid_chunks(number) == 2
+    assert ledger.uncommitted_chunks(number) == 2
     pay(ledger, B, C)
-    assert ledger.unpaid_chunks(number) == 0
+    assert ledger.uncommitted_chunks(number) == 0
 
 
-def test_a_damaged_vector_is_replaced_or_unpaid_again(ledger: Ledger) -> None:
+def test_a_damaged_vector_is_replaced_or_unpaid_again(ledger: SqliteLedger) -> None:
     """What it is now is what is there; others stay as they were, byte for byte."""
     pay(ledger, A, B, C)
     before = ledger.raw_vectors([A, B, C, D])
@@ -189,37 +199,41 @@ def test_a_damaged_vector_is_replaced_or_unpaid_again(ledger: Ledger) -> None:
     assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=3, calls=1)
 
 
-def test_vectors_that_are_taken_back_are_counted_and_none_is_overwritten(ledger: Ledger) -> None:
+def test_vectors_that_are_taken_back_are_counted_and_none_is_overwritten(
+    ledger: SqliteLedger,
+) -> None:
     """Chroma's copy of a vector that is here says nothing new, and costs nothing."""
     pay(ledger, A)
-    assert ledger.take_back(SPACE, {A: vectors_of(5)[0], B: vectors_of(6)[0]}) == 1
+    assert ledger.restore_vectors(SPACE, {A: vectors_of(5)[0], B: vectors_of(6)[0]}) == 1
     assert ledger.raw_vectors([A, B]) == {A: vectors_of(0).tobytes(), B: vectors_of(6).tobytes()}
     assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=1, calls=1)
-    assert ledger.take_back(SPACE, {}) == 0
+    assert ledger.restore_vectors(SPACE, {}) == 0
 
 
-def test_more_than_one_query_takes_is_read_all_the_same(ledger: Ledger) -> None:
+def test_more_than_one_query_takes_is_read_all_the_same(ledger: SqliteLedger) -> None:
     """Keys by the thousand; a refusal is told of those alone that stand refused and are unpaid."""
     keys = [TextKey(number.to_bytes(32, "big")) for number in range(10, 1_211)]
     pay(ledger, *keys)
     assert len(ledger.raw_vectors(keys)) == 1_201
     for each in (keys[0], A):
-        ledger.refuse(each, "400")
+        ledger.refuse_text(each, "400")
     known = ledger.known_texts([*keys, A, D])
     assert (set(known.paid), known.refused) == (set(keys), {A: "400"})
     for each in keys:
-        ledger.refuse(each, "400")
+        ledger.refuse_text(each, "400")
     assert len(ledger.refused_texts(keys)) == 1_201
 
 
-def test_a_collection_is_read_page_by_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collection_is_read_page_by_page(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing twice, nothing left out, nothing of another collection."""
     monkeypatch.setattr(contents, "PAGE", 2)
     number = finish(ledger, "kb", "a.md", A, B, C, **{"0": "too long", "2": "refused"})
     other = finish(ledger, "other", "a.md", D)
     for source in ("b.md", "c.md"):
         finish(ledger, "kb", source)
-    ledger.begin(number, ["c.md"])
+    ledger.start_documents(number, ["c.md"])
     ledger.reject(number, "d.md", "not UTF-8")
     ledger.reject(other, "d.md", "not UTF-8")
     pages, after = [ledger.documents_page(number, 0)], 0
@@ -249,7 +263,7 @@ def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
     tmp_path: Path, spoilt: bool
 ) -> None:
     """What another program has put there is not; what SQLite's own check finds is told."""
-    Ledger(tmp_path).close()
+    SqliteLedger(tmp_path).close()
     with contextlib.closing(sqlite3.connect(tmp_path / LEDGER_NAME)) as other:
         other.execute(
             "CREATE TRIGGER theirs BEFORE INSERT ON refused_texts"
@@ -265,10 +279,10 @@ def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
             )
         other.commit()
     with (
-        contextlib.closing(Ledger(tmp_path)) as ledger,
+        contextlib.closing(SqliteLedger(tmp_path)) as ledger,
         pytest.raises(LedgerError, match="not here") as caught,
     ):
-        ledger.refuse(A, "400")
+        ledger.refuse_text(A, "400")
     assert LEDGER_NAME in str(caught.value)
     assert isinstance(caught.value, LedgerDamagedError) == spoilt
     assert ("NULL value in spoilt.x" in str(caught.value)) == spoilt

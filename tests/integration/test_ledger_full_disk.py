@@ -21,9 +21,10 @@ from tests.support.documents import document
 from tests.support.small_disk import PAGE, SmallDisk, small_disk
 from waypoint.errors import StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey
-from waypoint.storage.ledger import DoneDocument, Ledger
 from waypoint.storage.ledger.ballast import BALLAST_NAME, Ballast
+from waypoint.storage.ledger.records import CompleteDocument
 from waypoint.storage.ledger.room import CallRoom
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
 DAY = "2026-11-23"
@@ -43,17 +44,17 @@ class Folder:
         documents meanwhile; False if the disk was full. Fails if an answer is lost."""
         keys = [hashlib.sha256(str(number).encode()).digest() for number in range(texts)]
         try:
-            with closing(Ledger(self.path)) as ledger:
+            with closing(SqliteLedger(self.path)) as ledger:
                 ledger.start_run("run", 0)
                 collection = ledger.adopt_collection("c", chroma_id="i", generation=1, root="/")
-                known = set(ledger.paid_keys(keys))
+                known = set(ledger.committed_keys(keys))
                 assert known == self.answered
                 self._send([key for key in keys if key not in known], ledger, collection.id)
         except StoreWriteError:
             return False
         return True
 
-    def _send(self, keys: list[TextKey], ledger: Ledger, collection: int) -> None:
+    def _send(self, keys: list[TextKey], ledger: SqliteLedger, collection: int) -> None:
         size = self.room.texts
         batches = [keys[start : start + size] for start in range(0, len(keys), size)]
         in_flight: list[list[TextKey]] = []
@@ -65,22 +66,22 @@ class Folder:
                 self.answer(ledger, in_flight.pop(0))
                 # As the writer does; it fails first where the disk is about to be full.
                 source = f"document {len(in_flight)} {len(batches)}"
-                ledger.begin(collection, [source])
-                ledger.finish(collection, [done(source, keys[:size])])
+                ledger.start_documents(collection, [source])
+                ledger.complete_documents(collection, [done(source, keys[:size])])
         finally:
             for batch in in_flight:
                 self.answer(ledger, batch)
             ledger.end_run("run", complete=False)
 
-    def answer(self, ledger: Ledger, batch: list[TextKey]) -> None:
+    def answer(self, ledger: SqliteLedger, batch: list[TextKey]) -> None:
         self.answered.update(batch)
         vectors = np.ones((len(batch), SPACE.dimensions), np.float32)
-        ledger.pay(SPACE, batch, vectors, tokens=len(batch), cost_usd=0, day=DAY)
+        ledger.commit_vectors(SPACE, batch, vectors, tokens=len(batch), cost_usd=0, day=DAY)
 
 
-def done(source: str, keys: list[TextKey]) -> DoneDocument:
+def done(source: str, keys: list[TextKey]) -> CompleteDocument:
     """A document of a chunk for each of the texts."""
-    return DoneDocument(document(source), [(key.hex(), key) for key in keys], {})
+    return CompleteDocument(document(source), [(key.hex(), key) for key in keys], {})
 
 
 def assert_nothing_is_lost(disk: SmallDisk, folder: Folder, texts: int) -> None:
@@ -180,7 +181,7 @@ from pathlib import Path
 import numpy as np
 from waypoint.errors import DiskFullError
 from waypoint.models import EmbeddingSpace
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.sqlite import SqliteLedger
 from waypoint.verify.inventory import Inventory
 
 def names(count):
@@ -195,11 +196,11 @@ def fails(method, *arguments):
     else:
         raise AssertionError("it had room")
 
-with closing(Ledger(Path(sys.argv[1]))) as ledger:
+with closing(SqliteLedger(Path(sys.argv[1]))) as ledger:
     fails(ledger.mark_seen, names(200_000))
     space = EmbeddingSpace("gemini", "gemini-embedding-001", 8, "RETRIEVAL_DOCUMENT")
-    ledger.pay(space, [b"k" * 32], np.ones((1, 8), "f4"), tokens=1, cost_usd=0, day="d")
-    assert ledger.paid_keys([b"k" * 32])
+    ledger.commit_vectors(space, [b"k" * 32], np.ones((1, 8), "f4"), tokens=1, cost_usd=0, day="d")
+    assert ledger.committed_keys([b"k" * 32])
 with closing(Inventory()) as inventory:
     fails(inventory.add_ids, names(200_000))
 """

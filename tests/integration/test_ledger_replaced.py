@@ -14,7 +14,7 @@ from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
 from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
 from waypoint.settings import load_settings
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 DOCUMENTS, SECTIONS, BATCH = 4, 10, 5
 
@@ -27,16 +27,16 @@ async def test_an_answer_that_it_could_not_take_is_not_sent_again(
     (tmp_path / "store").mkdir()
     write_corpus(tmp_path / "kb", documents=DOCUMENTS, sections=SECTIONS)
     left = times
-    pay = Ledger.pay
+    commit = SqliteLedger.commit_vectors
 
-    def breaks(ledger: Ledger, *arguments: Any, **options: Any) -> None:
+    def breaks(ledger: SqliteLedger, *arguments: Any, **options: Any) -> None:
         nonlocal left
         if left:
             left -= 1
             raise LedgerDamagedError("database disk image is malformed")
-        pay(ledger, *arguments, **options)
+        commit(ledger, *arguments, **options)
 
-    monkeypatch.setattr(Ledger, "pay", breaks)
+    monkeypatch.setattr(SqliteLedger, "commit_vectors", breaks)
     told: list[Event] = []
     events = EventBus()
     events.subscribe(told.append)

@@ -21,8 +21,8 @@ from waypoint.storage.ledger.schema import MIGRATIONS, SCHEMA_VERSION
 
 CALLS = ("pwrite64", "fdatasync", "ftruncate", "unlink")
 OPEN = (
-    "import pathlib, sys; from waypoint.storage.ledger import Ledger; "
-    "Ledger(pathlib.Path(sys.argv[1]))"
+    "import pathlib, sys; from waypoint.storage.ledger.sqlite import SqliteLedger; "
+    "SqliteLedger(pathlib.Path(sys.argv[1]))"
 )
 
 pytestmark = pytest.mark.skipif(

@@ -21,7 +21,6 @@ from waypoint.ingest.write import SETTLED_PER_ROW, Writer
 from waypoint.models import Chunk, EmbeddingSpace, PackedChunks, TextKey, Vectors
 from waypoint.observe.events import EventBus
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
-from waypoint.storage.ledger import Ledger
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 
 ROWS = 10
@@ -78,7 +77,7 @@ class Bench:
     async def done(self, job: DocumentJob) -> bool:
         """Whether the ledger says that the document is done."""
         source = job.document.source
-        known = await self.ledger.run(Ledger.recall, self.id, [source])
+        known = await self.ledger.find_documents(self.id, [source])
         return source in known and known[source].done
 
 
@@ -87,8 +86,8 @@ async def bench(port: int, folder: Path) -> AsyncIterator[Bench]:
     """A new collection, a new ledger."""
     async with open_chroma("127.0.0.1", port, EventBus()) as store, open_ledger(folder) as ledger:
         state = await store.create(f"kb-{secrets.token_hex(8)}", SPACE, {"schema": 1})
-        entry = await ledger.run(
-            Ledger.adopt_collection, "kb", chroma_id=state.id, generation=1, root="/knowledge"
+        entry = await ledger.adopt_collection(
+            "kb", chroma_id=state.id, generation=1, root="/knowledge"
         )
         gated = GatedStore(store)
 

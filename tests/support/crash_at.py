@@ -15,38 +15,38 @@ from typing import Any
 
 from waypoint.cli import main
 from waypoint.storage.chroma.store import ChromaStore
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 POINTS: dict[str, tuple[type, str, bool]] = {
-    "before-begin": (Ledger, "begin", False),
-    "after-begin": (Ledger, "begin", True),
-    "before-pay": (Ledger, "pay", False),
-    "after-pay": (Ledger, "pay", True),
+    "before-begin": (SqliteLedger, "start_documents", False),
+    "after-begin": (SqliteLedger, "start_documents", True),
+    "before-pay": (SqliteLedger, "commit_vectors", False),
+    "after-pay": (SqliteLedger, "commit_vectors", True),
     "before-upsert": (ChromaStore, "upsert", False),
     "after-upsert": (ChromaStore, "upsert", True),
     "before-update": (ChromaStore, "update_metadata", False),
     "after-update": (ChromaStore, "update_metadata", True),
     "before-delete": (ChromaStore, "delete", False),
     "after-delete": (ChromaStore, "delete", True),
-    "before-finish": (Ledger, "finish", False),
-    "after-finish": (Ledger, "finish", True),
-    "before-forget": (Ledger, "forget", False),
-    "after-forget": (Ledger, "forget", True),
-    "before-generation": (Ledger, "set_generation", False),
-    "after-generation": (Ledger, "set_generation", True),
+    "before-finish": (SqliteLedger, "complete_documents", False),
+    "after-finish": (SqliteLedger, "complete_documents", True),
+    "before-forget": (SqliteLedger, "forget_documents", False),
+    "after-forget": (SqliteLedger, "forget_documents", True),
+    "before-generation": (SqliteLedger, "set_generation", False),
+    "after-generation": (SqliteLedger, "set_generation", True),
     "before-metadata": (ChromaStore, "set_metadata", False),
     "after-metadata": (ChromaStore, "set_metadata", True),
 }
 """Of a run that adds, edits and removes: owner, method, whether it dies after it."""
 
 REPAIR_POINTS: dict[str, tuple[type, str, bool]] = {
-    "before-take-back": (Ledger, "take_back", False),
-    "after-take-back": (Ledger, "take_back", True),
+    "before-take-back": (SqliteLedger, "restore_vectors", False),
+    "after-take-back": (SqliteLedger, "restore_vectors", True),
 }
 """Of a run that learns from Chroma what its ledger lost."""
 
 CLEAR_POINTS: dict[str, tuple[type, str, bool]] = {
-    "before-clear": (Ledger, "clear_collection", False),
+    "before-clear": (SqliteLedger, "clear_collection", False),
     "before-drop": (ChromaStore, "drop", False),
     "after-drop": (ChromaStore, "drop", True),
     "after-create": (ChromaStore, "create", True),
@@ -54,21 +54,21 @@ CLEAR_POINTS: dict[str, tuple[type, str, bool]] = {
 """Of a run that starts the collection anew."""
 
 REBUILD_POINTS: dict[str, tuple[type, str, bool]] = {
-    "before-touch": (Ledger, "touch", False),
+    "before-touch": (SqliteLedger, "refresh_documents", False),
     "after-beside": (ChromaStore, "create", True),
     "after-copy": (ChromaStore, "upsert", True),
     "before-swap": (ChromaStore, "rename", False),
     "after-rename": (ChromaStore, "rename", True),
     "before-drop": (ChromaStore, "drop", False),
-    "before-trust": (Ledger, "trust_collection", False),
+    "before-trust": (SqliteLedger, "trust_collection", False),
 }
 """Of a run that writes a damaged collection anew beside it."""
 
 REJECT_POINTS: dict[str, tuple[type, str, bool]] = {
-    "before-refuse": (Ledger, "refuse", False),
-    "after-refuse": (Ledger, "refuse", True),
-    "after-retry-rejects": (Ledger, "retry_rejects", True),
-    "before-finish": (Ledger, "finish", False),
+    "before-refuse": (SqliteLedger, "refuse_text", False),
+    "after-refuse": (SqliteLedger, "refuse_text", True),
+    "after-retry-rejects": (SqliteLedger, "retry_rejects", True),
+    "before-finish": (SqliteLedger, "complete_documents", False),
 }
 """Of a run that meets texts the service refuses."""
 
@@ -101,7 +101,7 @@ def crash_at(point: str, nth: int) -> None:
 
 def _wrap(owner: type, name: str, tick: Callable[[], None], *, afterwards: bool) -> None:
     method = getattr(owner, name)
-    if owner is Ledger:
+    if owner is SqliteLedger:
 
         @functools.wraps(method)
         def wrapped(*args: Any, **kwargs: Any) -> Any:

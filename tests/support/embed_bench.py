@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import anyio
 
@@ -31,7 +31,7 @@ from waypoint.ingest.messages import Candidate, DocumentJob, WriteOrder
 from waypoint.models import Chunk, TextKey
 from waypoint.observe.events import Event, EventBus
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.sqlite import SqliteLedger
 from waypoint.storage.ledger.thread import LedgerThread
 
 P = ParamSpec("P")
@@ -44,13 +44,11 @@ DAY = date(2026, 11, 28)
 class LedgerOnLoop(LedgerThread):
     """A ledger without a thread of its own: virtual time does not wait for threads."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: SqliteLedger) -> None:
         super().__init__(ledger, anyio.CapacityLimiter(1))
 
-    async def run(
-        self, method: Callable[Concatenate[Ledger, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        return method(self._ledger, *args, **kwargs)
+    async def _run(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        return method(*args, **kwargs)
 
 
 def candidate(text: str, *, tokens: int = 1, chunk: str = "") -> Candidate:
@@ -119,7 +117,7 @@ def embed(
         embedder = RetryingEmbedder(
             scripted, Account(quota, budget), stop, bus, give_up_after=600.0
         )
-        opened = Ledger(folder)
+        opened = SqliteLedger(folder)
         ledger = LedgerOnLoop(opened)
         commits = Commits(
             ledger, bus, space=scripted.space, model=model, batch_size=100, today=lambda: DAY
@@ -150,7 +148,7 @@ def embed(
         done.seconds = clock() - began
         done.calls.extend(texts for _, texts in scripted.calls)
         keys = [one.key for batch in batches for one in batch]
-        done.paid, done.refused = opened.paid_keys(keys), opened.refused_texts(keys)
+        done.paid, done.refused = opened.committed_keys(keys), opened.refused_texts(keys)
         opened.close()
         return done
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,8 @@ from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.ingest.commits import Billed, Commits
 from waypoint.models import DayUse
 from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
-from waypoint.storage.ledger import HORIZON, CallRoom, Ledger
+from waypoint.storage.ledger.room import HORIZON, CallRoom
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 SPACE = ScriptedEmbedder().space
 A, B = KEYS.key("a"), KEYS.key("b")
@@ -25,7 +27,7 @@ COST = 50 * 0.15 / 1_000_000
 """USD for the answer's 50 tokens."""
 
 
-class HinderedLedger(Ledger):
+class HinderedLedger(SqliteLedger):
     """A ledger that fails as it is told, and notes what room it was asked for."""
 
     fails: Exception | None = None
@@ -38,24 +40,15 @@ class HinderedLedger(Ledger):
     def make_room(self, room: CallRoom) -> None:
         self.rooms.append(room)
 
-    def hinder(self, *, counting: bool = False) -> None:
-        if self.fails is not None and not (counting and self.counts):
+    def commit_vectors(self, *args: Any, **kwargs: Any) -> None:
+        if self.fails is not None:
             raise self.fails
+        super().commit_vectors(*args, **kwargs)
 
-
-class HinderedThread(LedgerOnLoop):
-    """Has the ledger's methods fail where the ledger says so."""
-
-    def __init__(self, ledger: HinderedLedger) -> None:
-        super().__init__(ledger)
-        self.hindered = ledger
-
-    async def run(self, method, *args, **kwargs):  # type: ignore[no-untyped-def]
-        if method is Ledger.make_room:
-            return self.hindered.make_room(*args)
-        if method in (Ledger.pay, Ledger.count_lost):
-            self.hindered.hinder(counting=method is Ledger.count_lost)
-        return method(self.hindered, *args, **kwargs)
+    def count_lost(self, *args: Any, **kwargs: Any) -> None:
+        if self.fails is not None and not self.counts:
+            raise self.fails
+        super().count_lost(*args, **kwargs)
 
 
 @pytest.fixture
@@ -72,7 +65,7 @@ def commits_to(
     bus = EventBus()
     bus.subscribe(events.append)
     return Commits(
-        HinderedThread(ledger),
+        LedgerOnLoop(ledger),
         bus,
         space=SPACE,
         model=known_model(SPACE.model),
@@ -98,7 +91,7 @@ async def test_what_could_not_be_committed_is_told_and_counted_if_possible(
         await commits.commit([A, B], ANSWER, 40)
     assert events == [TextsLost(2, 50, COST, counted)]
     assert commits.saved == 0
-    assert ledger.paid_keys([A, B]) == set()
+    assert ledger.committed_keys([A, B]) == set()
     used = DayUse(texts=2, calls=1) if counted else DayUse()
     assert ledger.day_use(DAY.isoformat(), SPACE) == used
 
@@ -119,7 +112,7 @@ async def test_what_a_damaged_ledger_could_not_take_is_kept_for_the_next(
     await second.commit_kept()
     assert (kept, second.saved) == ([], 2)
     assert events == [TextsEmbedded(2, 50, COST)]
-    assert ledger.paid_keys([A, B]) == {A, B}
+    assert ledger.committed_keys([A, B]) == {A, B}
     assert len(ledger.rooms) == 1
     ledger.fails = LedgerError("no")
     with pytest.raises(LedgerError):
@@ -149,7 +142,7 @@ async def test_more_calls_need_more_room_and_fewer_keep_it(ledger: HinderedLedge
     """What was in flight may be so still."""
     calls = 2
     commits = Commits(
-        HinderedThread(ledger), EventBus(), space=SPACE, model=known_model(SPACE.model),
+        LedgerOnLoop(ledger), EventBus(), space=SPACE, model=known_model(SPACE.model),
         batch_size=7, calls=lambda: calls,
     )  # fmt: skip
     for calls in (2, 5, 3, 5, 6):  # noqa: B007
@@ -164,7 +157,7 @@ async def test_once_the_room_is_used_nothing_more_is_sent(ledger: HinderedLedger
     ledger.closing = StoreWriteError("the room is used", hint="")
     with pytest.raises(StoreWriteError, match="the room is used"):
         await commits.commit([A, B], ANSWER, 40)
-    assert ledger.paid_keys([A, B]) == {A, B}
+    assert ledger.committed_keys([A, B]) == {A, B}
     with pytest.raises(StoreWriteError, match="the room is used"):
         await commits.make_room()
     assert len(ledger.rooms) == 1

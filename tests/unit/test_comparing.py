@@ -9,7 +9,7 @@ import pytest
 from tests.support.documents import NOON, source_file
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Discovery, FileReject, SourceFile, UnreadableFolder
-from waypoint.storage.ledger import LedgerDocument, LedgerReject
+from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
 from waypoint.verify.checks import Status
 from waypoint.verify.compare import (
     check_orphans,

@@ -21,7 +21,8 @@ from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.models import Chunk, Metadata
 from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRejected
-from waypoint.storage.ledger import KnownDocument, Ledger
+from waypoint.storage.ledger.records import KnownDocument
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 BEGUN = KnownDocument("d0", 1, done=False)
 
@@ -49,11 +50,11 @@ class Looked:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     """A ledger in which "paid" is paid for, and "bad" stands refused."""
-    opened = Ledger(tmp_path)
+    opened = SqliteLedger(tmp_path)
     vectors = np.array([[0.6, 0.8]], np.float32)
-    opened.pay(
+    opened.commit_vectors(
         ScriptedEmbedder().space,
         [KEYS.key("paid")],
         vectors,
@@ -61,7 +62,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         cost_usd=0,
         day="2026-11-28",
     )
-    opened.refuse(KEYS.key("bad"), "400 INVALID_ARGUMENT")
+    opened.refuse_text(KEYS.key("bad"), "400 INVALID_ARGUMENT")
     yield opened
     opened.close()
 
@@ -79,7 +80,10 @@ def job_of(
 
 
 async def look_up(
-    ledger: Ledger, *groups: Group, stored: Stored | None = None, in_flight: InFlight | None = None
+    ledger: SqliteLedger,
+    *groups: Group,
+    stored: Stored | None = None,
+    in_flight: InFlight | None = None,
 ) -> Looked:
     """Have groups of documents looked up."""
     looked, bus = Looked(), EventBus()
@@ -100,7 +104,7 @@ async def look_up(
     return looked
 
 
-async def test_a_text_that_is_known_is_not_sent(ledger: Ledger) -> None:
+async def test_a_text_that_is_known_is_not_sent(ledger: SqliteLedger) -> None:
     """Paid for: written; refused: rejected; the same as another: written with it."""
     job, candidates = job_of("a.md", "paid", "new", "bad", "new", "paid")
     in_flight = InFlight()
@@ -126,7 +130,7 @@ async def test_a_text_that_is_known_is_not_sent(ledger: Ledger) -> None:
     assert in_flight.claim(candidates[2])
 
 
-async def test_duplicates_of_a_refused_text_are_rejected_with_it(ledger: Ledger) -> None:
+async def test_duplicates_of_a_refused_text_are_rejected_with_it(ledger: SqliteLedger) -> None:
     """In whatever document of the group they stand."""
     (a, of_a), (b, of_b) = job_of("a.md", "bad"), job_of("b.md", "bad")
     looked = await look_up(ledger, [(a, of_a), (b, of_b)])
@@ -143,7 +147,9 @@ async def test_duplicates_of_a_refused_text_are_rejected_with_it(ledger: Ledger)
     ]
 
 
-async def test_of_a_document_that_was_begun_only_what_differs_is_written(ledger: Ledger) -> None:
+async def test_of_a_document_that_was_begun_only_what_differs_is_written(
+    ledger: SqliteLedger,
+) -> None:
     """What the collection holds is not even looked for in the ledger."""
     job, candidates = job_of("a.md", "old", "paid", "moved", "new", known=BEGUN)
     fresh, of_fresh = job_of("b.md", "new")
@@ -162,7 +168,7 @@ async def test_of_a_document_that_was_begun_only_what_differs_is_written(ledger:
     ]
 
 
-async def test_where_nothing_is_missing_nobody_waits_for_anything(ledger: Ledger) -> None:
+async def test_where_nothing_is_missing_nobody_waits_for_anything(ledger: SqliteLedger) -> None:
     """A document without chunks is settled as it is; one that is stored needs no row."""
     empty, none = job_of("empty.md")
     same, candidates = job_of("same.md", "old", known=BEGUN)
@@ -179,7 +185,7 @@ async def test_where_nothing_is_missing_nobody_waits_for_anything(ledger: Ledger
     ]
 
 
-async def test_nothing_is_sent_where_there_is_nothing_to_say(ledger: Ledger) -> None:
+async def test_nothing_is_sent_where_there_is_nothing_to_say(ledger: SqliteLedger) -> None:
     """No empty order, no empty list of texts; and each group has its own."""
     first, second = job_of("a.md", "new"), job_of("b.md", "newer", "new")
     looked = await look_up(ledger, [first], [second])
@@ -187,7 +193,7 @@ async def test_nothing_is_sent_where_there_is_nothing_to_say(ledger: Ledger) -> 
     assert looked.to_embed == [["a.md:0"], ["b.md:0"]]
 
 
-async def test_too_many_duplicates_hold_the_next_group_back(ledger: Ledger) -> None:
+async def test_too_many_duplicates_hold_the_next_group_back(ledger: SqliteLedger) -> None:
     """What waits for a text's vector is bounded; the group that brought them is looked up whole."""
     in_flight = InFlight(most_parked=2)
     first, second = job_of("a.md", "new", "new", "new"), job_of("b.md", "paid")

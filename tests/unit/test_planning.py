@@ -23,7 +23,7 @@ from waypoint.models import EmbeddingSpace
 from waypoint.observe.terminal import Terminal
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaTier, Settings, load_settings
-from waypoint.storage.ledger import Ledger
+from waypoint.storage.ledger.sqlite import SqliteLedger
 from waypoint.storage.lock import StoreLock
 
 
@@ -135,11 +135,11 @@ def test_what_the_ledger_knows_is_taken_off(folder: Path) -> None:
     space = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
     keys = [TextKeys(space).key(chunk.text) for chunk in chunks]
     (folder / "chroma_db").mkdir()
-    with closing(Ledger(folder / "chroma_db")) as ledger:
+    with closing(SqliteLedger(folder / "chroma_db")) as ledger:
         vectors = np.ones((3, 768), np.float32)
         day = service_day().isoformat()
-        ledger.pay(space, keys[:3], vectors, tokens=9, cost_usd=0.1, day=day)
-        ledger.refuse(keys[3], "400")
+        ledger.commit_vectors(space, keys[:3], vectors, tokens=9, cost_usd=0.1, day=day)
+        ledger.refuse_text(keys[3], "400")
     before = (folder / "chroma_db" / "waypoint.sqlite3").read_bytes()
     planned = plan(quota_rpm=6, quota_tpm=0, quota_rpd=10)
     assert (planned.texts_paid_before, planned.texts_refused_before) == (3, 1)

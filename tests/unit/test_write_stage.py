@@ -25,7 +25,8 @@ from waypoint.observe.events import (
     Event,
     EventBus,
 )
-from waypoint.storage.ledger import KnownDocument, Ledger
+from waypoint.storage.ledger.records import KnownDocument
+from waypoint.storage.ledger.sqlite import SqliteLedger
 
 KNOWN = KnownDocument("d0", 3, done=True)
 VECTOR = np.array([0.6, 0.8], np.float32)
@@ -68,7 +69,7 @@ class NotedStore(MemoryStore):
 class Bench:
     """A writer, and what it writes to."""
 
-    ledger: Ledger
+    ledger: SqliteLedger
     store: NotedStore
     writer: Writer
     collection: int
@@ -87,7 +88,7 @@ class Bench:
 
     def known(self, *sources: str) -> dict[str, bool]:
         """Documents that the ledger knows, and whether they are done."""
-        found = self.ledger.recall(self.collection, sources)
+        found = self.ledger.find_documents(self.collection, sources)
         return {source: each.done for source, each in found.items()}
 
     async def write(self, *orders: WriteOrder) -> None:
@@ -103,7 +104,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     """A new collection, a new ledger."""
-    ledger, store, events, bus = Ledger(tmp_path), NotedStore(), list[Event](), EventBus()
+    ledger, store, events, bus = SqliteLedger(tmp_path), NotedStore(), list[Event](), EventBus()
     bus.subscribe(events.append)
     entry = ledger.adopt_collection("kb", chroma_id="c", generation=1, root="/kb")
 
@@ -244,7 +245,7 @@ async def test_a_document_of_a_file_of_several_is_noted_as_such(bench: Bench) ->
     job.siblings = 2
     await bench.write(order_of(job))
     file = job.document.file
-    assert bench.ledger.sift(bench.collection, [file]).changed == [file]
+    assert bench.ledger.partition_unchanged(bench.collection, [file]).changed == [file]
 
 
 async def test_after_a_failure_nothing_further_is_begun(bench: Bench) -> None:
@@ -263,7 +264,7 @@ async def test_a_document_that_is_gone_goes_with_its_chunks(bench: Bench) -> Non
     """Its own alone; one that has none is forgotten as well, and both are told."""
     kept, gone = job_of("kept.md", 1), job_of("gone.md", 2)
     await bench.write(order_of(kept, gone))
-    bench.ledger.begin(bench.collection, ["empty.md"])
+    bench.ledger.start_documents(bench.collection, ["empty.md"])
     await bench.writer.remove("gone.md")
     await bench.writer.remove("empty.md")
     assert set(bench.store.rows) == set(kept.plan.ids)

@@ -9,8 +9,7 @@ from waypoint.models import DayUse, EmbeddingSpace
 from waypoint.observe.events import EventBus
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaSettings, QuotaUnit, Settings
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 
 
 def budget_of(settings: Settings) -> Budget | None:
@@ -28,7 +27,7 @@ def budget_of(settings: Settings) -> Budget | None:
 async def open_quota(
     wanted: QuotaSettings,
     rules: QuotaRules,
-    ledger: LedgerThread | None,
+    ledger: Ledger | None,
     space: EmbeddingSpace,
     events: EventBus,
 ) -> Quota:
@@ -40,8 +39,8 @@ async def open_quota(
     """
     used, learned = DayUse(), None
     if ledger is not None:
-        used = await ledger.run(Ledger.day_use, service_day().isoformat(), space)
-        learned = await ledger.run(Ledger.learned_quota, space)
+        used = await ledger.day_use(service_day().isoformat(), space)
+        learned = await ledger.learned_quota(space)
     counts_calls = QuotaUnit.CALLS in (wanted.unit, rules.unit)
     return Quota(
         rules.limits(wanted),

@@ -21,8 +21,8 @@ from waypoint.ingest.saved_vectors import VectorSaver, save_collection
 from waypoint.models import MetadataValue
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.sources.origin import Origin
-from waypoint.storage.ledger import Ledger, LedgerCollection
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import LedgerCollection
 from waypoint.storage.port import CollectionState, VectorStore
 
 _GENERATION = "waypoint_generation"
@@ -54,7 +54,7 @@ class CollectionManager:
     def __init__(
         self,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         events: EventBus,
         recipe: Recipe,
         rebuilding: Rebuilding,
@@ -91,7 +91,7 @@ class CollectionManager:
             StoreDamagedError: Chroma cannot read it.
         """
         await self._rebuilding.settle()
-        known = await self._ledger.run(Ledger.collection, name)
+        known = await self._ledger.collection(name)
         # What is to go, or is known to be damaged, is not asked for what needs its index.
         find = self._store.find if clear or damaged else self._store.open
         state = await find(name)
@@ -112,7 +112,7 @@ class CollectionManager:
             self._entry = await self._create(name)
             if known is not None and known.doubted:
                 # Its index is gone as well; this one nobody has been killed over.
-                await self._ledger.run(Ledger.trust_collection, self._entry.id)
+                await self._ledger.trust_collection(self._entry.id)
             return self._entry
         self._check(name, state)
         if damaged:
@@ -120,7 +120,7 @@ class CollectionManager:
             return self.entry
         if known is not None and known.doubted:
             await self._store.examine()
-            await self._ledger.run(Ledger.trust_collection, known.id)
+            await self._ledger.trust_collection(known.id)
         if known is not None and await self._agrees(known, state):
             self._entry = replace(known, generation=_generation(state))
             if recorded != self._origin or _ROOT not in state.metadata:
@@ -137,7 +137,7 @@ class CollectionManager:
             await self._save_vectors(name, known, state)
         # Before it is dropped: a death in between must not make its vectors look unused.
         origin = self._origin
-        await self._ledger.run(Ledger.clear_collection, name, origin.root, origin.selection())
+        await self._ledger.clear_collection(name, origin.root, origin.selection())
         await self._store.drop(name)
 
     async def _save_vectors(
@@ -145,7 +145,7 @@ class CollectionManager:
     ) -> None:
         lacking = 0
         if known is not None:
-            lacking = await self._ledger.run(Ledger.unpaid_chunks, known.id)
+            lacking = await self._ledger.uncommitted_chunks(known.id)
         try:
             counted = await self._store.open(name)
             if not lacking and known and counted and await self._agrees(known, counted):
@@ -173,12 +173,12 @@ class CollectionManager:
     async def raise_generation(self) -> None:
         """Tell later runs that the collection is no longer what a copy made before is."""
         generation = self.entry.generation + 1
-        await self._ledger.run(Ledger.set_generation, self.entry.id, -generation)
+        await self._ledger.set_generation(self.entry.id, -generation)
         await self._finish_raising(generation)
 
     async def _finish_raising(self, generation: int) -> None:
         await self._store.set_metadata(self._metadata(generation))
-        await self._ledger.run(Ledger.set_generation, self.entry.id, generation)
+        await self._ledger.set_generation(self.entry.id, generation)
         self._entry = replace(self.entry, generation=generation)
 
     async def _note_origin(self, recorded: Origin | None) -> None:
@@ -186,8 +186,7 @@ class CollectionManager:
         now, generation = self._origin, self.entry.generation + 1
         field = "json_text_field"
         reread = recorded is not None and recorded.choices.get(field) != now.choices.get(field)
-        await self._ledger.run(
-            Ledger.set_origin,
+        await self._ledger.set_origin(
             self.entry.id,
             -generation,
             now.root,
@@ -201,15 +200,14 @@ class CollectionManager:
     ) -> bool:
         if state is not None and state.count:
             return False
-        return known is None or not await self._ledger.run(Ledger.document_count, known.id)
+        return known is None or not await self._ledger.document_count(known.id)
 
     async def _create(self, name: str) -> LedgerCollection:
         state = await self._store.create(name, self._recipe.space, self._metadata(1))
         return await self._adopt(name, state.id, 1)
 
     async def _adopt(self, name: str, chroma_id: str, generation: int) -> LedgerCollection:
-        return await self._ledger.run(
-            Ledger.adopt_collection,
+        return await self._ledger.adopt_collection(
             name,
             chroma_id=chroma_id,
             generation=generation,
@@ -250,7 +248,7 @@ class CollectionManager:
         possible = (ours,) if known.generation > 0 else (ours, ours - 1)
         if known.chroma_id != state.id or _generation(state) not in possible:
             return False
-        expected = await self._ledger.run(Ledger.chunk_count, known.id)
+        expected = await self._ledger.chunk_count(known.id)
         # With documents begun, any number is possible; they are compared one by one anyway.
         return expected is None or expected == state.count
 
@@ -265,7 +263,7 @@ class CollectionManager:
         )
         async for page in self._store.stored_chunks():
             sources = {chunk.source for chunk in page}
-            await self._ledger.run(Ledger.begin, entry.id, sorted(sources))
+            await self._ledger.start_documents(entry.id, sorted(sources))
             await saver.save(page)
         self._entry = await self._adopt(name, state.id, entry.generation)
         await self.raise_generation()
@@ -281,11 +279,11 @@ class CollectionManager:
     ) -> None:
         entry = await self._begin_taking_back(name, known, state)
         # Until it is rebuilt, however this run ends.
-        await self._ledger.run(Ledger.doubt_collections)
+        await self._ledger.suspect_collections()
         generation = entry.generation + 1
         made = await self._rebuilding.run(entry.id, self._recipe, self._metadata(generation))
         self._entry = await self._adopt(name, made.id, generation)
-        await self._ledger.run(Ledger.trust_collection, entry.id)
+        await self._ledger.trust_collection(entry.id)
 
     async def _begin_taking_back(
         self, name: str, known: LedgerCollection | None, state: CollectionState

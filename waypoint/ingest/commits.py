@@ -14,8 +14,8 @@ from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
 from waypoint.models import EmbeddingSpace, TextKey, Vectors
 from waypoint.observe.events import EventBus, TextsEmbedded, TextsLost
 from waypoint.service_day import service_day
-from waypoint.storage.ledger import HORIZON, CallRoom, Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.room import HORIZON, CallRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Commits:
 
     def __init__(
         self,
-        ledger: LedgerThread,
+        ledger: Ledger,
         events: EventBus,
         *,
         space: EmbeddingSpace,
@@ -83,7 +83,7 @@ class Commits:
             calls = max(self._calls(), self._room_for)
             if calls > self._room_for or self._texts_left <= 0:
                 room = CallRoom(calls, self._batch_size, self._space.dimensions)
-                await self._ledger.run(Ledger.make_room, room)
+                await self._ledger.make_room(room)
                 self._room_for, self._texts_left = calls, HORIZON
 
     async def commit(self, keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
@@ -116,8 +116,7 @@ class Commits:
         # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
         with anyio.CancelScope(shield=True):
             try:
-                await self._ledger.run(
-                    Ledger.pay,
+                await self._ledger.commit_vectors(
                     self._space,
                     billed.keys,
                     billed.vectors,
@@ -139,8 +138,8 @@ class Commits:
         """The report has it in any case, the ledger if it can."""
         texts, tokens, cost = len(billed.keys), billed.tokens, billed.cost_usd
         try:
-            await self._ledger.run(
-                Ledger.count_lost, self._space, texts, tokens=tokens, cost_usd=cost, day=billed.day
+            await self._ledger.count_lost(
+                self._space, texts, tokens=tokens, cost_usd=cost, day=billed.day
             )
         except (StoreWriteError, LedgerError):
             self._events.emit(billed.lost())

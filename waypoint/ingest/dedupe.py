@@ -10,8 +10,8 @@ from waypoint.ingest.in_flight import InFlight
 from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.models import Metadata, MetadataValue
 from waypoint.observe.events import ChunksDeduplicated, EventBus, TextRejected
-from waypoint.storage.ledger import KnownTexts, Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import KnownTexts
 from waypoint.storage.port import VectorStore
 
 Group = list[tuple[DocumentJob, list[Candidate]]]
@@ -21,7 +21,7 @@ class DedupeStage:
     """Is the chunk in the collection already? Is its text paid for, being paid for, or refused?"""
 
     def __init__(
-        self, store: VectorStore, ledger: LedgerThread, in_flight: InFlight, events: EventBus
+        self, store: VectorStore, ledger: Ledger, in_flight: InFlight, events: EventBus
     ) -> None:
         self._store = store
         self._ledger = ledger
@@ -92,7 +92,7 @@ class DedupeStage:
     async def _known(self, leaders: Sequence[Candidate]) -> KnownTexts:
         if not leaders:
             return KnownTexts({}, {})
-        return await self._ledger.run(Ledger.known_texts, [leader.key for leader in leaders])
+        return await self._ledger.known_texts([leader.key for leader in leaders])
 
     def _unpaid(
         self, leaders: Sequence[Candidate], known: KnownTexts, order: WriteOrder

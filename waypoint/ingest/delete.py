@@ -9,8 +9,8 @@ from waypoint.ingest.write import Writer
 from waypoint.models import root_of
 from waypoint.observe.events import EventBus, RemovalRefused
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import Ledger, LedgerCollection
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import LedgerCollection
 
 
 class DeleteStage:
@@ -24,7 +24,7 @@ class DeleteStage:
 
     def __init__(
         self,
-        ledger: LedgerThread,
+        ledger: Ledger,
         writer: Writer,
         collection: LedgerCollection,
         stop: Stop,
@@ -49,7 +49,7 @@ class DeleteStage:
     async def _remove(self, walk: WalkResult, scope: str) -> None:
         collection = self._collection.id
         # Unreadable folders are unknown, not gone; the root itself cannot be one of them.
-        vanished = await self._ledger.run(Ledger.vanished, collection, scope, walk.unreadable)
+        vanished = await self._ledger.vanished(collection, scope, walk.unreadable)
         reason = "" if self._allowed else await self._disbelief(walk, scope, len(vanished))
         if vanished and reason:
             self._events.emit(RemovalRefused(len(vanished), reason))
@@ -58,10 +58,10 @@ class DeleteStage:
             if self._stop.requested:
                 return
             await self._writer.remove(source)
-        await self._ledger.run(Ledger.forgive_unseen, collection, scope, walk.unreadable)
+        await self._ledger.clear_vanished_rejects(collection, scope, walk.unreadable)
 
     async def _disbelief(self, walk: WalkResult, scope: str, vanished: int) -> str:
-        known = await self._ledger.run(Ledger.document_count, self._collection.id, scope)
+        known = await self._ledger.document_count(self._collection.id, scope)
         hint = "; if they are to be removed, run again with --allow-mass-delete"
         if not walk.files[root_of(scope)]:
             return f"the folder is empty{hint}"

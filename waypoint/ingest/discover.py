@@ -29,8 +29,8 @@ from waypoint.observe.events import (
     FileSkipped,
 )
 from waypoint.sources.port import Source
-from waypoint.storage.ledger import Ledger, Sifted
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import Partition
 
 FILES_A_STEP = 256
 """Entries taken from the walk, and asked of the ledger, at once."""
@@ -54,7 +54,7 @@ class DiscoverStage:
 
     def __init__(
         self,
-        ledger: LedgerThread,
+        ledger: Ledger,
         collection: int,
         events: EventBus,
         *,
@@ -73,8 +73,8 @@ class DiscoverStage:
         walk = await to_thread.run_sync(self._source.discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
-            sifted = await self._ledger.run(
-                Ledger.sift, self._collection, files, reader_of_name, self._reading.reread
+            sifted = await self._ledger.partition_unchanged(
+                self._collection, files, reader_of_name, self._reading.reread
             )
             self._announce(files, sifted, rejected)
             for some in self._parcels(sifted.changed):
@@ -103,7 +103,7 @@ class DiscoverStage:
                 await self._reading.reject(entry.source, entry.reason, entry.hint)
         return files, rejected
 
-    def _announce(self, files: Sequence[SourceFile], sifted: Sifted, rejected: int) -> None:
+    def _announce(self, files: Sequence[SourceFile], sifted: Partition, rejected: int) -> None:
         found = len(files) + rejected
         size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
         unchanged = sifted.unchanged_documents

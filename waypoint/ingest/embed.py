@@ -28,8 +28,7 @@ from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus, TextRejected
 from waypoint.observe.gauges import doing
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 
 POISON_ROUNDS = 3
 """Times that a text alone is found to fail until it is rejected, which is noted for good."""
@@ -75,7 +74,7 @@ class EmbedStage:
     def __init__(
         self,
         embedder: RetryingEmbedder,
-        ledger: LedgerThread,
+        ledger: Ledger,
         commits: Commits,
         in_flight: InFlight,
         stop: Stop,
@@ -217,7 +216,7 @@ class EmbedStage:
         orders: ObjectSendStream[WriteOrder],
     ) -> None:
         # Noted before the followers are released: a later chunk meets the refusal in the ledger.
-        await self._ledger.run(Ledger.refuse, leader.key, error.reason)
+        await self._ledger.refuse_text(leader.key, error.reason)
         order = WriteOrder()
         for candidate in (leader, *self._in_flight.release(leader.key)):
             chunk = candidate.chunk

@@ -32,8 +32,7 @@ from waypoint.observe.gauges import Gauges
 from waypoint.settings import Settings
 from waypoint.sources.port import Source
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.port import VectorStore
 
 
@@ -45,7 +44,7 @@ class Flow:
         settings: Settings,
         source: Source,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         keeper: CollectionManager,
         embedder: LazyEmbedder,
         chunker: Chunker,
@@ -172,4 +171,4 @@ class Flow:
         return Stages(discover, read, chunk, dedupe, batch, embed, writer)
 
     async def _keep_learned(self, learned: LearnedQuota) -> None:
-        await self._ledger.run(Ledger.keep_quota, self._embedder.space, learned)
+        await self._ledger.keep_quota(self._embedder.space, learned)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from waypoint.chunking import ChunkPlan
 from waypoint.models import Chunk, Document, MetadataValue, TextKey, Vector
-from waypoint.storage.ledger import KnownDocument
+from waypoint.storage.ledger.records import KnownDocument
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,8 @@ from waypoint.settings import QuotaUnit, Settings
 from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import FileContent
-from waypoint.storage.ledger import LEDGER_NAME, Ledger
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.ledger.sqlite import SqliteLedger
 from waypoint.storage.lock import StoreLock
 
 
@@ -172,7 +173,7 @@ def make_plan(
 
 
 def _made_by_another(
-    settings: Settings, provider: Provider, ledger: Ledger | None, *, anew: bool
+    settings: Settings, provider: Provider, ledger: SqliteLedger | None, *, anew: bool
 ) -> Callable[[Document], bool]:
     """Whether a document is unchanged, but another reader made what is stored of it."""
     entry = ledger.collection(collection_name(settings, provider)) if ledger else None
@@ -191,7 +192,7 @@ def _folder(
     settings: Settings,
     options: IngestOptions,
     recorded: Origin | None,
-    ledger: Ledger | None,
+    ledger: SqliteLedger | None,
     plan: Plan,
 ) -> LocalFolders:
     """The folder as an ingestion would walk it."""
@@ -229,7 +230,7 @@ def _documents(
 
 
 @contextmanager
-def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
+def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[SqliteLedger | None]:
     """The ledger of earlier runs, whose vectors need not be paid for again."""
     if not (settings.chroma_persist_path / LEDGER_NAME).exists():
         yield None
@@ -242,7 +243,7 @@ def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[Ledger | None]:
         return
     try:
         try:
-            ledger = Ledger(settings.chroma_persist_path)
+            ledger = SqliteLedger(settings.chroma_persist_path)
         except LedgerDamagedError as error:
             plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
             yield None
@@ -270,12 +271,12 @@ def _note_warnings(plan: Plan, document: Document) -> None:
 def _count(
     plan: Plan,
     fresh: dict[TextKey, tuple[int, int]],
-    ledger: Ledger | None,
+    ledger: SqliteLedger | None,
     *,
     retry_rejects: bool,
 ) -> None:
     """``fresh``: tokens and characters of texts that were not met before."""
-    paid = ledger.paid_keys(list(fresh)) if ledger else set()
+    paid = ledger.committed_keys(list(fresh)) if ledger else set()
     unpaid = [key for key in fresh if key not in paid]
     refused = ledger.refused_texts(unpaid) if ledger and not retry_rejects else {}
     sizes = [fresh[key] for key in unpaid if key not in refused]

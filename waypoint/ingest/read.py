@@ -19,8 +19,7 @@ from waypoint.observe.events import (
     EventBus,
 )
 from waypoint.sources.port import DocumentReader, FileContent
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 
 EVENTS_A_STEP = 1_000
 """Rejects of records that are told at once: the loop is for others in between."""
@@ -40,7 +39,7 @@ class ReadStage:
 
     def __init__(
         self,
-        ledger: LedgerThread,
+        ledger: Ledger,
         collection: int,
         events: EventBus,
         open_reader: Callable[[], AbstractAsyncContextManager[DocumentReader]],
@@ -67,16 +66,14 @@ class ReadStage:
 
     async def reject(self, file: str, reason: str, hint: str, size: int = 0) -> None:
         """Note that a file cannot be read; what is known of it stays."""
-        await self._ledger.run(Ledger.mark_file_seen, self._collection, file)
-        await self._ledger.run(Ledger.reject, self._collection, file, reason, hint)
+        await self._ledger.mark_file_seen(self._collection, file)
+        await self._ledger.reject(self._collection, file, reason, hint)
         self._events.emit(DocumentsFound(1, 1))
         self._events.emit(DocumentRejected(file, reason, hint, size))
 
     async def reject_document(self, error: DocumentRejectedError, size: int) -> None:
         """Note that a document that was read cannot be had after all; what is known of it stays."""
-        await self._ledger.run(
-            Ledger.reject, self._collection, error.source, error.reason, error.hint
-        )
+        await self._ledger.reject(self._collection, error.source, error.reason, error.hint)
         self._events.emit(DocumentRejected(error.source, error.reason, error.hint, size))
 
     async def _sort_out(
@@ -91,7 +88,7 @@ class ReadStage:
             self._events.emit(DocumentsFound(1, len(content)))
             if any(each.source != file.source for each in content):
                 # No document of that name is ever done, which would forgive it.
-                await self._ledger.run(Ledger.forgive_files, self._collection, [file.source])
+                await self._ledger.clear_rejects(self._collection, [file.source])
             errors = [each for each in content if isinstance(each, RecordRejectedError)]
             if errors:
                 await self._reject_records(file, errors, file.size // len(content))
@@ -99,7 +96,7 @@ class ReadStage:
         if not read:
             return []
         sources = [document.source for document, _ in read]
-        known = await self._ledger.run(Ledger.recall, self._collection, sources)
+        known = await self._ledger.find_documents(self._collection, sources)
         changed: list[ReadDocument] = []
         touched: list[tuple[Document, int]] = []
         for document, siblings in read:
@@ -124,13 +121,13 @@ class ReadStage:
         listed, rest = errors[:MOST_LISTED], errors[MOST_LISTED:]
         if rest or not all(error.identified for error in errors):
             # Any of the file's documents that isn't met may be the older version.
-            await self._ledger.run(Ledger.mark_file_seen, self._collection, file.source)
-        await self._ledger.run(Ledger.mark_seen, [error.source for error in listed])
+            await self._ledger.mark_file_seen(self._collection, file.source)
+        await self._ledger.mark_seen([error.source for error in listed])
         rejects = [(error.source, error.reason, error.hint) for error in listed]
         if rest:
             reason = f"{len(rest):,} more of its records; the first: {rest[0].reason}"
             rejects.append((file.source, reason, rest[0].hint))
-        await self._ledger.run(Ledger.reject_all, self._collection, rejects)
+        await self._ledger.reject_all(self._collection, rejects)
         for number, error in enumerate(errors):
             told = number < MOST_NAMED
             rejected = DocumentRejected(error.source, error.reason, error.hint, size, told)
@@ -145,7 +142,7 @@ class ReadStage:
         if not touched:
             return
         documents, siblings = zip(*touched, strict=True)
-        await self._ledger.run(Ledger.touch, self._collection, documents, siblings)
+        await self._ledger.refresh_documents(self._collection, documents, siblings)
         for document, among in touched:
             event = DocumentUnchanged(document.source, document.file.size // among)
             self._events.emit(event)

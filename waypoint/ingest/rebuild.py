@@ -22,8 +22,7 @@ from waypoint.models import (
 )
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.storage.chroma.passing_names import beside, replaced
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.port import CollectionState, StoredChunk, VectorStore
 
 
@@ -38,7 +37,7 @@ class Rebuilding:
         self,
         name: str,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         events: EventBus,
         restart: Callable[[], Awaitable[None]],
     ) -> None:
@@ -91,7 +90,7 @@ class Rebuilding:
         saver = VectorSaver(self._store, self._ledger, recipe.space, recipe.chunking, tolerant=True)
         self.whole = True
         async for page in self._readable():
-            await self._ledger.run(Ledger.begin, entry, sorted({chunk.source for chunk in page}))
+            await self._ledger.start_documents(entry, sorted({chunk.source for chunk in page}))
             await self._copy(new, page, await saver.save(page))
         self._events.emit(StoreNotice(await self._told(entry, saver)))
         with anyio.CancelScope(shield=True):
@@ -114,7 +113,7 @@ class Rebuilding:
     async def _copy(
         self, new: VectorStore, page: Sequence[StoredChunk], keys: Mapping[str, TextKey]
     ) -> None:
-        vectors = await self._ledger.run(Ledger.paid_vectors, list(set(keys.values())))
+        vectors = await self._ledger.committed_vectors(list(set(keys.values())))
         chunks = [
             Chunk(each.id, each.source, each.text, dict(each.metadata))
             for each in page
@@ -138,7 +137,7 @@ class Rebuilding:
         except StoreDamagedError:
             count = "its other chunks"
             await self.restart()
-        lacking = await self._ledger.run(Ledger.unpaid_chunks, entry)
+        lacking = await self._ledger.uncommitted_chunks(entry)
         return (
             f"{said}; {count} are written anew: of those that the ledger knows it lacks the "
             f"vectors of {lacking:,}, which are paid for again"

@@ -46,8 +46,9 @@ from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import Source
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import LEDGER_NAME, Ledger
-from waypoint.storage.ledger.thread import LedgerThread, open_ledger
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.thread import open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import VectorStore
 from waypoint.storage.store import EmbeddedStore, no_restart, open_store
@@ -159,12 +160,12 @@ class Ingestion:
         lock: StoreLock,
         store: VectorStore,
         embedded: EmbeddedStore | None,
-        ledger: LedgerThread,
+        ledger: Ledger,
         embedder: LazyEmbedder,
     ) -> None:
         settings = self._settings
         most = settings.workers * settings.batch_size
-        killed = await ledger.run(Ledger.start_run, self.run_id, most, lock.ended_runs)
+        killed = await ledger.start_run(self.run_id, most, lock.ended_runs)
         if lock.ended_runs:
             lock.note_ended()
         if killed:
@@ -194,7 +195,7 @@ class Ingestion:
                 self._events.emit(RunRepeated(dropped=dropped))
             self._to_clear = self._to_rebuild = self._repaired = False
             await self._retry_rejects(ledger, name, source.scopes)
-            unfinished = await ledger.run(Ledger.fill_collection, keeper.entry.id)
+            unfinished = await ledger.start_filling(keeper.entry.id)
             await self._flow(source, store, ledger, embedder, keeper, chunker)
             complete = not self._interruption.reason
             # A category, or a file, that is dealt with says nothing about the others.
@@ -208,7 +209,7 @@ class Ingestion:
     async def _note_end(
         self,
         lock: StoreLock,
-        ledger: LedgerThread,
+        ledger: Ledger,
         embedded: EmbeddedStore | None,
         *,
         complete: bool,
@@ -218,8 +219,8 @@ class Ingestion:
         has_died = embedded is not None and embedded.has_died
         try:
             if has_died:
-                await ledger.run(Ledger.doubt_collections)
-            await ledger.run(Ledger.end_run, self.run_id, complete=complete, finished=finished)
+                await ledger.suspect_collections()
+            await ledger.end_run(self.run_id, complete=complete, finished=finished)
         except LedgerDamagedError:
             raise
         except (StoreWriteError, LedgerError) as error:
@@ -250,17 +251,19 @@ class Ingestion:
             self._to_survey = False
         return source
 
-    async def _retry_rejects(self, ledger: LedgerThread, name: str, scopes: Sequence[str]) -> None:
+    async def _retry_rejects(self, ledger: Ledger, name: str, scopes: Sequence[str]) -> None:
         if not self._to_retry:
             return
         rejected = 0
         for scope in scopes:
-            rejected += await ledger.run(Ledger.retry_rejects, name, scope)
+            rejected += await ledger.retry_rejects(name, scope)
         self._to_retry = False
         self._events.emit(StoreNotice(f"{rejected:,} rejected chunks are tried again"))
 
-    async def _list_rejects(self, ledger: LedgerThread, name: str) -> None:
-        self.rejects = await ledger.run(list_rejects, name, self._settings.log_dir)
+    async def _list_rejects(self, ledger: Ledger, name: str) -> None:
+        self.rejects = await list_rejects(
+            ledger, name, self._settings.chroma_persist_path, self._settings.log_dir
+        )
         if self.rejects.failure:
             self._events.emit(
                 StoreNotice(f"the list of rejects could not be written: {self.rejects.failure}")
@@ -270,7 +273,7 @@ class Ingestion:
         self,
         source: Source,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         embedder: LazyEmbedder,
         keeper: CollectionManager,
         chunker: Chunker,
@@ -296,10 +299,10 @@ class Ingestion:
                     await self._keep_quota(ledger, embedder.space, quota.learned)
 
     async def _keep_quota(
-        self, ledger: LedgerThread, space: EmbeddingSpace, learned: LearnedQuota
+        self, ledger: Ledger, space: EmbeddingSpace, learned: LearnedQuota
     ) -> None:
         try:
-            await ledger.run(Ledger.keep_quota, space, learned)
+            await ledger.keep_quota(space, learned)
         except StoreWriteError as error:
             self._events.emit(StoreNotice(f"the quota that was found is not kept: {error.message}"))
 

@@ -14,8 +14,7 @@ from waypoint.errors import StoreDamagedError
 from waypoint.ingest.recipe import space_of
 from waypoint.models import EmbeddingSpace, Metadata, TextKey, Vector
 from waypoint.storage.chroma.service_errors import UnreadableVectorError
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.port import StoredChunk, VectorStore
 
 _UNIT = 1e-3
@@ -36,7 +35,7 @@ class VectorSaver:
     def __init__(
         self,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         space: EmbeddingSpace,
         chunking: str,
         *,
@@ -63,11 +62,11 @@ class VectorSaver:
     async def save(self, page: Sequence[StoredChunk]) -> dict[str, TextKey]:
         """Save a page of chunks; returns the text keys of those that are believed, by id."""
         keys = await to_thread.run_sync(self._keys_of, page)
-        paid = await self._ledger.run(Ledger.paid_keys, list(set(keys.values())))
+        paid = await self._ledger.committed_keys(list(set(keys.values())))
         lacking = [chunk_id for chunk_id, key in keys.items() if key not in paid]
         read = await self._read(lacking)
         whole = {keys[each]: vector for each, vector in read.items() if self._is_whole(vector)}
-        self.saved += await self._ledger.run(Ledger.take_back, self._space, whole)
+        self.saved += await self._ledger.restore_vectors(self._space, whole)
         self.lost += sum(keys[chunk_id] not in whole for chunk_id in lacking)
         self.changed += len(page) - len(keys)
         self.read += len(page)
@@ -117,7 +116,7 @@ class VectorSaver:
 
 
 async def save_collection(
-    store: VectorStore, ledger: LedgerThread, metadata: Metadata
+    store: VectorStore, ledger: Ledger, metadata: Metadata
 ) -> VectorSaver | None:
     """Save all that can be read of a collection, a page at a time; None if it is not ours.
 

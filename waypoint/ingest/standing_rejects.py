@@ -9,7 +9,9 @@ from pathlib import Path
 from waypoint.files import told
 from waypoint.observe.rejects_file import write_rejects
 from waypoint.observe.report import MOST_LISTED
-from waypoint.storage.ledger import LEDGER_NAME, Ledger
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import RejectedItem
 
 
 @dataclass(slots=True)
@@ -25,22 +27,31 @@ class StandingRejects:
     """Why the file could not be written."""
 
 
-def list_rejects(ledger: Ledger, collection: str, log_dir: Path) -> StandingRejects:
+async def list_rejects(
+    ledger: Ledger, collection: str, store: Path, log_dir: Path
+) -> StandingRejects:
     """Read from the ledger what stands rejected, and write ``rejects.jsonl`` from it.
+
+    ``store``: the ledger's folder.
 
     Raises:
         LedgerError: the ledger cannot be read. A file that cannot be written is told in the
             result: the run's own end matters more.
     """
+    return await ledger.read_rejects(lambda rejects: _list(rejects, collection, store, log_dir))
+
+
+def _list(
+    rejects: Iterator[RejectedItem], collection: str, store: Path, log_dir: Path
+) -> StandingRejects:
     standing = StandingRejects()
-    rows = _read(ledger, collection, standing)
+    rows = _read(rejects, collection, standing)
     try:
-        standing.file = write_rejects(log_dir, ledger.path.parent, rows, _is_store)
+        standing.file = write_rejects(log_dir, store, rows, _is_store)
     except OSError as error:
         standing.failure = told(error)
         # Counted to the end all the same: the exit code goes by it.
-        standing.count, standing.listed = 0, []
-        for _ in _read(ledger, collection, standing):
+        for _ in rows:
             pass
     return standing
 
@@ -53,8 +64,10 @@ def _is_store(folder: Path) -> bool:
         return True
 
 
-def _read(ledger: Ledger, collection: str, standing: StandingRejects) -> Iterator[dict[str, str]]:
-    for reject in ledger.rejects():
+def _read(
+    rejects: Iterator[RejectedItem], collection: str, standing: StandingRejects
+) -> Iterator[dict[str, str]]:
+    for reject in rejects:
         fields = {"source": reject.source, "chunk": reject.chunk, "reason": reject.reason}
         if reject.hint:
             fields["hint"] = reject.hint

@@ -15,8 +15,8 @@ from waypoint.ingest.messages import Addition, DocumentJob, MetadataChange, Writ
 from waypoint.models import PackedChunks
 from waypoint.observe.events import ChunksWritten, DocumentCompleted, DocumentRemoved, EventBus
 from waypoint.observe.gauges import doing, doing_for_nobody
-from waypoint.storage.ledger import DoneDocument, Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import CompleteDocument
 from waypoint.storage.port import VectorStore
 
 ROWS = 1_000
@@ -51,7 +51,7 @@ class Writer:
     def __init__(
         self,
         store: VectorStore,
-        ledger: LedgerThread,
+        ledger: Ledger,
         collection: int,
         events: EventBus,
         before_first_write: Callable[[], Awaitable[None]],
@@ -138,8 +138,8 @@ class Writer:
         to_begin = [job for job in jobs if not job.begun and (job.plan.count or job.known)]
         if to_begin:
             await self._prepare()
-            await self._ledger.run(
-                Ledger.begin, self._collection, [job.document.source for job in to_begin]
+            await self._ledger.start_documents(
+                self._collection, [job.document.source for job in to_begin]
             )
             for job in to_begin:
                 job.begun = True
@@ -157,7 +157,7 @@ class Writer:
             chroma.release()
             if finished:
                 done = [_done(job) for job in finished]
-                await self._ledger.run(Ledger.finish, self._collection, done)
+                await self._ledger.complete_documents(self._collection, done)
         seconds = time.monotonic() - started
         self._events.emit(ChunksWritten(write.added, len(write.changes), deleted, seconds))
         for job in finished:
@@ -201,14 +201,14 @@ class Writer:
     async def remove(self, source: str) -> None:
         """Delete the chunks of a document that is gone, and forget it."""
         await self._prepare()
-        await self._ledger.run(Ledger.begin, self._collection, [source])
+        await self._ledger.start_documents(self._collection, [source])
         ids = await self._store.ids_of(source)
         if ids:
             await self._store.delete(ids)
-        await self._ledger.run(Ledger.forget, self._collection, [source])
+        await self._ledger.forget_documents(self._collection, [source])
         self._events.emit(DocumentRemoved(source, len(ids)))
 
 
-def _done(job: DocumentJob) -> DoneDocument:
+def _done(job: DocumentJob) -> CompleteDocument:
     chunks = list(zip(job.plan.ids, job.keys, strict=True))
-    return DoneDocument(job.document, chunks, job.rejects, job.siblings)
+    return CompleteDocument(job.document, chunks, job.rejects, job.siblings)

@@ -10,7 +10,7 @@ from waypoint.errors import UsageError
 from waypoint.ingest.run import collection_name
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
-from waypoint.storage.ledger import Ledger, LedgerCollection
+from waypoint.storage.ledger.records import LedgerCollection
 from waypoint.storage.port import CollectionState
 
 
@@ -37,12 +37,12 @@ async def choose_collection(
     names = await store.reader.names()
     known = set(names)
     if store.ledger is not None:
-        known |= {entry.name for entry in await store.ledger.run(Ledger.cached_collections)}
+        known |= {entry.name for entry in await store.ledger.cached_collections()}
     name, notices = choose_name(sorted(known), settings, simulate=simulate)
     state = await store.reader.open(name) if name in names else None
     entry = None
     if store.ledger is not None:
-        entry = await store.ledger.run(Ledger.collection, name)
+        entry = await store.ledger.collection(name)
     if state is None and entry is None:
         there = ", ".join(sorted(known)) or "none"
         raise UsageError(

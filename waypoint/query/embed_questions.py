@@ -24,8 +24,7 @@ from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
 from waypoint.observe.events import EventBus
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import Ledger
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Service:
         self,
         settings: Settings,
         endpoint: Endpoint,
-        ledger: LedgerThread | None,
+        ledger: Ledger | None,
         events: EventBus,
         stack: AsyncExitStack,
     ) -> None:
@@ -121,7 +120,7 @@ class ServiceTexts:
         wanted = [_Text(keys.key(text), text, estimate_tokens(text)) for text in sent]
         known: dict[TextKey, Vector] = {}
         if self._ledger is not None and not self._anew:
-            known = await self._ledger.run(Ledger.paid_vectors, [text.key for text in wanted])
+            known = await self._ledger.committed_vectors([text.key for text in wanted])
         missing = {text.key: text for text in wanted if text.key not in known}
         if missing:
             known |= await self._pay(list(missing.values()))

@@ -15,7 +15,8 @@ from waypoint.settings import Settings, StoreSettings
 from waypoint.storage.chroma.child import run_chroma_child
 from waypoint.storage.chroma.diagnosis import revive_server, start_server
 from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.ledger.thread import LedgerThread, open_ledger
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.thread import open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import VectorStore
 from waypoint.storage.quarantine import chroma_files
@@ -27,7 +28,7 @@ class OpenStore:
     """What of the store can be had."""
 
     reader: VectorStore
-    ledger: LedgerThread | None
+    ledger: Ledger | None
     no_ledger: str = ""
     """Why there is no ledger; empty if there is one."""
     broken_ledger: str = ""

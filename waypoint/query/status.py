@@ -20,7 +20,7 @@ from waypoint.observe.events import EventBus
 from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
-from waypoint.storage.ledger import CachedCollection, LastRun, Ledger, Spending
+from waypoint.storage.ledger.records import CachedCollection, LastRun, Spending
 from waypoint.storage.quarantine import chroma_files, ledger_files
 
 PATIENCE = 5.0
@@ -110,11 +110,11 @@ async def _read(status: Status, settings: Settings, store: OpenStore) -> None:
     if store.ledger is None:
         status.notices.append(store.no_ledger)
     else:
-        for cached in await store.ledger.run(Ledger.cached_collections):
+        for cached in await store.ledger.cached_collections():
             by_name[cached.name] = _from_ledger(cached)
-        status.spending = await store.ledger.run(Ledger.spending)
+        status.spending = await store.ledger.spending()
         status.cost_usd = math.fsum(s.cost_usd for s in status.spending if bills(s.provider))
-        run = await store.ledger.run(Ledger.last_run)
+        run = await store.ledger.last_run()
         if run is not None:
             status.last_run = await to_thread.run_sync(_last_run, run, settings.log_dir)
     status.collections = list(by_name.values())
@@ -125,7 +125,7 @@ async def _read(status: Status, settings: Settings, store: OpenStore) -> None:
         entry = by_name.setdefault(name, CollectionStatus(name))
         entry.chunks = state.count
         _describe(entry, state.metadata)
-        known = await store.ledger.run(Ledger.collection, name) if store.ledger else None
+        known = await store.ledger.collection(name) if store.ledger else None
         _tell_origin(entry, recorded_origin(known, state))
     status.collections = sorted(by_name.values(), key=lambda entry: entry.name)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint.errors import UsageError
-from waypoint.storage.ledger import LEDGER_NAME, CachedCollection, CachedSpace, Ledger
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.ledger.records import CachedCollection, CachedSpace
+from waypoint.storage.ledger.sqlite import SqliteLedger
 from waypoint.storage.lock import StoreLock
 
 
@@ -39,7 +41,7 @@ def read_cache(folder: Path, *, drop_unused: bool, force: bool) -> CacheReport:
             f"there is no ledger in {folder}",
             hint="set CHROMA_PERSIST_PATH to the folder of an earlier run",
         )
-    with StoreLock(folder), closing(Ledger(folder)) as ledger:
+    with StoreLock(folder), closing(SqliteLedger(folder)) as ledger:
         pruned = None
         if drop_unused:
             unfinished = ledger.unfinished_collections()

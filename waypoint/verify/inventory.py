@@ -20,7 +20,7 @@ from waypoint.models import (
     UnreadableFolder,
     WalkWarning,
 )
-from waypoint.storage.ledger import LedgerDocument, LedgerReject
+from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
 from waypoint.storage.temporary import temporary_database
 from waypoint.verify.ports import LedgerChunk
 

@@ -12,7 +12,7 @@ from waypoint.models import (
     TextKey,
     Vectors,
 )
-from waypoint.storage.ledger import LedgerDocument, LedgerReject
+from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
 
 
 @dataclass(frozen=True, slots=True)

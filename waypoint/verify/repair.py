@@ -31,8 +31,8 @@ from waypoint.observe.events import EventBus
 from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
-from waypoint.storage.ledger import Ledger, LedgerCollection
-from waypoint.storage.ledger.thread import LedgerThread
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import LedgerCollection
 from waypoint.verify.inventory import Inventory
 from waypoint.verify.repair_needs import (
     NOT_MENDED,
@@ -133,7 +133,7 @@ class Repairer:
         name = self._repair.collection
         state = await store.reader.open(name)
         if store.ledger is not None:
-            entry = await store.ledger.run(Ledger.collection, name)
+            entry = await store.ledger.collection(name)
             space = space_of(state.metadata) if state is not None else None
             if entry is not None:
                 await self._begin(store.ledger, entry)
@@ -144,15 +144,15 @@ class Repairer:
             while ids := await to_thread.run_sync(next, pages, None):
                 await store.reader.delete(ids)
 
-    async def _begin(self, ledger: LedgerThread, entry: LedgerCollection) -> None:
+    async def _begin(self, ledger: Ledger, entry: LedgerCollection) -> None:
         pages = sources_to_compare(self._inventory)
         while sources := await to_thread.run_sync(next, pages, None):
-            await ledger.run(Ledger.begin, entry.id, sources)
+            await ledger.start_documents(entry.id, sources)
 
-    async def _mend_vectors(self, ledger: LedgerThread, space: EmbeddingSpace) -> None:
+    async def _mend_vectors(self, ledger: Ledger, space: EmbeddingSpace) -> None:
         pages = bad_vectors(self._inventory)
         while page := await to_thread.run_sync(next, pages, None):
             vectors = {
                 key: None if data is None else np.frombuffer(data, "<f4") for key, data in page
             }
-            await ledger.run(Ledger.replace_vectors, space, vectors)
+            await ledger.replace_vectors(space, vectors)

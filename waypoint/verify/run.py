@@ -38,7 +38,7 @@ from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
 from waypoint.storage.cache_report import read_cache
-from waypoint.storage.ledger import CachedCollection
+from waypoint.storage.ledger.records import CachedCollection
 from waypoint.verify.checks import (
     Status,
     failed,

@@ -20,7 +20,7 @@ from waypoint.settings import Settings
 from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.snapshot import take_snapshot
-from waypoint.storage.ledger import LedgerCollection
+from waypoint.storage.ledger.records import LedgerCollection
 from waypoint.storage.port import CollectionState
 from waypoint.verify.integrity import Subject
 

@@ -2,40 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from waypoint.storage.ledger.file import LedgerFile
+from waypoint.storage.ledger.records import CachedCollection, CachedSpace
 from waypoint.storage.ledger.refused import UNUSED_TEXT
 
 _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = vectors.text_key)"
-
-
-@dataclass(frozen=True, slots=True)
-class CachedSpace:
-    """The vectors of one embedding space."""
-
-    provider: str
-    model: str
-    dimensions: int
-    task_type: str
-    vectors: int
-    unused: int
-    """Of them, those that no collection uses."""
-
-
-@dataclass(frozen=True, slots=True)
-class CachedCollection:
-    """A collection as the ledger describes it."""
-
-    name: str
-    root: str
-    documents: int
-    begun: int
-    """Of them, those that a run has begun and not finished."""
-    chunks: int
-    rejects: int
-    selection: str
-    """What of the folder ``root`` is meant, as JSON."""
 
 
 class Cache(LedgerFile):

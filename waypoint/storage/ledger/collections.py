@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from waypoint.storage.ledger.file import LedgerFile, with_ballast
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerCollection:
-    """The collection that the ledger's documents describe."""
-
-    id: int
-    name: str
-    chroma_id: str
-    generation: int
-    root: str
-    """The folder its documents are from."""
-    doubted: bool = False
-    """A process that may have been writing it was killed, and its index was not asked since."""
-    selection: str = ""
-    """What of the folder is meant, as JSON; empty if that was never noted."""
+from waypoint.storage.ledger.records import LedgerCollection
 
 
 class Collections(LedgerFile):
@@ -68,7 +51,7 @@ class Collections(LedgerFile):
             )
 
     @with_ballast
-    def doubt_collections(self) -> None:
+    def suspect_collections(self) -> None:
         """Note that whoever wrote to Chroma's files was killed: any index may be damaged."""
         with self._transaction() as db:
             db.execute("UPDATE collections SET doubted = 1")
@@ -78,7 +61,7 @@ class Collections(LedgerFile):
         with self._transaction() as db:
             db.execute("UPDATE collections SET doubted = 0 WHERE id = ?", (collection,))
 
-    def fill_collection(self, collection: int) -> bool:
+    def start_filling(self, collection: int) -> bool:
         """Note that a run begins to fill it; returns whether an earlier one left it unfinished."""
         with self._transaction() as db:
             row = db.execute(
@@ -132,7 +115,7 @@ class Collections(LedgerFile):
             ).fetchone()[0]
         return None if begun else int(total) - int(rejected)
 
-    def unpaid_chunks(self, collection: int) -> int:
+    def uncommitted_chunks(self, collection: int) -> int:
         """Chunks of its documents, as they last were, whose vectors are not here."""
         with self._translated():
             row = self._db.execute(

@@ -3,60 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from waypoint.models import TextKey
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+from waypoint.storage.ledger.records import LastRun, LedgerDocument, LedgerReject, Spending
 
 PAGE = 5_000
 """Rows a page."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerDocument:
-    """A document as the ledger describes it."""
-
-    id: int
-    source: str
-    done: bool
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    read_at_ns: int
-    digest: str
-    chunk_count: int
-    """With the chunks that are rejected."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerReject:
-    """What stands rejected; ``chunk_id`` is empty for a whole document."""
-
-    source: str
-    chunk_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class LastRun:
-    """The latest run; times are seconds since the epoch."""
-
-    run_id: str
-    started: float
-    ended: float | None
-    """None: it was killed, or goes on."""
-    complete: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Spending:
-    """What was paid for of one model, over all days."""
-
-    provider: str
-    model: str
-    texts: int
-    tokens: int
-    cost_usd: float
 
 
 class Contents(LedgerFile):

@@ -3,32 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import orjson
 
-from waypoint.models import Document, TextKey
+from waypoint.models import Document
+from waypoint.storage.ledger.records import CompleteDocument
 from waypoint.storage.ledger.rejects import Rejects
-
-
-@dataclass(frozen=True, slots=True)
-class DoneDocument:
-    """A document all of whose chunks Chroma has acknowledged."""
-
-    document: Document
-    chunks: Sequence[tuple[str, TextKey]]
-    """Id and text key of each chunk."""
-    rejects: Mapping[str, str]
-    """Chunk id to reason, for chunks that cannot be embedded."""
-    siblings: int = 1
-    """How many documents its file has, itself among them."""
 
 
 class Documents(Rejects):
     """The documents of each collection."""
 
-    def begin(self, collection: int, sources: Sequence[str]) -> None:
+    def start_documents(self, collection: int, sources: Sequence[str]) -> None:
         """Mark documents as begun: from now on Chroma may hold parts of them."""
         with self._transaction() as db:
             db.executemany(
@@ -39,13 +26,13 @@ class Documents(Rejects):
                 [(collection, source, source) for source in sources],
             )
 
-    def finish(self, collection: int, documents: Sequence[DoneDocument]) -> None:
+    def complete_documents(self, collection: int, documents: Sequence[CompleteDocument]) -> None:
         """Mark documents as done: Chroma holds exactly these chunks of them."""
         with self._transaction() as db:
             for done in documents:
-                self._finish(db, collection, done)
+                self._complete(db, collection, done)
 
-    def _finish(self, db: sqlite3.Connection, collection: int, done: DoneDocument) -> None:
+    def _complete(self, db: sqlite3.Connection, collection: int, done: CompleteDocument) -> None:
         document, file = done.document, done.document.file
         (document_id,) = db.execute(
             """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
@@ -68,13 +55,13 @@ class Documents(Rejects):
             "INSERT INTO chunks VALUES (?, ?, ?)",
             [(document_id, chunk_id, key) for chunk_id, key in done.chunks],
         )
-        self._forgive(db, collection, document.source)
+        self._clear_rejects(db, collection, document.source)
         db.executemany(
             "INSERT INTO rejects (collection_id, source, chunk_id, reason) VALUES (?, ?, ?, ?)",
             [(collection, document.source, *reject) for reject in done.rejects.items()],
         )
 
-    def touch(
+    def refresh_documents(
         self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
     ) -> None:
         """Note the new times, and the warnings, of documents whose bytes are what they were.
@@ -103,7 +90,7 @@ class Documents(Rejects):
                 [(collection, document.source) for document in documents],
             )
 
-    def forget(self, collection: int, sources: Sequence[str]) -> None:
+    def forget_documents(self, collection: int, sources: Sequence[str]) -> None:
         """Forget documents whose chunks are deleted."""
         with self._transaction() as db:
             for source in sources:
@@ -111,7 +98,7 @@ class Documents(Rejects):
                     "DELETE FROM documents WHERE collection_id = ? AND source = ?",
                     (collection, source),
                 )
-                self._forgive(db, collection, source)
+                self._clear_rejects(db, collection, source)
 
 
 def _packed(warnings: Sequence[str]) -> str:

@@ -21,6 +21,7 @@ from waypoint.errors import (
     no_more_files,
 )
 from waypoint.models import FURTHER_ROOT
+from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.ballast import Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import is_ledger, migrate
@@ -35,8 +36,6 @@ from waypoint.storage.temporary import (
 P = ParamSpec("P")
 T = TypeVar("T")
 File = TypeVar("File", bound="LedgerFile")
-
-LEDGER_NAME = "waypoint.sqlite3"
 
 _USED = "the room that was kept for what is in flight is used"
 

@@ -21,7 +21,7 @@ class RefusedTexts(LedgerFile):
     """The refused texts, shared by all collections: a text key names its model."""
 
     @with_ballast
-    def refuse(self, key: TextKey, reason: str) -> None:
+    def refuse_text(self, key: TextKey, reason: str) -> None:
         """Note that the service refuses this text, whoever asks."""
         with self._transaction() as db:
             db.execute(

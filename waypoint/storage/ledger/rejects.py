@@ -4,21 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from waypoint.storage.ledger.file import LedgerFile, in_scope, lies_in
-
-
-@dataclass(frozen=True, slots=True)
-class StandingReject:
-    """A document or a chunk that stands rejected."""
-
-    collection: str
-    source: str
-    chunk: str
-    """Its id; empty for a whole document."""
-    reason: str
-    hint: str
+from waypoint.storage.ledger.records import RejectedItem
 
 
 class Rejects(LedgerFile):
@@ -44,7 +32,7 @@ class Rejects(LedgerFile):
                 [(collection, *reject) for reject in rejects],
             )
 
-    def forgive_files(self, collection: int, files: Sequence[str]) -> None:
+    def clear_rejects(self, collection: int, files: Sequence[str]) -> None:
         """Forget that files of several documents could not be read: now they were."""
         with self._transaction() as db:
             db.executemany(
@@ -52,12 +40,14 @@ class Rejects(LedgerFile):
                 [(collection, file) for file in files],
             )
 
-    def _forgive(self, db: sqlite3.Connection, collection: int, source: str) -> None:
+    def _clear_rejects(self, db: sqlite3.Connection, collection: int, source: str) -> None:
         db.execute(
             "DELETE FROM rejects WHERE collection_id = ? AND source = ?", (collection, source)
         )
 
-    def forgive_unseen(self, collection: int, scope: str, unreadable: Sequence[str] = ()) -> None:
+    def clear_vanished_rejects(
+        self, collection: int, scope: str, unreadable: Sequence[str] = ()
+    ) -> None:
         """Forget rejects of files that are gone; what lies in unreadable folders is not."""
         with self._transaction() as db:
             query = f"""SELECT DISTINCT source FROM rejects WHERE collection_id = ?1
@@ -84,7 +74,7 @@ class Rejects(LedgerFile):
             ).fetchone()
         return int(row[0])
 
-    def rejects(self) -> Iterator[StandingReject]:
+    def rejects(self) -> Iterator[RejectedItem]:
         """Everything that stands rejected, by collection, source and chunk.
 
         Read row by row: the ledger is not to be written before the last one.
@@ -96,4 +86,4 @@ class Rejects(LedgerFile):
                 ORDER BY name, source, chunk_id"""
             )
             for row in rows:
-                yield StandingReject(*row)
+                yield RejectedItem(*row)

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from waypoint.models import TextKey, Vector
+from waypoint.models import TextKey
+from waypoint.storage.ledger.records import KnownTexts
 from waypoint.storage.ledger.refused import RefusedTexts
 from waypoint.storage.ledger.vectors import CommittedVectors
-
-
-@dataclass(frozen=True, slots=True)
-class KnownTexts:
-    """Of the texts that were asked about, those that need not be sent."""
-
-    paid: dict[TextKey, Vector]
-    refused: dict[TextKey, str]
-    """With the service's reason; none of them is paid for."""
 
 
 class Texts(CommittedVectors, RefusedTexts):
@@ -28,5 +19,5 @@ class Texts(CommittedVectors, RefusedTexts):
         Raises:
             LedgerDamagedError: as :meth:`CommittedVectors.paid_vectors`.
         """
-        paid = self.paid_vectors(keys)
+        paid = self.committed_vectors(keys)
         return KnownTexts(paid, self.refused_texts([key for key in keys if key not in paid]))

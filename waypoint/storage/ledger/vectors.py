@@ -15,7 +15,7 @@ class CommittedVectors(LedgerFile):
     """The vectors, whatever collection they are in."""
 
     @with_ballast
-    def pay(
+    def commit_vectors(
         self,
         space: EmbeddingSpace,
         keys: Sequence[TextKey],
@@ -61,7 +61,7 @@ class CommittedVectors(LedgerFile):
             (day, space.provider, space.model, texts, tokens, cost_usd),
         )
 
-    def take_back(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
+    def restore_vectors(self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector]) -> int:
         """Enter vectors that are stored but not in the ledger; returns how many were not."""
         with self._transaction():
             return self._enter(space, vectors)
@@ -88,7 +88,7 @@ class CommittedVectors(LedgerFile):
                 space, {key: vector for key, vector in vectors.items() if vector is not None}
             )
 
-    def paid_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
+    def committed_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
         """Those of the texts that are paid for, with their vectors.
 
         Raises:
@@ -107,7 +107,7 @@ class CommittedVectors(LedgerFile):
                     found[key] = np.frombuffer(blob, dtype="<f4")
         return found
 
-    def paid_keys(self, keys: Sequence[TextKey]) -> set[TextKey]:
+    def committed_keys(self, keys: Sequence[TextKey]) -> set[TextKey]:
         """Those of the texts that are paid for."""
         found: set[TextKey] = set()
         with self._translated():

@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from waypoint.models import SourceFile
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, lies_in
+from waypoint.storage.ledger.records import KnownDocument, Partition
 
 RACY_NS = 2_000_000_000
 """A file whose mtime lies this close before our reading may have been edited since without a
 change of size or mtime: it is read again."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownDocument:
-    """What the ledger holds of a document from an earlier run."""
-
-    digest: str
-    chunk_count: int
-    done: bool
-    reader: str = ""
-    """Which reader made it; empty if that was not noted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sifted:
-    """Files of a walk, told apart."""
-
-    changed: list[SourceFile]
-    """Those that may have changed, and are to be read."""
-    unchanged_documents: int
-    """Documents of the others."""
-    warnings: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """What was told of unchanged documents when they were read, by source; of those that have
-    any."""
-    outdated_documents: int = 0
-    """Of the unchanged ones, those that an earlier reader made."""
+def any_reader(_file: str) -> str:
+    """For whoever does not ask which reader made a document."""
+    return ""
 
 
 class Walk(LedgerFile):
     """What is known of the files that a walk meets."""
 
-    def sift(
+    def partition_unchanged(
         self,
         collection: int,
         files: Sequence[SourceFile],
-        reader_of: Callable[[str], str] = lambda _: "",
+        reader_of: Callable[[str], str] = any_reader,
         reread: bool = False,
-    ) -> Sifted:
+    ) -> Partition:
         """Find the files that may have changed.
 
         ``reader_of``: which reader would make a file's documents now; with ``reread``, those
@@ -71,7 +51,7 @@ class Walk(LedgerFile):
         unchanged = [file.source for file in files if file.source not in to_read]
         self._mark_files_seen(collection, unchanged)
         warned = [file for file in unchanged if known[file].has_warnings]
-        return Sifted(
+        return Partition(
             changed,
             sum(known[file].documents for file in unchanged),
             self._warnings(collection, warned),
@@ -107,7 +87,7 @@ class Walk(LedgerFile):
             for sources in self._sources(query, collection, *some):
                 self._seen.add(sources)
 
-    def recall(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
+    def find_documents(self, collection: int, sources: Sequence[str]) -> dict[str, KnownDocument]:
         """What is known of those of the documents that are; all of them count as seen."""
         self.mark_seen(sources)
         return self.known_documents(collection, sources)
