@@ -112,6 +112,7 @@ def _write(source: str, archive: ZipFile, chapter: str, number: int, builder: Te
         return
     if not parsed.text.strip() and (b"<img" in content or b"<image" in content):
         builder.losses.add("images without text", "part", number)
+        return
     builder.embed(parsed)
 
 
