@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from waypoint.errors import DocumentRejectedError
 from waypoint.formats.losses import Losses
 from waypoint.formats.metadata import FieldCollector
 from waypoint.formats.registry import ParsedDocument
@@ -52,6 +53,19 @@ class TextBuilder:
     def characters(self) -> int:
         """Written so far."""
         return self._length
+
+    def require_text(self, since: int = 0) -> None:
+        """Refuse a document of which all that there was is lost.
+
+        ``since``: the characters that don't count, written before.
+        Raises DocumentRejectedError; an empty document of which nothing is lost is one.
+        """
+        if self._length == since and (losses := self.losses.warnings()):
+            raise DocumentRejectedError(
+                self._source,
+                f"no text in it: {'; '.join(losses)}",
+                hint="save it as PDF, or with its text",
+            )
 
     def heading(self, level: int, title: str) -> None:
         """A heading; level 7 and deeper is 6, as Markdown knows no more."""

@@ -14,7 +14,7 @@ from waypoint.formats.docx_numbering import BULLET, Numbering, in_form
 from waypoint.formats.docx_styles import STYLES_PART, Style, read_styles, style_of
 from waypoint.formats.docx_text import Inline, InlineReader, check_mark
 from waypoint.formats.losses import Losses
-from waypoint.formats.office_zip import damaged, open_office_zip
+from waypoint.formats.office_zip import open_office_zip, rejecting_damage
 from waypoint.formats.ooxml import (
     MC,
     Element,
@@ -42,20 +42,11 @@ class DocxReader:
         self._depth = depth
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
-        with open_office_zip(source, data) as archive:
+        builder = TextBuilder(source)
+        with open_office_zip(source, data) as archive, rejecting_damage(source):
             package = Package(archive)
-            builder = TextBuilder(source)
-            try:
-                _Document(source, package, builder, self._depth).write()
-                fields = package.properties()
-            except DocumentRejectedError:
-                raise
-            except RecursionError as error:
-                raise DocumentRejectedError(
-                    source, "nested too deeply", hint="save it anew, or as PDF"
-                ) from error
-            except Exception as error:  # anything may be missing where it is looked for
-                raise damaged(source, error) from error
+            _Document(source, package, builder, self._depth).write()
+            fields = package.properties()
         return builder.parsed(fields)
 
 
@@ -117,14 +108,9 @@ class _Document:
         self._blocks(body, self._builder)
         self._finish(self._builder)
         self._write_notes("endnote")
-        empty = self._builder.characters == before
+        self._builder.require_text(before)
         for text in footers:
             self._builder.paragraph(text)
-        if empty and self._losses.warnings():
-            told = "; ".join(self._losses.warnings())
-            raise DocumentRejectedError(
-                self._source, f"no text in it: {told}", hint="save it as PDF, or with its text"
-            )
 
     def _part_of(self, kind: str) -> str:
         named = (each for each in self._relations.values() if each.kind == kind)

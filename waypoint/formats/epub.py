@@ -11,7 +11,7 @@ from waypoint.errors import DocumentRejectedError
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.html import HtmlReader
 from waypoint.formats.metadata import FieldCollector
-from waypoint.formats.office_zip import check_xml, damaged, open_zip
+from waypoint.formats.office_zip import check_xml, open_zip, rejecting_damage
 from waypoint.formats.ooxml import Element, local_name
 from waypoint.formats.registry import ParsedDocument
 
@@ -35,25 +35,15 @@ class EpubReader:
     """Reads EPUB 2 and 3. Covers, images and tables of contents are left out."""
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
-        with open_zip(source, data, _COUNTED) as archive:
-            try:
-                package_part = _package_part(source, archive)
-                package = _xml(source, archive, package_part)
-                chapters = _chapters(package, posixpath.dirname(package_part))
-                _refuse_encrypted(source, archive, chapters)
-                builder = TextBuilder(source)
-                for number, chapter in enumerate(chapters, 1):
-                    _write(source, archive, chapter, number, builder)
-            except DocumentRejectedError:
-                raise
-            except Exception as error:  # anything may be missing where it is looked for
-                raise damaged(source, error) from error
-        if not builder.characters and (losses := builder.losses.warnings()):
-            raise DocumentRejectedError(
-                source,
-                f"no text in it: {'; '.join(losses)}",
-                hint="give it as PDF, to be read by OCR",
-            )
+        builder = TextBuilder(source)
+        with open_zip(source, data, _COUNTED) as archive, rejecting_damage(source):
+            package_part = _package_part(source, archive)
+            package = _xml(source, archive, package_part)
+            chapters = _chapters(package, posixpath.dirname(package_part))
+            _refuse_encrypted(source, archive, chapters)
+            for number, chapter in enumerate(chapters, 1):
+                _write(source, archive, chapter, number, builder)
+        builder.require_text()
         return builder.parsed(_fields(package))
 
 

@@ -12,7 +12,7 @@ from waypoint.errors import DocumentRejectedError
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.math_text import mathml_text
 from waypoint.formats.metadata import FieldCollector
-from waypoint.formats.office_zip import damaged, open_office_zip
+from waypoint.formats.office_zip import open_office_zip, rejecting_damage
 from waypoint.formats.ooxml import Element, local_name, whole_number
 from waypoint.formats.registry import ParsedDocument
 from waypoint.formats.scripts import Script, with_scripts
@@ -223,24 +223,12 @@ def read_open_document(
     Raises DocumentRejectedError, also where there is no text but what was lost.
     """
     builder = TextBuilder(source)
-    with open_office_zip(source, data) as archive:
-        try:
-            _refuse_encrypted(source, archive)
-            document = OpenDocument(archive, builder.losses.add)
-            write(document, builder)
-            fields = document.properties()
-        except DocumentRejectedError:
-            raise
-        except RecursionError as error:
-            raise DocumentRejectedError(
-                source, "nested too deeply", hint="save it anew, or as PDF"
-            ) from error
-        except Exception as error:  # anything may be missing where it is looked for
-            raise damaged(source, error) from error
-    if not builder.characters and (losses := builder.losses.warnings()):
-        raise DocumentRejectedError(
-            source, f"no text in it: {'; '.join(losses)}", hint="save it as PDF, or with text"
-        )
+    with open_office_zip(source, data) as archive, rejecting_damage(source):
+        _refuse_encrypted(source, archive)
+        document = OpenDocument(archive, builder.losses.add)
+        write(document, builder)
+        fields = document.properties()
+    builder.require_text()
     return builder.parsed(fields)
 
 

@@ -8,6 +8,8 @@ compression other than deflate.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from xml.etree import ElementTree
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -61,6 +63,21 @@ def open_zip(
         raise damaged(source, error) from error
     _check_sizes(source, archive.infolist(), suffixes, most_bytes)
     return archive
+
+
+@contextmanager
+def rejecting_damage(source: str) -> Iterator[None]:
+    """Make a reject of whatever a reader stumbles over: anything may be missing or too deep."""
+    try:
+        yield
+    except DocumentRejectedError:
+        raise
+    except RecursionError as error:
+        raise DocumentRejectedError(
+            source, "nested too deeply", hint="save it anew, or as PDF"
+        ) from error
+    except Exception as error:
+        raise damaged(source, error) from error
 
 
 def damaged(source: str, error: BaseException) -> DocumentRejectedError:

@@ -48,10 +48,7 @@ class RtfReader:
         for token in tokens(data):
             document.take(token)
         document.end()
-        if not builder.characters and (losses := builder.losses.warnings()):
-            raise DocumentRejectedError(
-                source, f"no text in it: {'; '.join(losses)}", hint="save it as PDF, or with text"
-            )
+        builder.require_text()
         return builder.parsed(document.fields)
 
 

@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from waypoint.errors import DocumentRejectedError
 from waypoint.formats.charts import chart_rows, chart_title, diagram_texts
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.docx_numbering import in_form
 from waypoint.formats.math_text import math_text
-from waypoint.formats.office_zip import damaged, open_office_zip
+from waypoint.formats.office_zip import open_office_zip, rejecting_damage
 from waypoint.formats.ooxml import (
     DIAGRAM,
     MC,
@@ -50,27 +49,15 @@ class SlideReader:
 
     def read(self, source: str, data: bytes) -> ParsedDocument:
         builder = TextBuilder(source)
-        with open_office_zip(source, data) as archive:
+        with open_office_zip(source, data) as archive, rejecting_damage(source):
             package = Package(archive)
-            try:
-                footers: dict[str, None] = {}
-                for number, part in enumerate(_slides(package), 1):
-                    _Slide(package, part, number, builder, footers).write()
-                for footer in footers:
-                    builder.paragraph(footer)
-                fields = package.properties()
-            except DocumentRejectedError:
-                raise
-            except RecursionError as error:
-                raise DocumentRejectedError(
-                    source, "nested too deeply", hint="save it anew, or as PDF"
-                ) from error
-            except Exception as error:  # anything may be missing where it is looked for
-                raise damaged(source, error) from error
-        if not builder.characters and (losses := builder.losses.warnings()):
-            raise DocumentRejectedError(
-                source, f"no text in it: {'; '.join(losses)}", hint="save it as PDF, or with text"
-            )
+            footers: dict[str, None] = {}
+            for number, part in enumerate(_slides(package), 1):
+                _Slide(package, part, number, builder, footers).write()
+            for footer in footers:
+                builder.paragraph(footer)
+            fields = package.properties()
+        builder.require_text()
         return builder.parsed(fields)
 
 

@@ -18,7 +18,7 @@ Group = list[tuple[DocumentJob, list[Candidate]]]
 
 
 class DedupeStage:
-    """Is the chunk in the collection already? Is its text paid for, being paid for, or refused?"""
+    """Is the chunk in the collection already? Is its text embedded, in flight, or refused?"""
 
     def __init__(
         self, store: VectorStore, ledger: Ledger, in_flight: InFlight, events: EventBus
@@ -31,34 +31,35 @@ class DedupeStage:
     async def run(
         self,
         groups: ObjectReceiveStream[Group],
-        to_pay: ObjectSendStream[list[Candidate]],
+        to_embed: ObjectSendStream[list[Candidate]],
         orders: ObjectSendStream[WriteOrder],
     ) -> None:
-        """Send each chunk to be paid for, to be written, or nowhere if nothing is to be done."""
+        """Send each chunk to be embedded, to be written, or nowhere if nothing is to be done."""
         async for group in groups:
             await self._in_flight.room()
             order = WriteOrder()
             missing = await self._missing(group, order)
-            leaders = [candidate for candidate in missing if self._in_flight.claim(candidate)]
-            known = await self._known(leaders)
-            unpaid = self._unpaid(leaders, known, order)
-            accepted = self._not_refused(unpaid, known, order)
+            claimed = [candidate for candidate in missing if self._in_flight.claim(candidate)]
+            known = await self._known(claimed)
+            unknown = self._settle_known(claimed, known, order)
+            refused = [candidate for candidate in claimed if candidate.key in known.refused]
             present = sum(len(candidates) for _, candidates in group) - len(missing)
-            tokens = sum(_tokens(candidates) for _, candidates in group) - _tokens(unpaid)
+            tokens = sum(_tokens(candidates) for _, candidates in group)
+            tokens -= _tokens(unknown) + _tokens(refused)
             self._events.emit(
                 ChunksDeduplicated(
                     present=present,
-                    from_ledger=len(leaders) - len(unpaid),
-                    same_text=len(missing) - len(leaders),
-                    to_embed=len(accepted),
-                    refused=len(unpaid) - len(accepted),
+                    from_ledger=len(claimed) - len(unknown) - len(refused),
+                    same_text=len(missing) - len(claimed),
+                    to_embed=len(unknown),
+                    refused=len(refused),
                     tokens_saved=tokens,
                 )
             )
             if order.settled:
                 await orders.send(order)
-            if accepted:
-                await to_pay.send(accepted)
+            if unknown:
+                await to_embed.send(unknown)
 
     async def _missing(self, group: Group, order: WriteOrder) -> list[Candidate]:
         """Those of the chunks that the collection lacks; what else it needs goes into the order."""
@@ -89,39 +90,29 @@ class DedupeStage:
             order.settled.append((job, 1))
         return missing
 
-    async def _known(self, leaders: Sequence[Candidate]) -> KnownTexts:
-        if not leaders:
+    async def _known(self, claimed: Sequence[Candidate]) -> KnownTexts:
+        if not claimed:
             return KnownTexts({}, {})
-        return await self._ledger.known_texts([leader.key for leader in leaders])
+        return await self._ledger.known_texts([candidate.key for candidate in claimed])
 
-    def _unpaid(
-        self, leaders: Sequence[Candidate], known: KnownTexts, order: WriteOrder
+    def _settle_known(
+        self, claimed: Sequence[Candidate], known: KnownTexts, order: WriteOrder
     ) -> list[Candidate]:
-        unpaid = []
-        for leader in leaders:
-            vector = known.paid.get(leader.key)
-            if vector is None:
-                unpaid.append(leader)
+        """Write or reject what the ledger knows, with its duplicates; returns all others."""
+        unknown = []
+        for first in claimed:
+            vector, reason = known.paid.get(first.key), known.refused.get(first.key)
+            if vector is None and reason is None:
+                unknown.append(first)
                 continue
-            for candidate in (leader, *self._in_flight.release(leader.key)):
-                order.add(candidate, vector)
-        return unpaid
-
-    def _not_refused(
-        self, unpaid: Sequence[Candidate], known: KnownTexts, order: WriteOrder
-    ) -> list[Candidate]:
-        """Those of the texts that the service has not refused before; the others are rejected."""
-        accepted = []
-        for leader in unpaid:
-            reason = known.refused.get(leader.key)
-            if reason is None:
-                accepted.append(leader)
-                continue
-            for candidate in (leader, *self._in_flight.release(leader.key)):
-                order.reject(candidate, reason)
-                chunk = candidate.chunk
-                self._events.emit(TextRejected(chunk.source, chunk.id, reason))
-        return accepted
+            for candidate in (first, *self._in_flight.release(first.key)):
+                if vector is not None:
+                    order.add(candidate, vector)
+                elif reason is not None:
+                    order.reject(candidate, reason)
+                    chunk = candidate.chunk
+                    self._events.emit(TextRejected(chunk.source, chunk.id, reason))
+        return unknown
 
 
 def _tokens(candidates: Sequence[Candidate]) -> int:

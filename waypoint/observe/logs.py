@@ -7,7 +7,6 @@ import threading
 from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from waypoint.observe import events
@@ -141,12 +140,7 @@ class JsonLog:
             self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         if self._thread.is_alive():
             self._told.put(None)
             self._ending.set()

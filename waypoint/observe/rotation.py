@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from types import TracebackType
 
 from waypoint.files import locked_folder, open_to_append
 
@@ -44,12 +43,7 @@ class RotatingFile:
     def __enter__(self) -> RotatingFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self._file.close()
 
     def _open(self) -> None:
