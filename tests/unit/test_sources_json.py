@@ -103,6 +103,14 @@ TEASERS = [
     ({"text": "Caption.", "picture": "QUJD" * 2_000}, "Caption."),
     ({"text": ARTICLE, "note": "Short and to the point."}, ARTICLE),
     ({"content": {"rendered": "<p>One.</p>", "protected": False}, "n": 1}, "<p>One.</p>"),
+    (
+        {"content": {"text": "Intro.", "parts": ["One.", "Two."]}},
+        "content.text: Intro.\ncontent.parts: One., Two.",
+    ),
+    (
+        {"content": [{"head": "H", "text": "T"}], "tags": ["a"]},
+        "content.head: H\ncontent.text: T\ntags: a",
+    ),
     ({"title": "T", "bodyText": "Two.", "author": "A"}, "Two."),
     (
         {"text": ["See ", {"type": "link", "text": "https://x.test"}, " now"]},

@@ -14,6 +14,7 @@ NAME_FIELDS = ("id", "_id", "key")
 
 _HOLDERS = ("rendered", "text", "value", "content", "html", "plain")
 """Fields of an object that is a text, with something about it."""
+_KINDS = ("type", "kind", "format", "lang", "language", "mime", "mimeType", "contentType")
 _LINKS = ("href", "url", "link")
 _MOST_WORD = 24
 """Characters a word, on average; encoded data has none that are shorter."""
@@ -72,7 +73,8 @@ def as_text(value: Any) -> str:
     (``{"rendered": "…"}``) is that.
     """
     if isinstance(value, dict):
-        return next((each for each in map(value.get, _HOLDERS) if is_text(each)), "")
+        held = next((name for name in _HOLDERS if is_text(value.get(name))), "")
+        return value[held] if held and _says_no_more(value, held) else ""
     if isinstance(value, list) and value:
         pieces = [each if isinstance(each, str) else _piece(each) for each in value]
         if not all(isinstance(each, str) for each in pieces):
@@ -86,11 +88,20 @@ def _piece(value: Any) -> str | None:
     """The text of an object in a rich text, with where it leads; None if it has none."""
     if not isinstance(value, dict) or not isinstance(value.get("text"), str):
         return None
-    if not all(isinstance(each, str | int | float | None) for each in value.values()):
+    if not _says_no_more(value, "text", *_LINKS):
         return None
     text: str = value["text"]
     link = next((value[name] for name in _LINKS if is_text(value.get(name))), "")
     return f"{text} ({link})" if link and link != text else text
+
+
+def _says_no_more(value: dict[str, Any], *names: str) -> bool:
+    """Whether an object has no words beside those of the fields ``names`` and of its kind."""
+    return not any(
+        isinstance(inner, list | dict) or is_text(inner)
+        for name, inner in value.items()
+        if name not in names and name not in _KINDS
+    )
 
 
 def is_prose(text: str) -> bool:
