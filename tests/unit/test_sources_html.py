@@ -146,6 +146,16 @@ def test_what_a_reader_sees_is_in_the_text(kind: str) -> None:
     assert_sound(document)
 
 
+@pytest.mark.parametrize(
+    "start",
+    ['<?xml version="1.0"?><html>', '<!DOCTYPE html><html xmlns="http://www.w3.org/1999/xhtml">'],
+)
+def test_xhtml_closes_elements_at_once(start: str) -> None:
+    """As HTML, what follows would be part of the title, the script or the link."""
+    page = f'{start}<head><title/><script src="a"/></head><body><a id="b"/><p>x<br/>y</p><p>z</p>'
+    assert read_one("a.xhtml", page.encode()).text == "x  \ny\n\nz"
+
+
 def test_what_cannot_be_read_is_told() -> None:
     """Each kind once, with how many there are; what is no bigger than a dot is none."""
     page = (

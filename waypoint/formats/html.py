@@ -37,6 +37,13 @@ _TAG = re.compile(
 _MOST_DEPTH = 4_000
 _UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 """Where a word may be divided, which is no part of it."""
+_IS_XHTML = re.compile(r"\s*<\?xml|[^<]*(?:<!DOCTYPE[^>]*>\s*)?<html[^>]*/xhtml", re.IGNORECASE)
+_CLOSED_AT_ONCE = re.compile(
+    r"<(?!(?:area|base|br|col|embed|hr|img|input|link|meta|param|source|track|wbr)\b)"
+    r"([a-z][\w-]*)\b([^<>]*)/>",
+    re.IGNORECASE,
+)
+"""``<title/>``, which is empty in XHTML, and in HTML would swallow the page."""
 _SAVE_ANEW = "save the page anew, or as text"
 _ESCAPED_NUMBER = re.compile(r"^([ *+-]*\d{1,9})\\([.)])", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n{3,}")
@@ -71,6 +78,8 @@ def _page_text(source: str, html: str, losses: Losses) -> str:
     over, and for a page whose text is made by a script.
     """
     _refuse_depth(source, html)
+    if _IS_XHTML.match(html):
+        html = _CLOSED_AT_ONCE.sub(r"<\1\2></\1>", html)
     tree = LexborHTMLParser(html, options=LexborDocumentOptions.WO_EVENTS)
     scripts = tree.css_first("script") is not None
     make_plain(tree, losses)
