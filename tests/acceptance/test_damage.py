@@ -169,7 +169,7 @@ def test_broken_files_are_set_aside_and_never_deleted(workspace: Workspace) -> N
     """What cannot be opened is moved into a folder of its own, named in the report."""
     (workspace.store / "chroma.sqlite3").write_bytes(b"\0" * 5000)
     report = workspace.report_of()
-    (aside,) = workspace.store.glob("set-aside-*")
+    (aside,) = workspace.store.glob("quarantine-*")
     assert (aside / "chroma.sqlite3").read_bytes() == b"\0" * 5000
     assert any(aside.name in notice and SIMULATED in notice for notice in report["notices"])
 
@@ -304,4 +304,4 @@ def test_a_ledger_of_a_newer_waypoint_is_refused(workspace: Workspace) -> None:
     outcome = workspace.run()
     assert outcome.code == 3
     assert "upgrade Waypoint" in outcome.stderr
-    assert not list(workspace.store.glob("set-aside-*"))
+    assert not list(workspace.store.glob("quarantine-*"))

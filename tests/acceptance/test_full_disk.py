@@ -172,7 +172,7 @@ def test_a_private_server_on_a_full_disk_is_told_as_that(tmp_path: Path, size: i
         disk.resize(LARGE)
         workspace.report_of(*OPTIONS)
         assert set(simulator.answers().values()) == {1}
-        assert not list(workspace.store.glob("set-aside-*"))
+        assert not list(workspace.store.glob("quarantine-*"))
         stored = read_embedded(workspace.store, workspace.logs)
         assert_holds(stored, chunks_of(workspace.knowledge_base))
 

@@ -149,10 +149,10 @@ def test_a_disk_that_fills_in_mid_run_is_no_damage(
     disk.leave(left)
     for _ in range(2):
         assert_refused(workspace.run(), "disk is full", str(store))
-        assert not list(store.glob("set-aside-*"))
+        assert not list(store.glob("quarantine-*"))
     disk.leave(ROOM)
     assert workspace.run().code == 0
-    assert not list(store.glob("set-aside-*"))
+    assert not list(store.glob("quarantine-*"))
     assert_whole(workspace)
 
 
@@ -228,9 +228,9 @@ def test_a_server_that_is_killed_twice_has_no_damage(tmp_path: Path) -> None:
             outcome = run.wait()
         assert_refused(outcome, "killed by SIGKILL")
         slow.configure(latency_ms=0)
-        assert not list(workspace.store.glob("set-aside-*"))
+        assert not list(workspace.store.glob("quarantine-*"))
         assert workspace.run().code == 0
-    assert not list(workspace.store.glob("set-aside-*"))
+    assert not list(workspace.store.glob("quarantine-*"))
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )

@@ -138,7 +138,7 @@ def test_a_server_that_is_killed_while_it_starts_is_not_taken_for_damaged(tmp_pa
             run.kill_children()
             outcome = run.wait()
     assert outcome.code == 0, outcome.stderr
-    assert not list(workspace.store.glob("set-aside-*"))
+    assert not list(workspace.store.glob("quarantine-*"))
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def check_limit(folder: Path, limit: str, value: int) -> int:
             assert words not in outcome.stderr, outcome.stderr
         assert workspace.run().code == 0
         assert set(simulator.answers().values()) == {1}
-    assert not list(workspace.store.glob("set-aside-*"))
+    assert not list(workspace.store.glob("quarantine-*"))
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )

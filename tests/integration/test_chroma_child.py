@@ -222,7 +222,7 @@ async def test_a_server_that_takes_long_to_start_proves_nothing(
             with pytest.raises(StoreUnavailableError, match=r"did not listen within 0\.001 s"):
                 await EmbeddedStore(tmp_path, child, EventBus()).start()
     assert (tmp_path / "chroma.sqlite3").exists()
-    assert not [name for name in os.listdir(tmp_path) if name.startswith("set-aside")]  # noqa: PTH208
+    assert not [name for name in os.listdir(tmp_path) if name.startswith("quarantine-")]  # noqa: PTH208
 
 
 async def test_another_program_on_its_port_is_never_taken_for_it(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(
 
     def doubted() -> list[bool]:
         known = [ledger.collection(name) for name in ("first", "second")]
-        return [entry.doubted for entry in known if entry is not None]
+        return [entry.suspect for entry in known if entry is not None]
 
     assert ledger.start_run("killed", 8) == 0
     assert doubted() == [False, False]
@@ -286,5 +286,5 @@ def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
     assert LEDGER_NAME in str(caught.value)
     assert isinstance(caught.value, LedgerDamagedError) == spoilt
     assert ("NULL value in spoilt.x" in str(caught.value)) == spoilt
-    assert ("run again: it is set aside" in caught.value.hint) == spoilt
+    assert ("run again: it is quarantined" in caught.value.hint) == spoilt
     assert ("see that no other program has it open" in caught.value.hint) == (not spoilt)

@@ -208,7 +208,7 @@ class FaultBench:
         expected = report["texts_paid"]
         if expected != len(self._simulator.answers()) - known + repeated:
             yield f"afterwards {expected} texts are said to be paid for"
-        if aside := list(self.workspace.store.glob("set-aside-*")):
+        if aside := list(self.workspace.store.glob("quarantine-*")):
             yield f"moved away: {sorted(path.name for path in aside[0].iterdir())}"
         for left in ("chroma_db/*ballast*", "logs/*tmp*"):
             if found := [path.name for path in self._disk.folder.glob(left)]:

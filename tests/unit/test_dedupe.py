@@ -195,7 +195,7 @@ async def test_nothing_is_sent_where_there_is_nothing_to_say(ledger: SqliteLedge
 
 async def test_too_many_duplicates_hold_the_next_group_back(ledger: SqliteLedger) -> None:
     """What waits for a text's vector is bounded; the group that brought them is looked up whole."""
-    in_flight = InFlight(most_parked=2)
+    in_flight = InFlight(most_waiting=2)
     first, second = job_of("a.md", "new", "new", "new"), job_of("b.md", "paid")
     async with anyio.create_task_group() as group:
         group.start_soon(partial(look_up, ledger, [first], [second], in_flight=in_flight))

@@ -45,7 +45,7 @@ def test_only_a_leader_is_released_and_only_once() -> None:
 
 async def test_too_many_followers_wait_for_room() -> None:
     """What is parked is bounded; the end of one wait is the end of all."""
-    in_flight = InFlight(most_parked=2)
+    in_flight = InFlight(most_waiting=2)
     through: list[int] = []
 
     async def enter(number: int) -> None:

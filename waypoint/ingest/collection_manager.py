@@ -78,7 +78,7 @@ class CollectionManager:
     ) -> LedgerCollection:
         """Open or make the collection, and bring the ledger into agreement with it.
 
-        One that is doubted is asked whether its index still works.
+        One that is suspect is asked whether its index still works.
 
         Args:
             settle: what it is made from.
@@ -110,7 +110,7 @@ class CollectionManager:
                     )
                 )
             self._entry = await self._create(name)
-            if known is not None and known.doubted:
+            if known is not None and known.suspect:
                 # Its index is gone as well; this one nobody has been killed over.
                 await self._ledger.trust_collection(self._entry.id)
             return self._entry
@@ -118,7 +118,7 @@ class CollectionManager:
         if damaged:
             await self._rebuild(name, known, state)
             return self.entry
-        if known is not None and known.doubted:
+        if known is not None and known.suspect:
             await self._store.examine()
             await self._ledger.trust_collection(known.id)
         if known is not None and await self._agrees(known, state):

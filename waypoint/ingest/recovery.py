@@ -48,4 +48,4 @@ async def mend_store(
     if rebuilt:
         if embedded is None:
             raise error
-        await embedded.set_aside(error)
+        await embedded.quarantine_files(error)

@@ -40,7 +40,7 @@ def _files_of(database: Path) -> list[Path]:
 
 def quarantine_of(folder: Path) -> Path:
     """Where broken files of a folder go: inside of it, since it may be a mount point."""
-    return folder / f"set-aside-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
+    return folder / f"quarantine-{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
 
 
 def quarantine(files: Sequence[Path], target: Path) -> None:

@@ -54,7 +54,7 @@ class EmbeddedStore:
         try:
             await start_server(self._child, self._folder)
         except StoreDamagedError as error:
-            await self.set_aside(error)
+            await self.quarantine_files(error)
 
     async def revive(self) -> bool:
         """Start a server that died, once.
@@ -82,7 +82,7 @@ class EmbeddedStore:
         if self._child.ended:
             await self._child.restart()
 
-    async def set_aside(self, error: StoreDamagedError) -> None:
+    async def quarantine_files(self, error: StoreDamagedError) -> None:
         """Quarantine Chroma's files and start over none; first says what goes with them.
 
         Raises:

@@ -268,7 +268,7 @@ class LedgerFile:
     def _damaged(self, reason: str) -> LedgerDamagedError:
         return LedgerDamagedError(
             f"the ledger {self.path} is damaged: {reason}",
-            hint="run again: it is set aside, and what Chroma holds is taken into a new one",
+            hint="run again: it is quarantined, and a new one is rebuilt from the store",
         )
 
     @contextmanager

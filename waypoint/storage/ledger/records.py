@@ -46,7 +46,7 @@ class LedgerCollection:
     generation: int
     root: str
     """The folder its documents are from."""
-    doubted: bool = False
+    suspect: bool = False
     """A process that may have been writing it was killed, and its index was not asked since."""
     selection: str = ""
     """What of the folder is meant, as JSON; empty if that was never noted."""
