@@ -5,14 +5,15 @@ from __future__ import annotations
 import errno
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 import orjson
 
@@ -28,6 +29,23 @@ Site: TypeAlias = tuple[str, str, int]
 
 Stack: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Class, operation, and who called whom, innermost first."""
+
+Start: TypeAlias = Literal[
+    "a first run",
+    "a first run over a large folder",
+    "a run over an edited folder",
+    "a run with --clear",
+    "a run over a broken ledger",
+    "a run over a broken store",
+]
+"""What a run finds. A large folder is one whose vectors are too many for the ledger's log, and for
+what Chroma keeps of an index in memory."""
+STARTS: Sequence[Start] = get_args(Start)
+
+_BROKEN: Mapping[Start, str] = {
+    "a run over a broken ledger": "waypoint.sqlite3",
+    "a run over a broken store": "chroma.sqlite3",
+}
 
 CONCURRENCY, BATCH = 2, 4
 OPTIONS = ("--json", "--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
@@ -115,6 +133,9 @@ class FaultBench:
         self._simulator = simulator
         self._folder = folder
         self._prepared = folder / "prepared"
+        self._bought: set[str] = set()
+        """Texts, by their digests, that a run had answered before."""
+        self._start: Start = STARTS[0]
         self.workspace = Workspace(folder)
         self.workspace.store = disk.folder / "chroma_db"
         self.workspace.logs = disk.folder / "logs"
@@ -130,25 +151,33 @@ class FaultBench:
             }
         )
 
-    def start_over(self, *, changed: bool) -> None:
-        """An empty disk; or ``changed``: what a run left there, and a folder edited since."""
+    def start_over(self, start: Start) -> None:
+        """An empty disk; or what a run left there, and what came to pass since."""
         self._disk.plan()
         for path in self._disk.folder.iterdir():
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         (self._disk.folder / "temporary").mkdir()
         shutil.rmtree(self.workspace.knowledge_base)
-        write_corpus(self.workspace.knowledge_base, documents=3, sections=4)
-        if changed:
+        self._start = start
+        large = start == "a first run over a large folder"
+        documents, sections = (21, 50) if large else (3, 4)
+        write_corpus(self.workspace.knowledge_base, documents=documents, sections=sections)
+        if "first" not in start:
             self._prepare()
             for name in ("chroma_db", "logs"):
                 shutil.copytree(self._prepared / name, self._disk.folder / name)
             self._change()
+            if broken := _BROKEN.get(start):
+                with (self.workspace.store / broken).open("r+b") as file:
+                    file.write(b"no database " * 9)
         self._simulator.reset()
 
     def _prepare(self) -> None:
         if not self._prepared.exists():
+            self._simulator.reset()
             first = self.run()
             assert first.code == 0, first.stderr
+            self._bought = set(self._simulator.answers())
             for name in ("chroma_db", "logs"):
                 shutil.move(self._disk.folder / name, self._prepared / name)
 
@@ -161,12 +190,12 @@ class FaultBench:
         gone.rename(gone.with_name("new.md"))
         gone.with_name("new.md").write_text(document_text(3, seed=6), "utf-8")
 
-    def run(self, *before: str) -> Outcome:
+    def run(self, *options: str, before: Sequence[str] = ()) -> Outcome:
         """Run the command, its stdout on the disk; ``before``: what runs it."""
         stdout = self._disk.folder / "stdout"
         with stdout.open("wb") as file:
             ended = subprocess.run(
-                [*before, sys.executable, *SCRIPT, *OPTIONS],
+                [*before, sys.executable, *SCRIPT, *OPTIONS, *options],
                 cwd=self._folder,
                 env=self.workspace.environment,
                 stdin=subprocess.DEVNULL,
@@ -178,12 +207,15 @@ class FaultBench:
             )
         return Outcome(ended.returncode, stdout.read_text("utf-8"), ended.stderr)
 
+    def _options(self) -> Sequence[str]:
+        return ("--clear",) if "--clear" in self._start else ()
+
     def strike(self, *faults: Fault) -> Struck:
         """A run that these faults befall."""
         before = self._simulator.stats().texts_answered
         reports = set(self.workspace.logs.glob("run-*.json"))
         self._disk.plan(*faults)
-        outcome = self.run()
+        outcome = self.run(*self._options())
         met = self._disk.met()
         self._disk.plan()
         answered = self._simulator.stats().texts_answered - before
@@ -193,40 +225,61 @@ class FaultBench:
 
     def complaints_after(self, struck: Sequence[Struck]) -> Iterator[str]:
         """The same command on a sound disk; what is not as it should be then."""
-        known = len(self._simulator.answers())
+        before = self._simulator.stats().texts_answered
         outcome = self.run()
         if outcome.code != 0:
             yield f"afterwards: exit code {outcome.code}: {outcome.stderr[-400:]}"
             return
-        repeated = sum(count - 1 for count in self._simulator.answers().values())
+        answers = self._simulator.answers()
+        repeated = sum(count - 1 + (text in self._before()) for text, count in answers.items())
         may_repeat = sum(each.may_repeat for each in struck)
         if repeated > may_repeat:
             yield f"{repeated} texts were answered twice, {may_repeat} were told of as lost"
         report = outcome.report
         if struck[-1].outcome.code == 0 and report["chunks"]["added"]:
             yield "exit code 0, but not all was done"
-        expected = report["texts_paid"]
-        if expected != len(self._simulator.answers()) - known + repeated:
-            yield f"afterwards {expected} texts are said to be paid for"
-        if aside := list(self.workspace.store.glob("quarantine-*")):
-            yield f"moved away: {sorted(path.name for path in aside[0].iterdir())}"
-        for left in ("chroma_db/*ballast*", "logs/*tmp*"):
-            if found := [path.name for path in self._disk.folder.glob(left)]:
-                yield f"left behind: {found}"
+        now = self._simulator.stats().texts_answered
+        if report["texts_paid"] != now - before:
+            yield f"afterwards {now - before} texts were paid for, {report['texts_paid']} are told"
+        yield from self._complaints_of_the_bill(now, may_repeat)
+        yield from self._complaints_of_files()
         try:
             chunks = chunks_of(self.workspace.knowledge_base)
             assert_holds(read_embedded(self.workspace.store, self.workspace.logs), chunks)
         except AssertionError as error:
             yield f"the collection is another: {error}"
 
+    def _before(self) -> set[str]:
+        return set() if "first" in self._start else self._bought
+
+    def _complaints_of_the_bill(self, answered: int, may_lack: int) -> Iterator[str]:
+        with closing(sqlite3.connect(self.workspace.store / "waypoint.sqlite3")) as ledger:
+            (noted,) = ledger.execute("SELECT coalesce(sum(texts), 0) FROM usage").fetchone()
+        if self._start != "a run over a broken ledger":
+            answered += len(self._before())
+        if not answered - may_lack <= noted <= answered:
+            yield f"{answered} texts were answered, the ledger counts {noted}"
+
+    def _complaints_of_files(self) -> Iterator[str]:
+        stem = _BROKEN.get(self._start, "nothing").partition(".")[0]
+        moved = [path.name for path in self.workspace.store.glob("quarantine-*/*")]
+        whole = [name for name in moved if name.startswith("waypoint") != (stem == "waypoint")]
+        if moved and (whole or stem == "nothing"):
+            yield f"moved away: {whole or moved}"
+        for left in ("chroma_db/*ballast*", "logs/*tmp*"):
+            if found := [path.name for path in self._disk.folder.glob(left)]:
+                yield f"left behind: {found}"
+
     def sites(self, known: set[Stack]) -> list[Site]:
         """Where an undisturbed run changes files: the first time from each stack of calls that is
-        not ``known`` yet."""
+        not ``known`` yet. Of a large folder only the ledger's file: each call costs time."""
         trace = self._folder / "trace.txt"
         calls = ",".join(_CALLS)
         self._disk.plan()
-        strace = ("strace", "-f", "-k", "-y", "--seccomp-bpf", f"--trace={calls}")
-        outcome = self.run(*strace, f"--output={trace}")
+        strace = ["strace", "-f", "-k", "-y", "--seccomp-bpf", f"--trace={calls}"]
+        if "large" in self._start:
+            strace.append(f"--trace-path={self.workspace.store / 'waypoint.sqlite3'}")
+        outcome = self.run(*self._options(), before=(*strace, f"--output={trace}"))
         assert outcome.code == 0, outcome.stderr
         return list(_distinct(trace, self._disk.folder, known))
 
