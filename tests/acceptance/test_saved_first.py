@@ -100,3 +100,19 @@ def test_a_text_that_another_program_changed_is_not_believed(workspace: Workspac
     folder = Path(workspace.environment["KNOWLEDGE_BASE_PATH"])
     stored = read_embedded(workspace.store, workspace.logs)
     assert_holds(stored, chunks_of(folder, context_headers=True))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_vectors_of_an_unknown_space_go_only_with_a_word(workspace: Workspace, known: bool) -> None:
+    """Without its metadata nobody can say what they are of; the ledger may have them all."""
+    with private_server(workspace.store) as port:
+        base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
+        described = httpx2.get(f"{base}/{SIMULATED}").json()
+        emptied = {"new_metadata": {"somebody": "else"}}
+        httpx2.put(f"{base}/{described['id']}", json=emptied).raise_for_status()
+    if not known:
+        lose_ledger(workspace)
+    report = workspace.report_of("--clear")
+    assert (report["texts_paid"], report["chunks"]["added"]) == (0 if known else CHUNKS, CHUNKS)
+    said = f"go the vectors of {CHUNKS} chunks"
+    assert any(said in notice for notice in report["notices"]) is not known

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import CallError
 from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
 from waypoint.embedding.providers.model_card import model_card
-from waypoint.errors import WaypointError
+from waypoint.errors import StoreUnavailableError, WaypointError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
@@ -112,6 +112,41 @@ async def _fails(operation: Awaitable[object], action: str, harm: str) -> None:
         with pytest.raises(WaypointError) as caught:
             await operation
         assert len(str(caught.value)) < 3000
+
+
+@pytest.mark.parametrize("invents", [True, False])
+async def test_pages_without_an_end(invents: bool) -> None:
+    """A server that gives a full page whatever the offset: one and the same, or records that it
+    invents; it says that it has three."""
+
+    def answer(_method: str, path: str, asked: bytes) -> HostileAnswer:
+        if path.endswith("/get"):
+            question = json.loads(asked)
+            first = question["offset"] if invents else 0
+            ids = [f"id-{first + number}" for number in range(question["limit"])]
+            page: dict[str, object] = {"ids": ids}
+            for column in question["include"]:
+                page[column] = [None] * len(ids)
+            return HostileAnswer([json.dumps(page).encode()])
+        if path.endswith("/count"):
+            return HostileAnswer([b"3"])
+        if path.endswith("/heartbeat"):
+            return HostileAnswer([b'{"nanosecond heartbeat": 1}'])
+        return HostileAnswer([json.dumps({"id": ID, "name": "known", "metadata": None}).encode()])
+
+    async def read_all(pages: AsyncIterator[object]) -> None:
+        async for _ in pages:
+            pass
+
+    with hostile_server(answer) as port:
+        async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=0) as store:
+            assert await store.open("known") is not None
+            with pytest.raises(StoreUnavailableError, match="a collection that has 3"):
+                await store.ids_of("a")
+            with pytest.raises(StoreUnavailableError, match="a collection that has 3"):
+                await read_all(store.stored_chunks())
+            with pytest.raises(StoreUnavailableError, match="a collection that has 3"):
+                await read_all(store.ids())
 
 
 @pytest.mark.parametrize("harm", HOSTILE)

@@ -154,19 +154,27 @@ class CollectionManager:
         except StoreDamagedError as error:
             await self._rebuilding.restart()
             lost = f"{lacking:,} chunks" if known else "chunks that nobody can count"
-            if lacking or known is None:
-                self._events.emit(
-                    StoreNotice(
-                        f"{error.message}: with collection {name!r} go the vectors of {lost}, "
-                        "which the ledger lacks"
-                    )
-                )
+            self._tell_dropped(name, error.message, lost if lacking or known is None else "")
             return
-        if saver is not None:
+        if saver is None:
+            lost = f"{lacking if known else await self._store.count():,} chunks"
+            reason = "its metadata does not say what its vectors were made by"
+            self._tell_dropped(name, reason, lost if lacking or known is None else "")
+            return
+        self._events.emit(
+            StoreNotice(
+                f"collection {name!r} is not as the ledger knows it: of its {saver.read:,} "
+                f"chunks, {saver.told()}, before it is dropped"
+            )
+        )
+
+    def _tell_dropped(self, name: str, reason: str, lost: str) -> None:
+        """``lost``: whose vectors the ledger lacks; empty if it has all."""
+        if lost:
             self._events.emit(
                 StoreNotice(
-                    f"collection {name!r} is not as the ledger knows it: of its {saver.read:,} "
-                    f"chunks, {saver.told()}, before it is dropped"
+                    f"{reason}: with collection {name!r} go the vectors of {lost}, which the "
+                    "ledger lacks"
                 )
             )
 

@@ -63,7 +63,18 @@ def temporary_failure(error: sqlite3.Error) -> StoreWriteError:
 def is_full(folder: Path) -> bool:
     """Whether its disk has hardly a byte left, or no file can be made there."""
     try:
-        disk = os.statvfs(folder)
+        return room_left(folder) < _LEAST
     except OSError:
         return False
-    return disk.f_bavail * disk.f_frsize < _LEAST or bool(disk.f_files and not disk.f_favail)
+
+
+def room_left(folder: Path) -> int:
+    """Bytes that its disk has for this user; 0 if no file can be made there.
+
+    Raises:
+        OSError: nobody can say.
+    """
+    disk = os.statvfs(folder)
+    if disk.f_files and not disk.f_favail:
+        return 0
+    return disk.f_bavail * disk.f_frsize

@@ -24,6 +24,7 @@ from waypoint.errors import (
 )
 from waypoint.storage.chroma.child import ChromaChild, StoreSlowError
 from waypoint.storage.quarantine import CHROMA_DATABASE, chroma_files
+from waypoint.storage.temporary import room_left
 
 LEAST_ROOM = 32_000_000
 """Bytes, beside an eighth of what Chroma's files take, below which a disk may be why Chroma cannot
@@ -96,11 +97,10 @@ def check_room(folder: Path) -> None:
     Raises:
         DiskFullError: it is.
     """
-    disk = os.statvfs(folder)
-    free = disk.f_bavail * disk.f_frsize
+    free = room_left(folder)
     used = sum(map(_size, _all_files(folder)))
     needed = LEAST_ROOM + used // 8
-    if free < needed or (disk.f_files and not disk.f_favail):
+    if free < needed:
         raise DiskFullError(
             f"the disk is full, or nearly so, beneath {folder}: {free // 1_000_000:,} MB are free",
             hint=f"free {-(-needed // 1_000_000):,} MB there, or more, then run the same command "

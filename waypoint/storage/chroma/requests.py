@@ -7,7 +7,7 @@ paths and bodies are those that chromadb 1.5.9 sends. All methods raise ``httpx2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import httpx2
@@ -17,6 +17,7 @@ import pybase64
 from anyio import to_thread
 
 from waypoint.bounded_http import ANSWER_BYTES, MOST_SAID, UnusableAnswerError
+from waypoint.errors import StoreUnavailableError
 from waypoint.models import MetadataValue, PackedChunks, Vector, Vectors
 from waypoint.storage.chroma.decode import ID_BYTES, ROW_BYTES, Count, Found, Page, read_answer
 from waypoint.storage.chroma.decode import MOST_BYTES as MOST_ANSWER_BYTES
@@ -31,6 +32,9 @@ MOST_ROWS = 5_000
 
 MOST_BYTES = 16 * 1024 * 1024
 """Of one call's body: more than 40 MiB are refused, unless a server is told otherwise."""
+
+MOST_RECORDS = 100_000_000
+"""Of a collection, whatever its server says; a hundred times what was tried."""
 
 _LARGE = 100_000
 """Bytes of an answer from which on it is parsed in a thread: a page of 1,000 vectors takes
@@ -127,6 +131,34 @@ class RemoteCollection:
         )
         response.raise_for_status()
         return response.content
+
+
+async def all_pages(
+    get: Callable[[int], Awaitable[Page]], size: int, count: Callable[[], Awaitable[int]]
+) -> AsyncIterator[Page]:
+    """Pages from an offset on, until one has fewer than ``size`` records.
+
+    ``count`` is asked once a page was full: a server that ignores the offset, or invents
+    records, would never come to an end.
+
+    Raises:
+        StoreUnavailableError: it gives more records than it says there are.
+    """
+    read = most = 0
+    while True:
+        page = await get(read)
+        yield page
+        read += len(page.ids)
+        if len(page.ids) < size:
+            return
+        # What others delete meanwhile was there; what they add comes to less than a page more.
+        most = min(max(most, await count()), MOST_RECORDS)
+        if read > most + size:
+            raise StoreUnavailableError(
+                f"Chroma gave {read:,} records of a collection that has {most:,}",
+                hint="see that it is Chroma which answers, and nothing that caches its answers "
+                "(CHROMA_HOST, CHROMA_PORT), then run the same command again",
+            )
 
 
 def packed_records(

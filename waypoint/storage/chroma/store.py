@@ -24,6 +24,7 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.observe.events import EventBus
+from waypoint.storage.chroma.decode import Page
 from waypoint.storage.chroma.index_look import (
     CLOSER_LOOK,
     FIRST_LOOK,
@@ -34,7 +35,12 @@ from waypoint.storage.chroma.index_look import (
 )
 from waypoint.storage.chroma.persisted_function import persisted_function
 from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
-from waypoint.storage.chroma.requests import RemoteCollection, packed_changes, packed_records
+from waypoint.storage.chroma.requests import (
+    RemoteCollection,
+    all_pages,
+    packed_changes,
+    packed_records,
+)
 from waypoint.storage.chroma.retry import StoreCalls
 from waypoint.storage.chroma.service_errors import damaged
 from waypoint.storage.port import CollectionState, Neighbour, StoredChunk, StoredRecords
@@ -181,43 +187,35 @@ class ChromaStore:
 
     async def ids_of(self, source: str) -> list[str]:
         """The ids of all chunks of a document."""
-        here = self._here
-        ids: list[str] = []
-        while True:
-            page = await self._calls.run(
-                "read ids",
-                lambda: here.get(where={"source": source}, include=[], limit=PAGE, offset=len(ids)),
-            )
-            ids.extend(page.ids)
-            if len(page.ids) < PAGE:
-                return ids
+        get = partial(self._here.get, where={"source": source}, include=[])
+        return [
+            chunk_id async for page in self._pages("read ids", get, PAGE) for chunk_id in page.ids
+        ]
 
     async def stored_chunks(self) -> AsyncIterator[list[StoredChunk]]:
         """All chunks, a page of at most ``VECTOR_PAGE`` at a time."""
-        get, offset = self._here.get, 0
-        while True:
-            page = await self._calls.run(
-                "read chunks", partial(get, limit=VECTOR_PAGE, offset=offset)
-            )
+        async for page in self._pages("read chunks", self._here.get, VECTOR_PAGE):
             columns = (page.ids, page.texts(), page.fields())
             yield [
                 StoredChunk(chunk_id, text or "", fields)
                 for chunk_id, text, fields in zip(*columns, strict=True)
             ]
-            offset += len(page.ids)
-            if len(page.ids) < VECTOR_PAGE:
-                return
+
+    def _pages(
+        self, operation: str, get: Callable[..., Awaitable[Page]], size: int
+    ) -> AsyncIterator[Page]:
+        run = self._calls.run
+        return all_pages(
+            lambda offset: run(operation, partial(get, limit=size, offset=offset)),
+            size,
+            self.count,
+        )
 
     async def ids(self) -> AsyncIterator[list[str]]:
         """All ids, a page of at most ``PAGE`` at a time."""
-        offset = 0
-        while True:
-            get = partial(self._here.get, include=[], limit=PAGE, offset=offset)
-            page = await self._calls.run("read ids", get)
+        get = partial(self._here.get, include=[])
+        async for page in self._pages("read ids", get, PAGE):
             yield page.ids
-            offset += len(page.ids)
-            if len(page.ids) < PAGE:
-                return
 
     async def records(self, ids: Sequence[str], *, vectors: bool) -> StoredRecords:
         """Those of the records that exist, in any order; at most ``PAGE`` ids."""
