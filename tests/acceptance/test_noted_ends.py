@@ -20,7 +20,7 @@ def ends(workspace: Workspace) -> list[float | None]:
     """When each run ended, by the ledger."""
     with closing(sqlite3.connect(workspace.store / "waypoint.sqlite3")) as ledger:
         rows = ledger.execute("SELECT ended FROM runs ORDER BY started").fetchall()
-        assert ledger.execute("SELECT sum(doubted) FROM collections").fetchone() in ((0,), (None,))
+        assert ledger.execute("SELECT sum(suspect) FROM collections").fetchone() in ((0,), (None,))
     return [ended for (ended,) in rows]
 
 

@@ -39,8 +39,8 @@ def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
 def doubts(workspace: Workspace) -> dict[str, bool]:
     """By the name of a collection, whether it is yet to be asked."""
     with closing(sqlite3.connect(workspace.store / LEDGER_NAME)) as db:
-        rows = db.execute("SELECT name, doubted FROM collections").fetchall()
-    return {name: bool(doubted) for name, doubted in rows}
+        rows = db.execute("SELECT name, suspect FROM collections").fetchall()
+    return {name: bool(suspect) for name, suspect in rows}
 
 
 def in_its_middle(simulator: BackgroundSimulator) -> None:
@@ -84,7 +84,7 @@ def test_a_private_server_that_died_leaves_doubt(
     assert doubts(workspace) == {SIMULATED: False}
 
 
-def test_a_collection_that_is_written_anew_is_not_doubted(
+def test_a_collection_that_is_written_anew_is_not_suspect(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
     """What the killed run had in its hands is gone: the next run has nothing to ask."""

@@ -1,4 +1,4 @@
-"""A doubted or damaged collection of a Chroma server that others read as well."""
+"""A suspect or damaged collection of a Chroma server that others read as well."""
 
 from __future__ import annotations
 

@@ -300,7 +300,7 @@ def test_what_is_no_file_in_its_place_is_left_alone(
 
 
 def test_a_run_that_ended_elsewhere_noted_is_not_counted_as_killed(tmp_path: Path) -> None:
-    """What others had in flight still is; the collections are doubted for them alone."""
+    """What others had in flight still is; the collections are suspect for them alone."""
     with contextlib.closing(SqliteLedger(tmp_path)) as ledger:
         for run, ended in (("a", ()), ("b", ("a",)), ("c", ())):
             assert ledger.start_run(run, 8, ended) == (8 if run == "c" else 0)

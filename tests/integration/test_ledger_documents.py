@@ -35,9 +35,9 @@ def collection(ledger: SqliteLedger) -> int:
     return adopt(ledger).id
 
 
-def adopt(ledger: SqliteLedger, name: str = "kb", chroma_id: str = "c1") -> LedgerCollection:
+def adopt(ledger: SqliteLedger, name: str = "kb", store_id: str = "c1") -> LedgerCollection:
     """Describe a collection."""
-    return ledger.adopt_collection(name, chroma_id=chroma_id, generation=1, root="/knowledge")
+    return ledger.adopt_collection(name, store_id=store_id, generation=1, root="/knowledge")
 
 
 def finish(
@@ -72,8 +72,8 @@ def test_only_what_may_have_changed_is_read_again(ledger: SqliteLedger, collecti
     sifted = ledger.partition_unchanged(collection, [each.file for each in (done, begun, new)])
     assert sifted == Partition([begun.file, new.file], unchanged_documents=1)
     assert ledger.find_documents(collection, ["done.md", "begun.md", "new.md"]) == {
-        "done.md": KnownDocument("d1", 2, done=True),
-        "begun.md": KnownDocument("d1", 2, done=False),
+        "done.md": KnownDocument("d1", 2, complete=True),
+        "begun.md": KnownDocument("d1", 2, complete=False),
     }
 
 
@@ -229,7 +229,7 @@ def test_a_collection_is_described_by_its_name(ledger: SqliteLedger) -> None:
     assert ledger.collection("kb") is None
     adopted = adopt(ledger)
     assert ledger.collection("kb") == adopted
-    assert (adopted.chroma_id, adopted.generation, adopted.root) == ("c1", 1, "/knowledge")
+    assert (adopted.store_id, adopted.generation, adopted.root) == ("c1", 1, "/knowledge")
     ledger.set_generation(adopted.id, 7)
     assert ledger.collection("kb") == replace(adopted, generation=7)
     finish(ledger, adopted.id, document("a.md"))
@@ -245,8 +245,8 @@ def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: Sqli
     ours, theirs = adopt(ledger).id, adopt(ledger, "other").id
     for collection in (ours, theirs):
         finish(ledger, collection, document("a.md"))
-    adopted = adopt(ledger, chroma_id="c2")
-    assert (adopted.id, adopted.chroma_id) == (ours, "c2")
+    adopted = adopt(ledger, store_id="c2")
+    assert (adopted.id, adopted.store_id) == (ours, "c2")
     assert changed(ledger, ours, document("a.md")) == ["a.md"]
     assert changed(ledger, theirs, document("a.md")) == []
 

@@ -55,7 +55,7 @@ def finish(ledger: SqliteLedger, name: str, source: str, *keys: TextKey, **rejec
     """A document of a collection with a chunk for each text; the collection's id."""
     known = ledger.collection(name)
     entry = known or ledger.adopt_collection(
-        name, chroma_id="c", generation=1, root=f"/{name}", selection="{}"
+        name, store_id="c", generation=1, root=f"/{name}", selection="{}"
     )
     chunks = [(f"{source}:{number}", key) for number, key in enumerate(keys)]
     refused = {f"{source}:{number}": reason for number, reason in rejects.items()}
@@ -114,28 +114,28 @@ def test_what_is_unfinished_is_so_until_a_run_says_otherwise(ledger: SqliteLedge
     assert not ledger.start_filling(first)
 
 
-def test_a_collection_is_doubted_after_a_kill_until_it_is_seen_to_work(
+def test_a_collection_is_suspect_after_a_kill_until_it_is_seen_to_work(
     ledger: SqliteLedger,
 ) -> None:
     """Each for itself; what was in flight is told once."""
     first, second = finish(ledger, "first", "a.md"), finish(ledger, "second", "a.md")
 
-    def doubted() -> list[bool]:
+    def suspect() -> list[bool]:
         known = [ledger.collection(name) for name in ("first", "second")]
         return [entry.suspect for entry in known if entry is not None]
 
     assert ledger.start_run("killed", 8) == 0
-    assert doubted() == [False, False]
+    assert suspect() == [False, False]
     assert ledger.start_run("next", 16) == 8
-    assert doubted() == [True, True]
+    assert suspect() == [True, True]
     ledger.trust_collection(first)
-    assert doubted() == [False, True]
+    assert suspect() == [False, True]
     ledger.end_run("next", complete=False)
     assert ledger.start_run("last", 16) == 0
-    assert doubted() == [False, True]
+    assert suspect() == [False, True]
     ledger.trust_collection(second)
     ledger.suspect_collections()
-    assert doubted() == [True, True]
+    assert suspect() == [True, True]
 
 
 def test_the_latest_run_is_told_and_whether_it_is_over(ledger: SqliteLedger) -> None:
@@ -218,7 +218,7 @@ def test_more_than_one_query_takes_is_read_all_the_same(ledger: SqliteLedger) ->
     for each in (keys[0], A):
         ledger.refuse_text(each, "400")
     known = ledger.known_texts([*keys, A, D])
-    assert (set(known.paid), known.refused) == (set(keys), {A: "400"})
+    assert (set(known.committed), known.refused) == (set(keys), {A: "400"})
     for each in keys:
         ledger.refuse_text(each, "400")
     assert len(ledger.refused_texts(keys)) == 1_201
@@ -245,7 +245,7 @@ def test_a_collection_is_read_page_by_page(
     file = document("a.md").file
     assert (first.size, first.mtime_ns, first.ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns)
     assert (first.digest, first.read_at_ns) == ("d1", document("a.md").read_at_ns)
-    assert (first.done, first.chunk_count, pages[1][0].done) == (True, 3, False)
+    assert (first.complete, first.chunk_count, pages[1][0].complete) == (True, 3, False)
     assert ledger.chunks_page(first.id, "") == [("a.md:0", A), ("a.md:1", B)]
     assert ledger.chunks_page(first.id, "a.md:1") == [("a.md:2", C)]
     assert ledger.chunks_page(first.id, "a.md:2") == []

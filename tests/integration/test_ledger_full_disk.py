@@ -46,7 +46,7 @@ class Folder:
         try:
             with closing(SqliteLedger(self.path)) as ledger:
                 ledger.start_run("run", 0)
-                collection = ledger.adopt_collection("c", chroma_id="i", generation=1, root="/")
+                collection = ledger.adopt_collection("c", store_id="i", generation=1, root="/")
                 known = set(ledger.committed_keys(keys))
                 assert known == self.answered
                 self._send([key for key in keys if key not in known], ledger, collection.id)

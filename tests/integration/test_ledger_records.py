@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.documents import NOON, SECOND, document, source_file
+from tests.support.older_ledger import make_older
 from waypoint.models import Document, SourceFile
 from waypoint.storage.ledger.records import CompleteDocument
-from waypoint.storage.ledger.schema import MIGRATIONS
 from waypoint.storage.ledger.seen import SeenSources
 from waypoint.storage.ledger.sqlite import SqliteLedger
 
@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
 @pytest.fixture
 def collection(ledger: SqliteLedger) -> int:
     """The id of a collection that the ledger describes."""
-    return ledger.adopt_collection("kb", chroma_id="c1", generation=1, root="/knowledge").id
+    return ledger.adopt_collection("kb", store_id="c1", generation=1, root="/knowledge").id
 
 
 def records(file: SourceFile, *numbers: int, digest: str = "d1") -> list[Document]:
@@ -151,20 +151,12 @@ def test_records_are_rejected_together(ledger: SqliteLedger, collection: int) ->
 def test_a_ledger_of_before_is_taken_over(tmp_path: Path) -> None:
     """Its documents are the files they were: nothing is read again."""
     ledger = SqliteLedger(tmp_path)
-    collection = ledger.adopt_collection("kb", chroma_id="c1", generation=1, root="/k").id
+    collection = ledger.adopt_collection("kb", store_id="c1", generation=1, root="/k").id
     finish(ledger, collection, [document("a.md")], 1)
-    # As the third version of the schema left it.
-    ledger._db.executescript(
-        "DROP INDEX documents_by_file; ALTER TABLE documents DROP COLUMN file;"
-        "ALTER TABLE documents DROP COLUMN file_documents;"
-        "ALTER TABLE collections DROP COLUMN doubted;"
-        "ALTER TABLE collections DROP COLUMN unfinished;"
-        "ALTER TABLE collections DROP COLUMN selection;"
-        "ALTER TABLE documents DROP COLUMN warnings; ALTER TABLE documents DROP COLUMN reader;"
-        "ALTER TABLE usage DROP COLUMN calls; PRAGMA user_version = 3;"
-    )
+    ledger.start_documents(collection, ["b.md"])
     ledger.close()
-    assert len(MIGRATIONS) >= 8
+    make_older(ledger.path, 3)
     ledger = SqliteLedger(tmp_path)
-    assert ledger.partition_unchanged(collection, [source_file("a.md")]).changed == []
+    files = [source_file("a.md"), source_file("b.md")]
+    assert ledger.partition_unchanged(collection, files).changed == files[1:]
     ledger.close()

@@ -30,7 +30,7 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
 def reject(ledger: SqliteLedger, name: str, source: str, keys: Sequence[bytes]) -> None:
     """Finish a document of which every chunk but one is rejected."""
     known = ledger.collection(name)
-    entry = known or ledger.adopt_collection(name, chroma_id="c", generation=1, root="/")
+    entry = known or ledger.adopt_collection(name, store_id="c", generation=1, root="/")
     chunks = [(f"{source}:{number}", key) for number, key in enumerate((*keys, b"g" * 32))]
     refused = {chunk: "400" for chunk, key in chunks if key in keys}
     ledger.complete_documents(entry.id, [CompleteDocument(document(source), chunks, refused)])
@@ -41,7 +41,7 @@ def begun(ledger: SqliteLedger, name: str) -> list[str]:
     entry = ledger.collection(name)
     assert entry is not None
     known = ledger.find_documents(entry.id, ["x/a.md", "y/b.md"])
-    return [source for source, document in known.items() if not document.done]
+    return [source for source, document in known.items() if not document.complete]
 
 
 def refused(ledger: SqliteLedger) -> set[bytes]:

@@ -16,8 +16,9 @@ import pytest
 from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.command import PROJECT, Workspace
 from tests.support.corpus import write_corpus
+from tests.support.older_ledger import make_older
 from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.ledger.schema import MIGRATIONS, SCHEMA_VERSION
+from waypoint.storage.ledger.schema import SCHEMA_VERSION
 
 CALLS = ("pwrite64", "fdatasync", "ftruncate", "unlink")
 OPEN = (
@@ -44,25 +45,6 @@ def done(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulato
     workspace.use(simulator.environment)
     assert workspace.run().code == 0
     return workspace.folder
-
-
-def make_older(ledger: Path, version: int) -> None:
-    """Make the ledger what that version would have made of it: its tables, and their rows as far
-    as it had them."""
-    older = ledger.with_name("older")
-    with closing(sqlite3.connect(older, isolation_level=None)) as db:
-        db.execute("PRAGMA page_size=16384")
-        db.execute("PRAGMA journal_mode=WAL")
-        for script in MIGRATIONS[:version]:
-            db.executescript(script)
-        db.execute(f"PRAGMA user_version={version}")
-        db.execute("ATTACH ? AS present", [str(ledger)])
-        for (table,) in db.execute("SELECT name FROM main.sqlite_schema WHERE type = 'table'"):
-            columns = ", ".join(row[1] for row in db.execute(f"PRAGMA main.table_info({table})"))
-            db.execute(
-                f"INSERT INTO main.{table} ({columns}) SELECT {columns} FROM present.{table}"
-            )
-    older.replace(ledger)
 
 
 def put_back(ledger: Path, content: bytes) -> None:
@@ -92,7 +74,7 @@ def death(store: Path, call: str, nth: int) -> bool:
 def test_an_upgrade_may_die_at_each_write(
     tmp_path: Path, done: Path, simulator: BackgroundSimulator, version: int
 ) -> None:
-    """The next start goes on with it, nothing is paid again, and all documents are unchanged."""
+    """The next start goes on with it, nothing is embedded again, all documents are unchanged."""
     shutil.copytree(done, tmp_path, dirs_exist_ok=True)
     workspace = Workspace(tmp_path)
     workspace.use(simulator.environment)

@@ -121,7 +121,7 @@ def lower_the_generation(store: VerifiedStore) -> None:
 
 def leave_a_document_begun(store: VerifiedStore) -> None:
     with store.ledger() as db:
-        db.execute("UPDATE documents SET state = 'begun' WHERE source = ?", (DOCUMENT,))
+        db.execute("UPDATE documents SET complete = 0 WHERE source = ?", (DOCUMENT,))
 
 
 def forget_a_document(store: VerifiedStore) -> None:

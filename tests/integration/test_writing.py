@@ -78,7 +78,7 @@ class Bench:
         """Whether the ledger says that the document is done."""
         source = job.document.source
         known = await self.ledger.find_documents(self.id, [source])
-        return source in known and known[source].done
+        return source in known and known[source].complete
 
 
 @asynccontextmanager
@@ -87,7 +87,7 @@ async def bench(port: int, folder: Path) -> AsyncIterator[Bench]:
     async with open_chroma("127.0.0.1", port, EventBus()) as store, open_ledger(folder) as ledger:
         state = await store.create(f"kb-{secrets.token_hex(8)}", SPACE, {"schema": 1})
         entry = await ledger.adopt_collection(
-            "kb", chroma_id=state.id, generation=1, root="/knowledge"
+            "kb", store_id=state.id, generation=1, root="/knowledge"
         )
         gated = GatedStore(store)
 

@@ -24,7 +24,7 @@ from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRej
 from waypoint.storage.ledger.records import KnownDocument
 from waypoint.storage.ledger.sqlite import SqliteLedger
 
-BEGUN = KnownDocument("d0", 1, done=False)
+BEGUN = KnownDocument("d0", 1, complete=False)
 
 
 class Stored(MemoryStore):

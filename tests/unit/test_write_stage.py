@@ -28,7 +28,7 @@ from waypoint.observe.events import (
 from waypoint.storage.ledger.records import KnownDocument
 from waypoint.storage.ledger.sqlite import SqliteLedger
 
-KNOWN = KnownDocument("d0", 3, done=True)
+KNOWN = KnownDocument("d0", 3, complete=True)
 VECTOR = np.array([0.6, 0.8], np.float32)
 ROWS = 4
 
@@ -89,7 +89,7 @@ class Bench:
     def known(self, *sources: str) -> dict[str, bool]:
         """Documents that the ledger knows, and whether they are done."""
         found = self.ledger.find_documents(self.collection, sources)
-        return {source: each.done for source, each in found.items()}
+        return {source: each.complete for source, each in found.items()}
 
     async def write(self, *orders: WriteOrder) -> None:
         """Have orders written, all of them."""
@@ -106,7 +106,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     """A new collection, a new ledger."""
     ledger, store, events, bus = SqliteLedger(tmp_path), NotedStore(), list[Event](), EventBus()
     bus.subscribe(events.append)
-    entry = ledger.adopt_collection("kb", chroma_id="c", generation=1, root="/kb")
+    entry = ledger.adopt_collection("kb", store_id="c", generation=1, root="/kb")
 
     async def before_first_write() -> None:
         store.done.append("generation")
@@ -230,7 +230,7 @@ async def test_a_document_is_begun_before_a_part_of_it_is_written(bench: Bench) 
         order.add(each, VECTOR)
     await bench.write(order)
     assert bench.known("a.md") == {"a.md": False}
-    assert job.begun
+    assert job.started
     assert bench.told(DocumentCompleted) == []
     last = WriteOrder()
     last.add(candidates(job)[2], VECTOR)

@@ -58,7 +58,7 @@ def _print(console: Terminal, report: CacheReport) -> None:
         figures=("documents", "incomplete", "chunks", "rejects"),
     )
     for entry in report.collections:
-        counts = (entry.documents, entry.begun, entry.chunks, entry.rejects)
+        counts = (entry.documents, entry.incomplete, entry.chunks, entry.rejects)
         collections.add_row(entry.name, entry.root, *(f"{count:,}" for count in counts))
     console.print(vectors)
     console.print(collections)

@@ -52,9 +52,9 @@ def _collection(entry: CollectionStatus) -> list[str]:
     chunks = f"{_figure(entry.chunks)} chunks"
     if entry.chunks is None and entry.chunks_of_ledger is not None:
         chunks = f"missing from Chroma ({entry.chunks_of_ledger:,} chunks in the ledger)"
-    begun = f" ({entry.begun:,} incomplete)" if entry.begun else ""
+    incomplete = f" ({entry.incomplete:,} incomplete)" if entry.incomplete else ""
     lines = [
-        f"{entry.name}: {_figure(entry.documents)} documents{begun}, {chunks}, "
+        f"{entry.name}: {_figure(entry.documents)} documents{incomplete}, {chunks}, "
         f"{_figure(entry.rejects)} rejects"
     ]
     if entry.model is not None:

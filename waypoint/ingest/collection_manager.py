@@ -214,10 +214,10 @@ class CollectionManager:
         state = await self._store.create(name, self._recipe.space, self._metadata(1))
         return await self._adopt(name, state.id, 1)
 
-    async def _adopt(self, name: str, chroma_id: str, generation: int) -> LedgerCollection:
+    async def _adopt(self, name: str, store_id: str, generation: int) -> LedgerCollection:
         return await self._ledger.adopt_collection(
             name,
-            chroma_id=chroma_id,
+            store_id=store_id,
             generation=generation,
             root=self._origin.root,
             selection=self._origin.selection(),
@@ -254,7 +254,7 @@ class CollectionManager:
     async def _agrees(self, known: LedgerCollection, state: CollectionState) -> bool:
         ours = abs(known.generation)
         possible = (ours,) if known.generation > 0 else (ours, ours - 1)
-        if known.chroma_id != state.id or _generation(state) not in possible:
+        if known.store_id != state.id or _generation(state) not in possible:
             return False
         expected = await self._ledger.chunk_count(known.id)
         # With documents begun, any number is possible; they are compared one by one anyway.

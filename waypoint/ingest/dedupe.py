@@ -101,7 +101,7 @@ class DedupeStage:
         """Write or reject what the ledger knows, with its duplicates; returns all others."""
         unknown = []
         for first in claimed:
-            vector, reason = known.paid.get(first.key), known.refused.get(first.key)
+            vector, reason = known.committed.get(first.key), known.refused.get(first.key)
             if vector is None and reason is None:
                 unknown.append(first)
                 continue

@@ -31,7 +31,7 @@ class DocumentJob:
     """How many documents its file has, itself among them."""
     keys: list[TextKey] = field(default_factory=list)
     """Text keys of the chunks looked up so far, in their order."""
-    begun: bool = False
+    started: bool = False
     settled: int = 0
     """Chunks that are stored as they should be, or rejected."""
     rejects: dict[str, str] = field(default_factory=dict)

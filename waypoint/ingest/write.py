@@ -135,14 +135,14 @@ class Writer:
     async def _begin(self, order: WriteOrder) -> None:
         """Note that documents of the order may be in the collection in part from now on."""
         jobs = {id(job): job for job, _ in order.settled}.values()
-        to_begin = [job for job in jobs if not job.begun and (job.plan.count or job.known)]
-        if to_begin:
+        to_start = [job for job in jobs if not job.started and (job.plan.count or job.known)]
+        if to_start:
             await self._prepare()
             await self._ledger.start_documents(
-                self._collection, [job.document.source for job in to_begin]
+                self._collection, [job.document.source for job in to_start]
             )
-            for job in to_begin:
-                job.begun = True
+            for job in to_start:
+                job.started = True
 
     async def _pack(self, additions: Sequence[Addition]) -> Sequence[PackedChunks]:
         vectors = np.stack([addition.vector for addition in additions])

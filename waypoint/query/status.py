@@ -36,8 +36,8 @@ class CollectionStatus:
     """That Chroma holds."""
     documents: int | None = None
     """That the ledger knows."""
-    begun: int | None = None
-    """Of them, those that a run has begun and not finished."""
+    incomplete: int | None = None
+    """Of them, those that a run has started and not completed."""
     chunks_of_ledger: int | None = None
     rejects: int | None = None
     model: str | None = None
@@ -134,7 +134,7 @@ def _from_ledger(cached: CachedCollection) -> CollectionStatus:
     status = CollectionStatus(
         name=cached.name,
         documents=cached.documents,
-        begun=cached.begun,
+        incomplete=cached.incomplete,
         chunks_of_ledger=cached.chunks,
         rejects=cached.rejects,
     )

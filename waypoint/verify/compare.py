@@ -50,7 +50,7 @@ def check_sources(inventory: Inventory) -> CheckResult:
     inventory.write(
         """INSERT INTO findings (check_name, id, source, what)
         SELECT 'sources', '', source, 'none of its chunks is in the collection'
-        FROM documents AS d WHERE done AND file IN (SELECT source FROM files)
+        FROM documents AS d WHERE complete AND file IN (SELECT source FROM files)
             AND chunk_count > (
                 SELECT count(*) FROM rejects AS r WHERE r.source = d.source AND chunk_id != '')
             AND NOT EXISTS (SELECT 1 FROM stored AS s WHERE s.source = d.source) ORDER BY source"""
@@ -132,7 +132,7 @@ def check_ids(inventory: Inventory) -> CheckResult:
 
 
 def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
-    """The ledger's documents are done, and their chunks are those of the collection.
+    """The ledger's documents are complete, and their chunks are those of the collection.
 
     ``disagreements``: what is different about the collection as a whole.
     """
@@ -140,7 +140,8 @@ def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
         inventory.find("ledger", "", disagreement, "the collection")
     inventory.write(
         """INSERT INTO findings (check_name, id, source, what)
-        SELECT 'ledger', '', source, 'begun and not finished' FROM documents WHERE NOT done"""
+        SELECT 'ledger', '', source, 'started and not completed'
+        FROM documents WHERE NOT complete"""
     )
     inventory.write(
         """INSERT INTO findings (check_name, id, source, what)
@@ -149,20 +150,21 @@ def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
             AND NOT EXISTS (
                 SELECT 1 FROM rejects AS r WHERE r.source = e.source AND r.chunk_id = e.id)"""
     )
-    # Of a document that is only begun, the collection may hold any part.
+    # Of a document that is only started, the collection may hold any part.
     inventory.write(
         """INSERT INTO findings (check_name, id, source, what)
         SELECT 'ledger', s.id, s.source, 'unknown to the ledger' FROM stored AS s
         WHERE s.read AND NOT EXISTS (SELECT 1 FROM expected AS e WHERE e.id = s.id)
-            AND (s.source IS NULL OR s.source NOT IN (SELECT source FROM documents WHERE NOT done))
+            AND (s.source IS NULL
+                OR s.source NOT IN (SELECT source FROM documents WHERE NOT complete))
         """
     )
-    documents = inventory.value("SELECT count(*) FROM documents WHERE done")
+    documents = inventory.value("SELECT count(*) FROM documents WHERE complete")
     chunks = inventory.value("SELECT count(*) FROM expected")
     return by_findings(
         inventory,
         "ledger",
-        f"{documents:,} documents done, with {chunks:,} chunks",
+        f"{documents:,} complete documents, with {chunks:,} chunks",
         "{found} disagreements",
     )
 
@@ -177,7 +179,7 @@ def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
         """SELECT d.source, f.source, f.path, f.size, f.mtime_ns, f.ctime_ns, d.size, d.mtime_ns,
             d.digest
         FROM documents AS d JOIN files AS f ON f.source = d.file
-        WHERE d.done AND NOT f.rejected AND (
+        WHERE d.complete AND NOT f.rejected AND (
             (f.size, f.mtime_ns, f.ctime_ns) != (d.size, d.mtime_ns, d.ctime_ns)
             OR d.read_at_ns - f.mtime_ns < ?)
             -- One that is rejected now keeps its older version: that is known. So is that any
@@ -201,7 +203,7 @@ def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
                 stale.append((source, changed))
     for source, what in stale:
         inventory.find("stale", "", what, source)
-    documents = inventory.value("SELECT count(*) FROM documents WHERE done")
+    documents = inventory.value("SELECT count(*) FROM documents WHERE complete")
     return by_findings(inventory, "stale", f"{documents:,} documents", "{found} changed since")
 
 

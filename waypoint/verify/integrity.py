@@ -131,8 +131,8 @@ class Integrity:
         async for documents in ledger.documents():
             await to_thread.run_sync(inventory.add_documents, documents)
             for document in documents:
-                # What a begun document's chunks are is not known: the ledger has an older version.
-                if document.done:
+                # Of an incomplete one the ledger has an older version: its chunks are not known.
+                if document.complete:
                     async for chunks in ledger.chunks(document):
                         await to_thread.run_sync(inventory.add_expected, chunks)
                         self.progress("reading the ledger", 0, 0)

@@ -36,7 +36,7 @@ CREATE TABLE files (
 ) WITHOUT ROWID;
 CREATE TABLE unreadable (folder TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE documents (
-    source TEXT PRIMARY KEY, file TEXT NOT NULL, done INTEGER NOT NULL,
+    source TEXT PRIMARY KEY, file TEXT NOT NULL, complete INTEGER NOT NULL,
     size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, read_at_ns INTEGER,
     digest TEXT, chunk_count INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -124,7 +124,7 @@ class Inventory:
             "INSERT INTO documents VALUES (?, file_of(?), ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    d.source, d.source, d.done, d.size, d.mtime_ns, d.ctime_ns, d.read_at_ns,
+                    d.source, d.source, d.complete, d.size, d.mtime_ns, d.ctime_ns, d.read_at_ns,
                     d.digest, d.chunk_count,
                 )
                 for d in documents
@@ -138,7 +138,7 @@ class Inventory:
         )
 
     def add_expected(self, chunks: Iterable[LedgerChunk]) -> None:
-        """Chunks of documents that are done; with those that are rejected."""
+        """Chunks of documents that are complete; with those that are rejected."""
         self._many(
             "INSERT OR REPLACE INTO expected VALUES (?, ?, ?)",
             [(chunk.id, chunk.source, chunk.key) for chunk in chunks],

@@ -120,7 +120,7 @@ def _recipe(settings: Settings, state: CollectionState) -> Recipe:
 
 def _disagreements(entry: LedgerCollection, state: CollectionState) -> list[str]:
     """Between the ledger and Chroma, about the collection as a whole."""
-    if entry.chroma_id != state.id:
+    if entry.store_id != state.id:
         return ["the ledger describes another collection of that name"]
     generation = state.metadata.get("waypoint_generation")
     ours = abs(entry.generation)

@@ -10,7 +10,7 @@ _UNUSED = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = vectors.text
 
 
 class Cache(LedgerFile):
-    """Figures over everything, and the one way to drop what was paid for."""
+    """Figures over everything, and the one way to drop committed vectors."""
 
     def cached_spaces(self) -> list[CachedSpace]:
         """Vectors by embedding space."""
@@ -29,7 +29,7 @@ class Cache(LedgerFile):
                 """SELECT name, root,
                     (SELECT count(*) FROM documents WHERE collection_id = c.id),
                     (SELECT count(*) FROM documents
-                        WHERE collection_id = c.id AND state = 'begun'),
+                        WHERE collection_id = c.id AND NOT complete),
                     (SELECT coalesce(sum(chunk_count), 0) FROM documents
                         WHERE collection_id = c.id),
                     (SELECT count(*) FROM rejects WHERE collection_id = c.id), selection
@@ -38,11 +38,11 @@ class Cache(LedgerFile):
         return [CachedCollection(*row) for row in rows]
 
     def unfinished_collections(self) -> list[str]:
-        """Names of those that a run has begun to fill, or documents of, and not finished."""
+        """Names of those that a run has started to fill, or documents of, and not completed."""
         with self._translated():
             rows = self._db.execute(
                 """SELECT name FROM collections AS c WHERE unfinished OR EXISTS
-                    (SELECT 1 FROM documents WHERE collection_id = c.id AND state = 'begun')
+                    (SELECT 1 FROM documents WHERE collection_id = c.id AND NOT complete)
                 ORDER BY name"""
             ).fetchall()
         return [name for (name,) in rows]

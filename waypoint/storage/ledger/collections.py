@@ -13,30 +13,30 @@ class Collections(LedgerFile):
         """The collection of that name, as the ledger knows it."""
         with self._translated():
             row = self._db.execute(
-                "SELECT id, name, chroma_id, generation, root, doubted, selection"
+                "SELECT id, name, store_id, generation, root, suspect, selection"
                 " FROM collections"
                 " WHERE name = ?",
                 (name,),
             ).fetchone()
         if row is None:
             return None
-        number, own, chroma_id, generation, root, doubted, selection = row
-        return LedgerCollection(number, own, chroma_id, generation, root, bool(doubted), selection)
+        number, own, store_id, generation, root, suspect, selection = row
+        return LedgerCollection(number, own, store_id, generation, root, bool(suspect), selection)
 
     def adopt_collection(
-        self, name: str, *, chroma_id: str, generation: int, root: str, selection: str = ""
+        self, name: str, *, store_id: str, generation: int, root: str, selection: str = ""
     ) -> LedgerCollection:
-        """Describe this collection from now on; documents of an earlier one count as begun."""
+        """Describe this collection from now on; documents of an earlier one become incomplete."""
         with self._transaction() as db:
             db.execute(
-                """INSERT INTO collections (name, chroma_id, generation, root, selection)
+                """INSERT INTO collections (name, store_id, generation, root, selection)
                 VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE
-                SET chroma_id = excluded.chroma_id, generation = excluded.generation,
+                SET store_id = excluded.store_id, generation = excluded.generation,
                 root = excluded.root, selection = excluded.selection""",
-                (name, chroma_id, generation, root, selection),
+                (name, store_id, generation, root, selection),
             )
             db.execute(
-                "UPDATE documents SET state = 'begun'"
+                "UPDATE documents SET complete = 0"
                 " WHERE collection_id = (SELECT id FROM collections WHERE name = ?)",
                 (name,),
             )
@@ -52,14 +52,14 @@ class Collections(LedgerFile):
 
     @with_ballast
     def suspect_collections(self) -> None:
-        """Note that whoever wrote to Chroma's files was killed: any index may be damaged."""
+        """Note that whoever wrote to the store's files was killed: any index may be damaged."""
         with self._transaction() as db:
-            db.execute("UPDATE collections SET doubted = 1")
+            db.execute("UPDATE collections SET suspect = 1")
 
     def trust_collection(self, collection: int) -> None:
         """Note that its index works."""
         with self._transaction() as db:
-            db.execute("UPDATE collections SET doubted = 0 WHERE id = ?", (collection,))
+            db.execute("UPDATE collections SET suspect = 0 WHERE id = ?", (collection,))
 
     def start_filling(self, collection: int) -> bool:
         """Note that a run begins to fill it; returns whether an earlier one left it unfinished."""
@@ -75,7 +75,7 @@ class Collections(LedgerFile):
     ) -> None:
         """Note what it is made from, from that generation on.
 
-        ``reread``: its files say something else now, so that its documents count as begun.
+        ``reread``: its files say something else now, so that its documents become incomplete.
         """
         with self._transaction() as db:
             db.execute(
@@ -84,28 +84,28 @@ class Collections(LedgerFile):
             )
             if reread:
                 db.execute(
-                    "UPDATE documents SET state = 'begun' WHERE collection_id = ?", (collection,)
+                    "UPDATE documents SET complete = 0 WHERE collection_id = ?", (collection,)
                 )
 
     def clear_collection(self, name: str, root: str, selection: str = "") -> None:
         """Forget its documents and rejects: it is to be filled anew.
 
-        What was paid for stays, and is not unused until a run has come to the collection's end.
+        Its vectors stay committed, and are not unused until a run has completed the collection.
         """
         with self._transaction() as db:
             db.execute("DELETE FROM collections WHERE name = ?", (name,))
             db.execute(
                 """INSERT INTO collections
-                (name, chroma_id, generation, root, selection, unfinished)
+                (name, store_id, generation, root, selection, unfinished)
                 VALUES (?, '', 0, ?, ?, 1)""",
                 (name, root, selection),
             )
 
     def chunk_count(self, collection: int) -> int | None:
-        """Chunks that the collection should hold; None while a document is only begun."""
+        """Chunks that the collection should hold; None while a document is incomplete."""
         with self._translated():
-            total, begun = self._db.execute(
-                "SELECT coalesce(sum(chunk_count), 0), coalesce(sum(state = 'begun'), 0)"
+            total, incomplete = self._db.execute(
+                "SELECT coalesce(sum(chunk_count), 0), coalesce(sum(NOT complete), 0)"
                 " FROM documents WHERE collection_id = ?",
                 (collection,),
             ).fetchone()
@@ -113,7 +113,7 @@ class Collections(LedgerFile):
                 "SELECT count(*) FROM rejects WHERE collection_id = ? AND chunk_id != ''",
                 (collection,),
             ).fetchone()[0]
-        return None if begun else int(total) - int(rejected)
+        return None if incomplete else int(total) - int(rejected)
 
     def uncommitted_chunks(self, collection: int) -> int:
         """Chunks of its documents, as they last were, whose vectors are not here."""

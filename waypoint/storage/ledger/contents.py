@@ -19,7 +19,7 @@ class Contents(LedgerFile):
         """The next documents; ``after``: the last id of the page before, 0 to begin."""
         with self._translated():
             rows = self._db.execute(
-                """SELECT id, source, state = 'done', size, mtime_ns, ctime_ns, read_at_ns,
+                """SELECT id, source, complete, size, mtime_ns, ctime_ns, read_at_ns,
                     digest, chunk_count
                 FROM documents WHERE collection_id = ? AND id > ? ORDER BY id LIMIT ?""",
                 (collection, after, PAGE),
@@ -47,7 +47,7 @@ class Contents(LedgerFile):
         return [LedgerReject(*row) for row in rows]
 
     def raw_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, bytes]:
-        """The bytes kept for those of the texts that are paid for, whatever they are worth."""
+        """The bytes kept for those of the committed texts, not checked."""
         found: dict[TextKey, bytes] = {}
         with self._translated():
             for start in range(0, len(keys), KEYS_PER_QUERY):
@@ -66,7 +66,7 @@ class Contents(LedgerFile):
         return LastRun(row[0], row[1], row[2], bool(row[3])) if row else None
 
     def spending(self) -> list[Spending]:
-        """What was paid for, by model."""
+        """What was embedded, by model."""
         with self._translated():
             rows = self._db.execute(
                 """SELECT provider, model, sum(texts), sum(tokens), sum(cost_usd)

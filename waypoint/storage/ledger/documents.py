@@ -1,4 +1,4 @@
-"""Documents: begun before their first write, done after their last."""
+"""Documents: started before their first write, complete after their last."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ class Documents(Rejects):
     """The documents of each collection."""
 
     def start_documents(self, collection: int, sources: Sequence[str]) -> None:
-        """Mark documents as begun: from now on Chroma may hold parts of them."""
+        """Mark documents as started: from now on the store may hold parts of them."""
         with self._transaction() as db:
             db.executemany(
-                """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
-                    read_at_ns, digest, chunk_count, file)
-                VALUES (?, ?, 'begun', 0, 0, 0, 0, '', 0, ?)
-                ON CONFLICT (collection_id, source) DO UPDATE SET state = 'begun'""",
+                """INSERT INTO documents (collection_id, source, complete, size, mtime_ns,
+                    ctime_ns, read_at_ns, digest, chunk_count, file)
+                VALUES (?, ?, 0, 0, 0, 0, 0, '', 0, ?)
+                ON CONFLICT (collection_id, source) DO UPDATE SET complete = 0""",
                 [(collection, source, source) for source in sources],
             )
 
     def complete_documents(self, collection: int, documents: Sequence[CompleteDocument]) -> None:
-        """Mark documents as done: Chroma holds exactly these chunks of them."""
+        """Mark documents as complete: the store holds exactly these chunks of them."""
         with self._transaction() as db:
-            for done in documents:
-                self._complete(db, collection, done)
+            for each in documents:
+                self._complete(db, collection, each)
 
-    def _complete(self, db: sqlite3.Connection, collection: int, done: CompleteDocument) -> None:
-        document, file = done.document, done.document.file
+    def _complete(self, db: sqlite3.Connection, collection: int, whole: CompleteDocument) -> None:
+        document, file = whole.document, whole.document.file
         (document_id,) = db.execute(
-            """INSERT INTO documents (collection_id, source, state, size, mtime_ns, ctime_ns,
+            """INSERT INTO documents (collection_id, source, complete, size, mtime_ns, ctime_ns,
                 read_at_ns, digest, chunk_count, file, file_documents, warnings, reader)
-            VALUES (?, ?, 'done', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-            ON CONFLICT (collection_id, source) DO UPDATE SET state = 'done',
+            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (collection_id, source) DO UPDATE SET complete = 1,
                 size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
                 read_at_ns = excluded.read_at_ns, digest = excluded.digest,
                 chunk_count = excluded.chunk_count, file = excluded.file,
@@ -46,19 +46,19 @@ class Documents(Rejects):
                 reader = excluded.reader RETURNING id""",
             (
                 collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
-                document.read_at_ns, document.digest, len(done.chunks), file.source, done.siblings,
-                _packed(document.warnings), document.reader,
+                document.read_at_ns, document.digest, len(whole.chunks), file.source,
+                whole.siblings, _packed(document.warnings), document.reader,
             ),
         ).fetchone()  # fmt: skip
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
         db.executemany(
             "INSERT INTO chunks VALUES (?, ?, ?)",
-            [(document_id, chunk_id, key) for chunk_id, key in done.chunks],
+            [(document_id, chunk_id, key) for chunk_id, key in whole.chunks],
         )
         self._clear_rejects(db, collection, document.source)
         db.executemany(
             "INSERT INTO rejects (collection_id, source, chunk_id, reason) VALUES (?, ?, ?, ?)",
-            [(collection, document.source, *reject) for reject in done.rejects.items()],
+            [(collection, document.source, *reject) for reject in whole.rejects.items()],
         )
 
     def refresh_documents(

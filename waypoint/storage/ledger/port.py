@@ -46,7 +46,7 @@ class CollectionLedger(Protocol):
     async def collection(self, name: str) -> LedgerCollection | None: ...
     async def cached_collections(self) -> list[CachedCollection]: ...
     async def adopt_collection(
-        self, name: str, *, chroma_id: str, generation: int, root: str, selection: str = ""
+        self, name: str, *, store_id: str, generation: int, root: str, selection: str = ""
     ) -> LedgerCollection:
         """Describe this collection from now on; documents of an earlier one become incomplete."""
     async def clear_collection(self, name: str, root: str, selection: str = "") -> None:

@@ -28,8 +28,8 @@ class CachedCollection:
     name: str
     root: str
     documents: int
-    begun: int
-    """Of them, those that a run has begun and not finished."""
+    incomplete: int
+    """Of them, those that a run has started and not completed."""
     chunks: int
     rejects: int
     selection: str
@@ -42,7 +42,7 @@ class LedgerCollection:
 
     id: int
     name: str
-    chroma_id: str
+    store_id: str
     generation: int
     root: str
     """The folder its documents are from."""
@@ -58,7 +58,7 @@ class LedgerDocument:
 
     id: int
     source: str
-    done: bool
+    complete: bool
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -84,13 +84,13 @@ class LastRun:
     run_id: str
     started: float
     ended: float | None
-    """None: it was killed, or goes on."""
+    """None: it was killed, or is running."""
     complete: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What was paid for of one model, over all days."""
+    """What was embedded with one model, over all days."""
 
     provider: str
     model: str
@@ -101,7 +101,7 @@ class Spending:
 
 @dataclass(frozen=True, slots=True)
 class CompleteDocument:
-    """A document all of whose chunks Chroma has acknowledged."""
+    """A document all of whose chunks the store has acknowledged."""
 
     document: Document
     chunks: Sequence[tuple[str, TextKey]]
@@ -128,9 +128,9 @@ class RejectedItem:
 class KnownTexts:
     """Of the texts that were asked about, those that need not be sent."""
 
-    paid: dict[TextKey, Vector]
+    committed: dict[TextKey, Vector]
     refused: dict[TextKey, str]
-    """With the service's reason; none of them is paid for."""
+    """With the service's reason; none of them is committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class KnownDocument:
 
     digest: str
     chunk_count: int
-    done: bool
+    complete: bool
     reader: str = ""
     """Which reader made it; empty if that was not noted."""
 

@@ -43,7 +43,7 @@ class RefusedTexts(LedgerFile):
         """Let rejected chunks of a collection be tried again; returns how many there are.
 
         Their texts are no longer refused, nor are those that no document holds (a run may have
-        died before it could say whose they are), and their documents count as begun: what is
+        died before it could say whose they are), and their documents become incomplete: what is
         in the collection stays, what is missing is looked up again.
 
         ``scope``: only sources that begin with it; of the first root, if it is empty.
@@ -64,7 +64,7 @@ class RefusedTexts(LedgerFile):
                 values,
             )
             db.execute(
-                f"""UPDATE documents SET state = 'begun' WHERE (collection_id, source) IN (
+                f"""UPDATE documents SET complete = 0 WHERE (collection_id, source) IN (
                     SELECT collection_id, source FROM rejects WHERE {_IN_SCOPE})""",  # noqa: S608
                 values,
             )

@@ -17,10 +17,10 @@ class Rejects(LedgerFile):
         self.reject_all(collection, [(source, reason, hint)])
 
     def reject_all(self, collection: int, rejects: Sequence[tuple[str, str, str]]) -> None:
-        """The same for several at once; each is a source, the reason and the way out."""
+        """The same for several at once; each is a source, the reason and the hint."""
         with self._transaction() as db:
             # They are to be read again next time, also if size and times are then those of
-            # the version that is done: the hindrance may have been the file system's.
+            # the version that is complete: the hindrance may have been the file system's.
             db.executemany(
                 "UPDATE documents SET read_at_ns = 0"
                 " WHERE collection_id = ? AND (source = ? OR file = ?)",

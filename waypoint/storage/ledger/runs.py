@@ -14,7 +14,7 @@ class Runs(LedgerFile):
     def start_run(self, run_id: str, most_in_flight: int, ended: Sequence[str] = ()) -> int:
         """Note that a run begins; returns how many texts killed runs before it had in flight.
 
-        Killed runs are told of once, and collections are doubted after them until each was seen
+        Killed runs are told of once, and collections are suspect after them until each was seen
         to work.
 
         Args:
@@ -28,7 +28,7 @@ class Runs(LedgerFile):
             )
             lost = db.execute("SELECT sum(most_in_flight) FROM runs WHERE ended IS NULL").fetchone()
             if db.execute("UPDATE runs SET ended = started WHERE ended IS NULL").rowcount:
-                db.execute("UPDATE collections SET doubted = 1")
+                db.execute("UPDATE collections SET suspect = 1")
             db.execute(
                 "INSERT OR REPLACE INTO runs VALUES (?, ?, NULL, 0, ?)",
                 (run_id, time.time(), most_in_flight),

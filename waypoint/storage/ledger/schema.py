@@ -139,6 +139,15 @@ MIGRATIONS = (
     -- Which reader made a document, with its version; '' for one of before it was noted.
     ALTER TABLE documents ADD COLUMN reader TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE vectors RENAME COLUMN paid_at TO committed_at;
+    ALTER TABLE collections RENAME COLUMN doubted TO suspect;
+    ALTER TABLE collections RENAME COLUMN chroma_id TO store_id;
+    -- 0: the store may hold any part of any version. 1: exactly this version.
+    ALTER TABLE documents ADD COLUMN complete INTEGER NOT NULL DEFAULT 0;
+    UPDATE documents SET complete = state = 'done';
+    ALTER TABLE documents DROP COLUMN state;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -1,4 +1,4 @@
-"""What is known of a text before it is paid for."""
+"""What is known of a text before it is sent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ class Texts(CommittedVectors, RefusedTexts):
     """Both at once: each visit to the ledger's thread costs as much as its questions."""
 
     def known_texts(self, keys: Sequence[TextKey]) -> KnownTexts:
-        """Which of the texts are paid for, and which others the service has refused.
+        """Which of the texts are committed, and which others the service has refused.
 
         Raises:
-            LedgerDamagedError: as :meth:`CommittedVectors.paid_vectors`.
+            LedgerDamagedError: as :meth:`CommittedVectors.committed_vectors`.
         """
-        paid = self.committed_vectors(keys)
-        return KnownTexts(paid, self.refused_texts([key for key in keys if key not in paid]))
+        committed = self.committed_vectors(keys)
+        others = [key for key in keys if key not in committed]
+        return KnownTexts(committed, self.refused_texts(others))

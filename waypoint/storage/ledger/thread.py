@@ -74,12 +74,12 @@ class LedgerThread(Ledger):
         return await self._run(self._ledger.cached_collections)
 
     async def adopt_collection(
-        self, name: str, *, chroma_id: str, generation: int, root: str, selection: str = ""
+        self, name: str, *, store_id: str, generation: int, root: str, selection: str = ""
     ) -> LedgerCollection:
         return await self._run(
             self._ledger.adopt_collection,
             name,
-            chroma_id=chroma_id,
+            store_id=store_id,
             generation=generation,
             root=root,
             selection=selection,

@@ -1,4 +1,4 @@
-"""What was paid for: vectors by text key, texts and calls by day."""
+"""What was embedded: vectors by text key, texts and calls by day."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class CommittedVectors(LedgerFile):
         cost_usd: float,
         day: str,
     ) -> None:
-        """Commit the vectors of one answered call: from then on they are paid.
+        """Commit the vectors of one answered call.
 
         ``vectors``: shape (len(keys), dimensions). ``day``: the service's, ISO 8601.
         """
@@ -81,7 +81,7 @@ class CommittedVectors(LedgerFile):
     def replace_vectors(
         self, space: EmbeddingSpace, vectors: Mapping[TextKey, Vector | None]
     ) -> None:
-        """Put others in the place of damaged ones; without one (None), its text is unpaid again."""
+        """Put others in the place of damaged ones; None drops one: its text is sent again."""
         with self._transaction() as db:
             db.executemany("DELETE FROM vectors WHERE text_key = ?", [(key,) for key in vectors])
             self._enter(
@@ -89,10 +89,10 @@ class CommittedVectors(LedgerFile):
             )
 
     def committed_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, Vector]:
-        """Those of the texts that are paid for, with their vectors.
+        """Those of the texts that are committed, with their vectors.
 
         Raises:
-            LedgerDamagedError: a vector has not the dimensions it was paid with.
+            LedgerDamagedError: a vector has not the dimensions of its space.
         """
         found: dict[TextKey, Vector] = {}
         with self._translated():
@@ -108,7 +108,7 @@ class CommittedVectors(LedgerFile):
         return found
 
     def committed_keys(self, keys: Sequence[TextKey]) -> set[TextKey]:
-        """Those of the texts that are paid for."""
+        """Those of the texts that are committed."""
         found: set[TextKey] = set()
         with self._translated():
             for start in range(0, len(keys), KEYS_PER_QUERY):

@@ -36,8 +36,8 @@ class Walk(LedgerFile):
         ``reader_of``: which reader would make a file's documents now; with ``reread``, those
         that another one made count as changed.
 
-        A file has not if all its documents are done, none is missing, and all were read from the
-        version that is there now. Its documents count as seen: what is never seen has vanished.
+        A file has not if all its documents are complete, none is missing, and all were read from
+        the version that is there now. Its documents count as seen: what is never seen has vanished.
         """
         with self._translated():
             known = self._known_files(collection, [file.source for file in files])
@@ -62,7 +62,7 @@ class Walk(LedgerFile):
         known = {}
         for some in _portions(files):
             query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
-                min(state = 'done'), min(read_at_ns), min(size), max(size), min(mtime_ns),
+                min(complete), min(read_at_ns), min(size), max(size), min(mtime_ns),
                 max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != ''),
                 min(reader), max(reader) FROM documents
                 WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
@@ -98,12 +98,12 @@ class Walk(LedgerFile):
         with self._translated():
             for some in _portions(sources):
                 query = (
-                    "SELECT source, digest, chunk_count, state, reader FROM documents"  # noqa: S608
+                    "SELECT source, digest, chunk_count, complete, reader FROM documents"  # noqa: S608
                     f" WHERE collection_id = ? AND source IN ({_marks(some)})"
                 )
                 for source, *figures in self._db.execute(query, (collection, *some)):
-                    digest, count, state, reader = figures
-                    known[source] = KnownDocument(digest, count, state == "done", reader)
+                    digest, count, complete, reader = figures
+                    known[source] = KnownDocument(digest, count, bool(complete), reader)
         return known
 
     def readers(self, collection: int) -> set[str]:
@@ -119,7 +119,7 @@ class Walk(LedgerFile):
     def mark_file_seen(self, collection: int, file: str) -> None:
         """This file exists, though it cannot be read: what is known of it stays."""
         self.mark_seen([file])
-        # By their names, since one that is only begun does not know its file; "$" comes next
+        # By their names, since one that is only started does not know its file; "$" comes next
         # after "#".
         query = """SELECT source FROM documents
             WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'"""
@@ -138,7 +138,7 @@ class Walk(LedgerFile):
         ]
 
     def document_count(self, collection: int, scope: str | None = None) -> int:
-        """Documents in the scope, or all there are, begun or done."""
+        """Documents in the scope, or all there are, complete or not."""
         with self._translated():
             row = self._db.execute(
                 "SELECT count(*) FROM documents"  # noqa: S608
@@ -155,7 +155,7 @@ class _KnownFile:
     documents: int
     fewest_siblings: int
     most_siblings: int
-    done: int
+    complete: int
     read_at_ns: int
     """The earliest."""
     least_size: int
@@ -176,7 +176,7 @@ class _KnownFile:
 def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
     return (
         known is not None
-        and bool(known.done)
+        and bool(known.complete)
         and known.documents == known.fewest_siblings == known.most_siblings
         and known.least_size == file.size == known.most_size
         and known.first_mtime_ns == file.mtime_ns == known.last_mtime_ns
