@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # One more than processors: most tests wait for processes that wait for each other.
 WORKERS = $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-.PHONY: help ingest test check format docker-test soak mutants requirements clean
+.PHONY: help ingest test quick check format docker-test soak mutants requirements clean
 
 help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -18,6 +18,10 @@ ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simula
 
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not docker and not slow" $(ARGS)
+
+quick: $(VENV)/.dev ## Run the unit and contract tests, in less than a minute
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not docker and not slow" \
+	  tests/unit tests/contract $(ARGS)
 
 check: $(VENV)/.dev ## Everything that has to hold: lint, types, import contracts, tests
 	$(BIN)/ruff check .

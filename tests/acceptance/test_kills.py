@@ -21,7 +21,8 @@ from tests.support.waiting import wait_until
 CONCURRENCY = 4
 BATCH = 8
 OPTIONS = ("--concurrency", str(CONCURRENCY), "--batch-size", str(BATCH))
-KILLS = 30
+KILLS = 12
+"""In the gate, four of each kind; `make soak` has 300."""
 LATENCY_MS = 150
 
 DAMAGED = ("Chroma cannot ", "are damaged and were moved")
@@ -115,7 +116,7 @@ def kill_and_compare(
 
 
 @pytest.mark.timeout(600)
-def test_thirty_kills_over_one_corpus_lose_and_repeat_nothing(tmp_path: Path) -> None:
+def test_kills_over_one_corpus_lose_and_repeat_nothing(tmp_path: Path) -> None:
     """After every kill at most what was in flight is sent again; the end is as undisturbed."""
     workspace = Workspace(tmp_path)
     write_corpus(workspace.knowledge_base, documents=60, sections=30)

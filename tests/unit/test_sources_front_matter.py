@@ -107,7 +107,21 @@ def test_toml_gives_fields_as_yaml_does() -> None:
         ("day = 2026-02-31", "malformed TOML"),
         ("n = " + "9" * 5_000, "malformed TOML"),
         ("a = " + "[" * 30_000, "nested too deeply"),
-        (".".join("a" * 30_000) + " = 1", "cannot be stored as JSON"),
+        (
+            "["
+            + ".".join("a" * 490)
+            + "]\n"
+            + ".".join("a" * 490)
+            + "."
+            + "b = {"
+            + ".".join("a" * 490)
+            + " = 1}",
+            "cannot be stored as JSON",
+        ),
+        (".".join("a" * 30_000) + " = 1", "nested too deeply"),
+        ("[" + '"a" . ' * 10_000 + "b]", "nested too deeply"),
+        ("t = {" + "'a b' ." * 9_000 + "b = 1}", "nested too deeply"),
+        ("a" * 60_000 + " = " + "'x" * 2_001, "malformed TOML"),
         ("a = '" + "x" * MAX_CHARACTERS + "'", "characters, at most"),
     ],
 )
