@@ -113,7 +113,7 @@ def embed(
         began = clock()
         scripted = ScriptedEmbedder(outcomes, latency=latency)
         model = known_model(scripted.space.model)
-        quota = Quota(limits or QuotaLimits(0, 0, 0), bus, clock=clock)
+        quota = Quota(limits or QuotaLimits(0, 0, 0), bus)
         embedder = RetryingEmbedder(
             scripted, Account(quota, budget), stop, bus, give_up_after=600.0
         )

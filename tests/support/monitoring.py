@@ -11,7 +11,7 @@ from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.progress import Progress
 from waypoint.observe.status import RunStatus
 
-QUOTA = QuotaState(2_910, 3_000, 240_000, 1_000_000, 2_910, 0, "", 0.0, 0.6)
+QUOTA = QuotaState(2_910, 3_000, 240_000, 1_000_000, 2_910, 0, "", 0.6)
 
 
 @dataclass

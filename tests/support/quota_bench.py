@@ -206,7 +206,7 @@ def drive(
         begin, events = loop.time(), list[Event]()
         bus, stop = EventBus(), Stop()
         bus.subscribe(events.append)
-        quota = Quota(limits, bus, to_find=to_find, learned=learned, clock=loop.time)
+        quota = Quota(limits, bus, to_find=to_find, learned=learned)
         embedder = RetryingEmbedder(
             service,
             Account(quota),

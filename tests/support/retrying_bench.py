@@ -70,7 +70,7 @@ def on_bench(
         bus, stop, events = EventBus(), Stop(), list[Event]()
         bus.subscribe(events.append)
         scripted = ScriptedEmbedder(outcomes, latency=latency)
-        quota = Quota(limits or QuotaLimits(0, 0, 0), bus, to_find=to_find, clock=clock)
+        quota = Quota(limits or QuotaLimits(0, 0, 0), bus, to_find=to_find)
         embedder = RetryingEmbedder(
             scripted,
             Account(quota, budget),

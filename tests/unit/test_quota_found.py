@@ -142,18 +142,18 @@ def test_what_was_learned_is_where_the_next_run_begins() -> None:
 def test_a_run_that_asks_for_little_forgets_nothing(texts: int) -> None:
     """What an earlier run saw go through, and met no limit at, is where the next begins."""
     before = LearnedQuota(LearnedLimit(3_754), LearnedLimit(450_000), 1.5)
-    quota = Quota(AUTO_START, EventBus(), to_find=BOTH, learned=before)
 
-    async def ask() -> None:
+    async def ask() -> LearnedQuota | None:
+        quota = Quota(AUTO_START, EventBus(), to_find=BOTH, learned=before)
         for _ in range(texts):
             await quota.acquire(1, 100)
             quota.ended()
+        return quota.learned
 
-    run_virtual(ask)
-    assert quota.learned == before
+    assert run_virtual(ask) == before
 
 
-def test_what_was_found_before_outlives_a_run_with_a_given_limit() -> None:
+async def test_what_was_found_before_outlives_a_run_with_a_given_limit() -> None:
     """Who gives --rpm once has not told what the account bears."""
     before = LearnedQuota(LearnedLimit(3_000, met=True), LearnedLimit(900_000, met=False), 1.5)
     given = Quota(QuotaLimits(500, 100_000, 0), EventBus(), learned=before)

@@ -27,17 +27,12 @@ LIMITS = {
 }
 
 
-def quota_of(limits: QuotaLimits) -> Quota:
-    """A quota that goes by the running loop's clock."""
-    return Quota(limits, EventBus(), clock=asyncio.get_running_loop().time)
-
-
 async def admit_for(
     seconds: float, limits: QuotaLimits, size: Callable[[Quota], tuple[int, int]]
 ) -> list[Admission]:
     """What eight workers with endless demand are admitted, ``size`` giving texts and tokens."""
     loop = asyncio.get_running_loop()
-    quota = quota_of(limits)
+    quota = Quota(limits, EventBus())
     admitted: list[Admission] = []
 
     async def work() -> None:
@@ -58,7 +53,7 @@ async def replay(
 ) -> list[Admission]:
     """Admit calls of texts and tokens, each asked for after an idle time; then a pause."""
     loop = asyncio.get_running_loop()
-    quota = quota_of(limits)
+    quota = Quota(limits, EventBus())
     admitted: list[Admission] = []
 
     async def ask(texts: int, tokens: int) -> None:

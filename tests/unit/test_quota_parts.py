@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 
+import anyio
 import pytest
 
+from tests.support.virtual_time import run_virtual
 from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.rate_limit.day import DayCount, come_back_at, daily_quota_error
 from waypoint.embedding.rate_limit.estimator import (
@@ -18,7 +20,7 @@ from waypoint.embedding.rate_limit.estimator import (
 )
 from waypoint.embedding.rate_limit.jitter import LEAST, MOST, JitterMeter
 from waypoint.embedding.rate_limit.minute_limits import MinuteLimits
-from waypoint.embedding.rate_limit.rate_limiter import CATCH_UP, WINDOW, RateLimiter
+from waypoint.embedding.rate_limit.rate_limiter import WINDOW, RateLimiter
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
@@ -96,74 +98,122 @@ def test_where_the_service_counts_or_nothing_was_used_no_refusal_corrects() -> N
     assert few.correct(1_500, 1_000)
 
 
-# -- pace --------------------------------------------------------------------------------------
+# -- one limit of a minute ---------------------------------------------------------------------
 
 
-def test_a_beat_and_a_whole_window() -> None:
-    """After an amount its share of the span is waited; a limit's worth at once, its whole."""
-    limiter = RateLimiter(60, margin=3.0, now=100.0)
+async def turns(limiter: RateLimiter, *amounts: float) -> list[float]:
+    """When each amount has its turn, in seconds from now."""
+    began, at = anyio.current_time(), []
+    for amount in amounts:
+        await limiter.space(amount)
+        at.append(anyio.current_time() - began)
+    return at
+
+
+def test_a_whole_window() -> None:
+    """What was sent is free again after the span; a limit's worth at once, after its whole."""
+    limiter = RateLimiter(60, margin=3.0)
     assert limiter.wait(1, 100.0) == 0
     assert limiter.take(1, 100.0) == 1
-    assert limiter.wait(1, 100.0) == pytest.approx(63 / 60)
-    assert limiter.take(59, 101.05) == 60
-    assert limiter.wait(1, 101.05) == pytest.approx(59 * 63 / 60)
-    assert limiter.wait(2, 101.05) == pytest.approx(max(63.0, 59 * 63 / 60))
-    assert [limiter.used(at) for at in (159.9, 160.0, 161.04, 161.06)] == [60, 59, 59, 0]
+    assert limiter.wait(59, 100.0) == 0
+    assert limiter.take(59, 101.0) == 60
+    assert limiter.wait(1, 101.0) == pytest.approx(62.0)
+    assert limiter.wait(2, 101.0) == pytest.approx(63.0)
+    assert limiter.wait(600, 101.0) == pytest.approx(63.0)
+    assert [limiter.used(at) for at in (159.9, 160.0, 160.9, 161.1)] == [60, 59, 59, 0]
 
 
-def test_an_idle_time_saves_up_half_a_second() -> None:
-    """What is late by more is not made up for."""
-    late, later = (RateLimiter(60, margin=0.0, now=0.0) for _ in range(2))
-    late.take(1, 0.0)
-    late.take(1, 1.0 + CATCH_UP)
-    assert late.wait(1, 1.0 + CATCH_UP) == pytest.approx(1.0 - CATCH_UP)
-    later.take(1, 50.0)
-    assert later.wait(1, 50.0) == pytest.approx(1.0 - CATCH_UP)
+def test_turns_come_evenly() -> None:
+    """A bucket of a tenth more than the largest amount; idle time fills it once."""
+
+    async def run() -> list[list[float]]:
+        small, large = RateLimiter(6_000, margin=0.0), RateLimiter(60, margin=0.0)
+        evenly = [await turns(small, 60, 30, 30, 60), await turns(large, 1, 1, 10, 1, 10)]
+        await anyio.sleep(1_000)
+        return [*evenly, await turns(small, 60, 60)]
+
+    small, large, idle = run_virtual(run)
+    assert small == pytest.approx([0, 0.24, 0.54, 1.14], abs=0.001)
+    assert large == pytest.approx([0, 0.9, 0.9, 0.9, 10.9], abs=0.001)
+    assert idle == pytest.approx([0, 0.54], abs=0.001)
+
+
+def test_without_a_limit_or_unspaced_it_is_always_ones_turn() -> None:
+    """Then the window alone decides."""
+
+    async def run() -> list[float]:
+        unspaced = RateLimiter(60, margin=0.6)
+        unspaced.unspaced = True
+        unlimited = RateLimiter(math.inf, margin=0.6)
+        assert all(each.is_due(1e9) for each in (unspaced, unlimited))
+        return await turns(unspaced, 60, 60) + await turns(unlimited, 1e9, 1e9)
+
+    assert run_virtual(run) == pytest.approx([0] * 4, abs=0.001)
 
 
 def test_what_is_owed_is_made_up_for_once() -> None:
-    """As far as the log allows it; from half a span on the beat does not matter."""
-    limiter = RateLimiter(60, margin=0.0, now=0.0)
-    limiter.take(20, 0.0)
-    limiter.owe(10.0)
-    assert limiter.wait(1, 0.0) == pytest.approx(20 - 10)
-    assert not limiter.is_unspaced
-    limiter.owe(20.0)
-    assert limiter.wait(40, 0.0) == 0
-    assert limiter.wait(41, 0.0) == WINDOW
-    assert limiter.is_unspaced
+    """It needs no turn, nor does what was not sent; what is left of an amount waits for its own."""
+
+    async def run() -> list[list[float]]:
+        limiter = RateLimiter(60, margin=0.0)
+        limiter.owe(10.0)
+        owed = await turns(limiter, 10, 5, 5)
+        assert not limiter.is_due(1)
+        limiter.take(5, 100.0)
+        limiter.forget(5, 100.0)
+        assert limiter.is_due(5)
+        limiter.forget(5, 100.0)
+        return [owed, await turns(limiter, 4, 2)]
+
+    owed, given_back = run_virtual(run)
+    assert owed == pytest.approx([0, 0, 4.5], abs=0.001)
+    assert given_back == pytest.approx([0, 1], abs=0.001)
 
 
-def test_what_is_owed_is_forgotten_once_the_beat_has_caught_up() -> None:
-    """Later it would be a burst."""
-    limiter = RateLimiter(60, margin=0.0, now=0.0)
-    limiter.owe(0.1)
-    limiter.take(1, 0.0)
-    limiter.take(1, 100.0)
-    assert limiter.wait(0, 100.0) == pytest.approx(1 - CATCH_UP)
+@pytest.mark.parametrize("limit", [30, 120, math.inf])
+def test_who_waits_goes_on_at_a_limit_that_changes(limit: float) -> None:
+    """At once, by a new bucket; also where the new rate is too low for the amount, and twice."""
+
+    async def run() -> list[float]:
+        limiter, at = RateLimiter(60, margin=0.0), list[float]()
+        await limiter.space(20)
+
+        async def change() -> None:
+            await anyio.sleep(5)
+            limiter.change(45)
+            limiter.change(limit)
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(change)
+            at.extend(await turns(limiter, 20, 20))
+        return at
+
+    first, second = run_virtual(run)
+    assert first == pytest.approx(5, abs=0.001)
+    assert second - first == pytest.approx(18 * 60 / limit, abs=0.001)
 
 
-def test_what_is_left_of_a_beat_is_walked_at_the_new_pace() -> None:
-    """Faster at a higher limit; at a lower one it is not walked again."""
-    limiter = RateLimiter(60, margin=0.0, now=0.0)
-    limiter.take(10, 0.0)
-    limiter.change(120, 5.0)
-    assert limiter.limit == 120
-    assert limiter.wait(1, 5.0) == pytest.approx(2.5)
-    limiter.change(30, 5.0)
-    assert limiter.wait(1, 5.0) == pytest.approx(2.5)
-    limiter.take(1, 7.5)
-    assert limiter.wait(1, 7.5) == pytest.approx(2.0)
+def test_a_turn_that_is_cut_short_takes_nothing() -> None:
+    """Whoever comes next has it."""
+
+    async def run() -> list[float]:
+        limiter = RateLimiter(60, margin=0.0)
+        await limiter.space(10)
+        with anyio.move_on_after(5):
+            await limiter.space(10)
+        return await turns(limiter, 10)
+
+    assert run_virtual(run) == pytest.approx([4], abs=0.001)
 
 
 def test_what_was_not_sent_is_given_back_and_only_that() -> None:
-    """Its beat as well; what nobody admitted changes nothing."""
-    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    """What nobody admitted changes nothing."""
+    limiter = RateLimiter(60, margin=0.0)
     limiter.take(10, 0.0)
     limiter.take(20, 10.0)
     limiter.forget(20, 10.0)
     assert limiter.used(10.0) == 10
-    assert limiter.wait(50, 10.0) == pytest.approx(0)
+    assert limiter.wait(50, 10.0) == 0
     limiter.forget(20, 10.0)
     limiter.forget(10, 5.0)
     assert limiter.used(10.0) == 10
@@ -171,8 +221,8 @@ def test_what_was_not_sent_is_given_back_and_only_that() -> None:
 
 
 def test_a_recount_makes_all_of_it_so_many_times_as_much() -> None:
-    """In our own log and in what the service counts, to the last text."""
-    limiter = RateLimiter(60, margin=2.0, now=0.0)
+    """In our own window and in what the service counts, to the last text."""
+    limiter = RateLimiter(60, margin=2.0)
     limiter.take(10, 0.0)
     limiter.take(5, 30.0)
     limiter.recount(2.0)
@@ -184,8 +234,8 @@ def test_a_recount_makes_all_of_it_so_many_times_as_much() -> None:
 
 
 def test_a_margin_that_grows_keeps_more_clear() -> None:
-    """For the beat and for the log."""
-    limiter = RateLimiter(60, margin=0.0, now=0.0)
+    """In the window that is under way, too."""
+    limiter = RateLimiter(60, margin=0.0)
     limiter.take(60, 0.0)
     limiter.set_margin(6.0)
     assert limiter.wait(1, 0.0) == pytest.approx(66.0)
@@ -447,7 +497,7 @@ def test_only_what_is_sent_beyond_a_limit_probes_it() -> None:
     assert estimator.value == 1_040
 
 
-def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
+async def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
     """If the limit was to be found, it is full, and nothing comes free by itself."""
     learned = LearnedQuota(LearnedLimit(1_000, met=True), LearnedLimit(), 1.0)
     to_find = frozenset({"rpm"})
@@ -459,10 +509,10 @@ def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
     minute.limiters["rpm"].take(1_000, 100.0)
     minute.go_up_if_due("rpm", 10, 100.0)
     assert minute.limit("rpm") == 1_040
-    share = 1_000 / 1_040
-    assert minute.limiters["rpm"].wait(10, 100.0) == pytest.approx(
-        (60.6 - CATCH_UP) * share - WINDOW * (1 - share)
-    )
+    await minute.limiters["rpm"].space(40)
+    assert minute.limiters["rpm"].is_due(10)
+    await minute.limiters["rpm"].space(10)
+    assert not minute.limiters["rpm"].is_due(10)
     given = MinuteLimits(
         QuotaLimits(1_000, 0, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
     )
@@ -556,22 +606,25 @@ def test_a_refusal_of_now_is_reckoned_from_now() -> None:
 # -- what is told ------------------------------------------------------------------------------
 
 
-async def test_the_state_has_each_limit_beside_what_is_used_of_it() -> None:
-    """Texts, tokens and the day; the time of a pause is its own beginning."""
-    now = 100.0
-    quota = Quota(QuotaLimits(600, 9_000, 1_000), EventBus(), used_today=5, clock=lambda: now)
-    await quota.acquire(6, 30)
-    state = quota.state()
-    assert (state.texts_in_minute, state.rpm) == (6, 600)
-    assert (state.tokens_in_minute, state.tpm) == (30, 9_000)
-    assert (state.texts_today, state.rpd) == (11, 1_000)
-    assert (state.waiting_for, state.waiting_since, state.margin) == ("", 0.0, LEAST)
-    quota.pause(10.0)
-    now = 109.9
-    state = quota.state()
-    assert (state.waiting_for, state.waiting_since) == ("service", 100.0)
-    now = 110.0
-    assert quota.state().waiting_for == ""
+def test_the_state_has_each_limit_beside_what_is_used_of_it() -> None:
+    """Texts, tokens and the day; and that there is a pause, until it is over."""
+
+    async def run() -> None:
+        limits = QuotaLimits(600, 9_000, 1_000)
+        quota = Quota(limits, EventBus(), used_today=5)
+        await quota.acquire(6, 30)
+        state = quota.state()
+        assert (state.texts_in_minute, state.rpm) == (6, 600)
+        assert (state.tokens_in_minute, state.tpm) == (30, 9_000)
+        assert (state.texts_today, state.rpd) == (11, 1_000)
+        assert (state.waiting_for, state.margin) == ("", LEAST)
+        quota.pause(10.0)
+        await anyio.sleep(9.9)
+        assert quota.state().waiting_for == "service"
+        await anyio.sleep(0.1)
+        assert quota.state().waiting_for == ""
+
+    run_virtual(run)
 
 
 async def test_tokens_are_estimated_back_from_what_the_service_counts() -> None:
@@ -587,21 +640,25 @@ async def test_tokens_are_estimated_back_from_what_the_service_counts() -> None:
     assert learned.token_factor == pytest.approx(2.04)
 
 
-async def test_a_named_limit_of_tokens_that_we_kept_to_corrects_our_estimate() -> None:
+def test_a_named_limit_of_tokens_that_we_kept_to_corrects_our_estimate() -> None:
     """And what was sent is counted anew by it."""
-    now, told = 100.0, list[Event]()
+    told = list[Event]()
     bus = EventBus()
     bus.subscribe(told.append)
-    quota = Quota(QuotaLimits(100, 1_000, 0), bus, clock=lambda: now)
-    quota.answered(await quota.acquire(1, 500), texts=1, estimated=500, counted=None)
-    quota.ended()
-    now = 140.0
-    second = await quota.acquire(1, 100)
-    quota.refused(second, tpm=900)
-    quota.ended()
-    assert quota.state().tokens_in_minute == 900
-    assert quota.limits == QuotaLimits(100, 900, 0)
-    learned = quota.learned
-    assert learned is not None
-    assert learned.token_factor == pytest.approx(1.8)
+
+    async def run() -> None:
+        quota = Quota(QuotaLimits(100, 1_000, 0), bus)
+        quota.answered(await quota.acquire(1, 500), texts=1, estimated=500, counted=None)
+        quota.ended()
+        await anyio.sleep(40)
+        second = await quota.acquire(1, 100)
+        quota.refused(second, tpm=900)
+        quota.ended()
+        assert quota.state().tokens_in_minute == 900
+        assert quota.limits == QuotaLimits(100, 900, 0)
+        learned = quota.learned
+        assert learned is not None
+        assert learned.token_factor == pytest.approx(1.8)
+
+    run_virtual(run)
     assert told == [QuotaChanged(100, 900, "the service said so")]

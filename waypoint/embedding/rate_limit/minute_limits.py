@@ -29,7 +29,7 @@ its end: a service that counts in fixed minutes has most of it in the present on
 
 
 class MinuteLimits:
-    """Texts and tokens a minute. Times are seconds of one monotonic clock.
+    """Texts and tokens a minute. Times are seconds of the event loop's clock.
 
     Args:
         to_find: those that nobody told.
@@ -65,7 +65,7 @@ class MinuteLimits:
             self.estimators[name] = RateEstimator(
                 start, largest=LARGEST[name], ceiling=ceiling, found=found, now=now, passed=passed
             )
-            self.limiters[name] = RateLimiter(start, margin=margin, now=now)
+            self.limiters[name] = RateLimiter(start, margin=margin)
 
     def most_in_flight(self, now: float) -> int:
         """Calls that may be under way, so that few are refused; 0: any."""
@@ -107,7 +107,7 @@ class MinuteLimits:
             cleared += estimator.answered(
                 now, sent_at=sent_at, amount=amounts[name], level=levels[name]
             )
-            self._follow(name, now)
+            self._follow(name)
         return cleared
 
     def refuse(
@@ -136,17 +136,17 @@ class MinuteLimits:
             others=others,
             under_way=under_way,
         )
-        self._follow(name, now)
+        self._follow(name)
         if searching and not estimator.searching:
             # What the search sent at once comes free at once: evened out, it would leave a part
             # of each window that passes meanwhile empty.
-            limiter.owe(WINDOW)
+            limiter.unspaced = True
         return exceeded
 
     def go_up_if_due(self, name: Name, amount: float, now: float) -> None:
         """Try a little more of what holds us back, if nothing spoke against it for a while."""
         estimator, limiter = self.estimators[name], self.limiters[name]
-        quiet = QUIET_AFTER_BURST if limiter.is_unspaced else QUIET
+        quiet = QUIET_AFTER_BURST if limiter.unspaced else QUIET
         if (
             (name in self._to_find or estimator.lowered)
             and estimator.is_due(now)
@@ -155,9 +155,9 @@ class MinuteLimits:
         ):
             before = limiter.limit
             estimator.go_up(amount, now)
-            self._follow(name, now)
+            self._follow(name)
             limiter.owe(WINDOW * (1 - before / limiter.limit))
 
-    def _follow(self, name: Name, now: float) -> None:
+    def _follow(self, name: Name) -> None:
         if self.limiters[name].limit != self.estimators[name].value:
-            self.limiters[name].change(self.estimators[name].value, now)
+            self.limiters[name].change(self.estimators[name].value)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,15 +14,13 @@ from waypoint.embedding.rate_limit.estimator import ALONE
 from waypoint.embedding.rate_limit.jitter import LEAST, LEAST_UNKNOWN, JitterMeter
 from waypoint.embedding.rate_limit.limits import QuotaLimits
 from waypoint.embedding.rate_limit.minute_limits import NAMES, Amounts, MinuteLimits, Name
+from waypoint.embedding.rate_limit.rate_limiter import BURST_SHARE
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
 from waypoint.models import LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged
 from waypoint.observe.gauges import QuotaState
-
-BURST_SHARE = 100
-"""A batch is at most the limit divided by this: small batches are spaced evenly."""
 
 LARGEST_BATCH = 100
 """Texts that a call takes, however large the limit is."""
@@ -37,6 +34,10 @@ MADE_UP_FOR = 5.0
 _LONGEST_SLEEP = 1.0
 _SHARE_SLEPT = 0.05
 """Seconds, or share of its wait, after which a waiter looks again: limits change meanwhile."""
+
+
+_REASONS: Mapping[Name, str] = {"rpm": "texts", "tpm": "tokens"}
+"""What is waited for, for those who watch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Admission:
 
 
 class Quota:
-    """Admits calls at the rate that the account allows.
+    """Admits calls at the rate that the account allows; made on the event loop that it serves.
 
     Args:
         limits: what the account allows, or is tried first.
@@ -65,7 +66,6 @@ class Quota:
         learned: what an earlier run found of these.
         used_today: texts already counted against the day's limit.
         counts_calls: a call counts as one, however many texts it has.
-        clock: monotonic seconds, as the event loop's; displays ask from other threads.
         now: the wall clock, in UTC.
     """
 
@@ -78,11 +78,10 @@ class Quota:
         learned: LearnedQuota | None = None,
         used_today: int = 0,
         counts_calls: bool = False,
-        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._events = events
-        self._clock = clock
+        self._clock = asyncio.get_running_loop().time
         self._counts_calls = counts_calls
         self._lock = anyio.Lock()
         self._in_flight = 0
@@ -91,10 +90,10 @@ class Quota:
         self._jitter = JitterMeter(LEAST_UNKNOWN if to_find else LEAST)
         self._factor = TokenFactor(learned.token_factor if learned else 1.0)
         self._day = DayCount(limits.rpd, used_today, now)
-        self._resume_at = self._paused_at = clock()
-        self._waiting: tuple[str, float] = ("", 0.0)
+        self._resume_at = began = self._clock()
+        self._waiting_for = ""
         self._minute = MinuteLimits(
-            limits, to_find=to_find, learned=learned, margin=self._jitter.margin, now=clock()
+            limits, to_find=to_find, learned=learned, margin=self._jitter.margin, now=began
         )
 
     # -- what it is ------------------------------------------------------------------------
@@ -131,19 +130,11 @@ class Quota:
         share = SEARCH_SHARE if self._minute.estimators[name].searching else BURST_SHARE
         return max(1, limit // share) if limit else 0
 
-    @property
-    def share_in_use(self) -> float | None:
-        """Texts sent in the last minute, as a share of the limit; None without a limit."""
-        limiter = self._minute.limiters["rpm"]
-        return limiter.used(self._clock()) / limiter.limit if math.isfinite(limiter.limit) else None
-
     def state(self) -> QuotaState:
         """For those who watch."""
         now, limits = self._clock(), self.limits
-        waiting = self._waiting
-        if not waiting[0] and self._resume_at > now:
-            # Those whose call was refused sleep elsewhere, and nobody else may want to call.
-            waiting = ("service", self._paused_at)
+        # Those whose call was refused sleep elsewhere, and nobody else may want to call.
+        paused = "service" if self._resume_at > now else ""
         return QuotaState(
             round(self._minute.limiters["rpm"].used(now)),
             limits.rpm,
@@ -151,7 +142,7 @@ class Quota:
             limits.tpm,
             self._day.used,
             limits.rpd,
-            *waiting,
+            self._waiting_for or paused,
             self._jitter.margin,
         )
 
@@ -171,47 +162,61 @@ class Quota:
         # under one lock: taken apart, two calls could wait for each other.
         async with self._lock:
             try:
-                while True:
-                    try:
-                        self._day.check(counted)
-                    except DailyQuotaError:
-                        if not self._in_flight:
-                            raise
-                        # The day is used up only when no call can give its texts back.
-                        await self._changed.wait()
-                        continue
-                    corrected = self._factor.apply(tokens)
-                    amounts: Amounts = {"rpm": counted, "tpm": corrected}
-                    now = self._clock()
-                    wait, reason = self._wait(amounts, now)
-                    if wait <= 0 and not self._is_crowded(now):
-                        break
-                    if self._waiting[0] != reason:
-                        self._waiting = (reason, now)
-                    if wait <= 0:
-                        await self._changed.wait()
-                    else:
-                        await anyio.sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
+                amounts = await self._turn(counted, tokens)
             finally:
-                self._waiting = ("", 0.0)
+                self._waiting_for = ""
             # Nothing is awaited between the last look and this: what is counted is sent.
+            now = self._clock()
             levels = {name: self._minute.limiters[name].take(amounts[name], now) for name in NAMES}
             self._day.take(counted)
             self._in_flight += 1
-            return Admission(now, counted, corrected, levels)
+            return Admission(now, counted, int(amounts["tpm"]), levels)
+
+    async def _turn(self, texts: int, tokens: int) -> Amounts:
+        """Return when a call may be sent, with what it takes of each limit."""
+        spaced = False
+        while True:
+            try:
+                self._day.check(texts)
+            except DailyQuotaError:
+                if not self._in_flight:
+                    raise
+                # The day is used up only when no call can give its texts back.
+                await self._changed.wait()
+                continue
+            now = self._clock()
+            amounts: Amounts = {"rpm": texts, "tpm": self._factor.apply(tokens)}
+            self._probe(amounts, now)
+            wait, self._waiting_for = self._wait(amounts, now)
+            if wait > 0:
+                await anyio.sleep(min(wait, max(_LONGEST_SLEEP, _SHARE_SLEPT * wait)))
+            elif self._is_crowded(now):
+                await self._changed.wait()
+            elif spaced:
+                return amounts
+            else:
+                for name in NAMES:
+                    self._waiting_for = _REASONS[name]
+                    await self._minute.limiters[name].space(amounts[name])
+                spaced = True
 
     def _wait(self, amounts: Amounts, now: float) -> tuple[float, str]:
-        """Seconds until a call may be sent, and for what."""
-        waits = {name: self._minute.limiters[name].wait(amounts[name], now) for name in NAMES}
-        if not self._streak.length:
-            before = self.limits
-            for name in NAMES:
-                if waits[name] > 0:
-                    self._minute.go_up_if_due(name, amounts[name], now)
-            self._tell(before, "no 429 for a while")
-        return max(
-            (self._resume_at - now, "service"), (waits["rpm"], "texts"), (waits["tpm"], "tokens")
+        """Seconds until neither a window nor a pause forbids a call, and what does."""
+        waits = (
+            (self._minute.limiters[name].wait(amounts[name], now), _REASONS[name]) for name in NAMES
         )
+        return max((self._resume_at - now, "service"), *waits)
+
+    def _probe(self, amounts: Amounts, now: float) -> None:
+        """Try a little more of what holds us back."""
+        if self._streak.length:
+            return
+        before = self.limits
+        for name in NAMES:
+            limiter = self._minute.limiters[name]
+            if limiter.wait(amounts[name], now) > 0 or not limiter.is_due(amounts[name]):
+                self._minute.go_up_if_due(name, amounts[name], now)
+        self._tell(before, "no 429 for a while")
 
     def _is_crowded(self, now: float) -> bool:
         """Whether another call might be refused for the same reason as those under way."""
@@ -242,10 +247,7 @@ class Quota:
 
     def pause(self, seconds: float) -> None:
         """Admit nothing for so long; what is admitted afterwards keeps to the limits."""
-        now = self._clock()
-        if self._resume_at <= now:
-            self._paused_at = now
-        self._resume_at = max(self._resume_at, now + seconds)
+        self._resume_at = max(self._resume_at, self._clock() + seconds)
 
     def ended(self) -> None:
         """A call that was admitted has ended, well or not; after what was learned of it."""

@@ -100,7 +100,5 @@ class QuotaState:
     rpd: int
     waiting_for: str
     """``texts``, ``tokens``, ``service`` (it said to wait), or empty."""
-    waiting_since: float
-    """By the quota's clock; 0 if nothing waits."""
     margin: float
     """Seconds that the pace keeps clear, since arrivals vary."""
