@@ -395,6 +395,7 @@ class MemoryLedger:
 
     async def start_run(self, run_id: str, most_in_flight: int, ended: Sequence[str] = ()) -> int:
         lost = 0
+        self._seen.clear()
         for name, (run, most) in self._runs.items():
             if run.ended is None:
                 self._runs[name] = replace(run, ended=run.started), most

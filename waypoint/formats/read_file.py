@@ -32,7 +32,14 @@ def read_documents(
 
     Raises DocumentRejectedError, and nothing else.
     """
-    snapshot = take_snapshot(file, max_file_size=max_file_size)
+    return documents_of(take_snapshot(file, max_file_size=max_file_size), registry)
+
+
+def documents_of(
+    snapshot: Snapshot, registry: ReaderRegistry
+) -> list[Document | RecordRejectedError]:
+    """``read_documents`` for bytes, wherever they are from."""
+    file = snapshot.file
     parts = _parse(file.source, snapshot.data, registry)
     made_by = registry.format_of(file.source)
     file_digest = hashlib.sha256(snapshot.data).hexdigest()

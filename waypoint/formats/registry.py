@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
@@ -193,7 +194,6 @@ FORMATS = (
 
 
 READER_NAMES = frozenset(each.reader_name for each in FORMATS)
-_BY_SUFFIX = {suffix: each for each in FORMATS for suffix in each.suffixes}
 
 
 class ReaderRegistry:
@@ -226,13 +226,18 @@ class ReaderRegistry:
 
 def reader_of_name(name: str) -> str:
     """The reader of a file of this name or path, with its version: ``docx 1``; empty for none."""
-    chosen = _BY_SUFFIX.get(_suffix(name))
-    return chosen.reader_name if chosen is not None else ""
+    registry = _all_formats()
+    return registry.format_of(name).reader_name if registry.supports(name) else ""
 
 
 def default_registry(options: ReaderOptions = ReaderOptions()) -> ReaderRegistry:
     """A registry of all formats that Waypoint brings."""
     return ReaderRegistry(FORMATS, options)
+
+
+@cache
+def _all_formats() -> ReaderRegistry:
+    return default_registry()
 
 
 def _suffix(name: str) -> str:

@@ -26,6 +26,10 @@ from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.port import CollectionState, StoredChunk, VectorStore
 
 
+async def no_restart() -> None:
+    """Of a store that is not ours to start."""
+
+
 class Rebuilding:
     """Of the collection ``name``.
 

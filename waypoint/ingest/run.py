@@ -32,7 +32,7 @@ from waypoint.ingest.commits import Billed
 from waypoint.ingest.flow import Flow
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.origin_check import SettledOrigin, given_folders, settle
-from waypoint.ingest.rebuild import Rebuilding
+from waypoint.ingest.rebuild import Rebuilding, no_restart
 from waypoint.ingest.recipe import Recipe
 from waypoint.ingest.recovery import mend_store, set_ledger_aside
 from waypoint.ingest.shutdown import Interruption, watch_signals
@@ -51,7 +51,7 @@ from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledger.thread import open_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import VectorStore
-from waypoint.storage.store import EmbeddedStore, no_restart, open_store
+from waypoint.storage.store import EmbeddedStore, open_store
 
 DEFAULT_COLLECTION = "waypoint_kb"
 

@@ -114,10 +114,6 @@ def _held(folder: Path) -> str:
     return f"{', '.join(known)} (from the ledger: {unread})" if known else f"not known: {unread}"
 
 
-async def no_restart() -> None:
-    """Of somebody else's server: it is not ours to start."""
-
-
 def connect(
     settings: StoreSettings,
     events: EventBus,

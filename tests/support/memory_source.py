@@ -1,0 +1,72 @@
+"""A source in memory: names and bytes, without a folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from waypoint.errors import DocumentRejectedError
+from waypoint.formats.read_file import documents_of
+from waypoint.formats.registry import default_registry
+from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
+from waypoint.sources.port import DocumentReader, FileContent
+from waypoint.sources.snapshot import Snapshot
+
+LONG_AGO_NS = 1_700_000_000_000_000_000
+
+
+@dataclass(slots=True)
+class MemorySource:
+    """A ``Source`` and its ``DocumentReader``."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    """Folders that cannot be listed."""
+    reads: list[str] = field(default_factory=list)
+    readers: int = 2
+    scopes: Sequence[str] = ("",)
+    _changes: dict[str, int] = field(default_factory=dict)
+
+    def put(self, name: str, data: bytes) -> None:
+        """Write a file, or write it anew."""
+        self.files[name] = data
+        self._changes[name] = self._changes.get(name, 0) + 1
+
+    def discover(self) -> Iterator[Discovery]:
+        registry = default_registry()
+        for folder in sorted(self.hidden):
+            yield UnreadableFolder(folder, "not shown")
+        for name in sorted(self.files):
+            if name.partition("/")[0] in self.hidden:
+                continue
+            if registry.supports(name):
+                yield self._file(name)
+            else:
+                yield SkippedFile(name, "no reader")
+
+    def takes_long(self, file: SourceFile) -> bool:
+        return False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[DocumentReader]:
+        yield self
+
+    async def read(self, files: Sequence[SourceFile]) -> list[FileContent]:
+        return [self._read(file.source) for file in files]
+
+    def _read(self, name: str) -> FileContent:
+        self.reads.append(name)
+        if name not in self.files:
+            return DocumentRejectedError(name, "vanished")
+        snapshot = Snapshot(self._file(name), self.files[name], time.time_ns())
+        try:
+            return documents_of(snapshot, default_registry())
+        except DocumentRejectedError as error:
+            return error
+
+    def _file(self, name: str) -> SourceFile:
+        changed_ns = LONG_AGO_NS + self._changes.get(name, 0)
+        return SourceFile(name, Path(name), len(self.files[name]), changed_ns, changed_ns)
