@@ -36,6 +36,7 @@ from __future__ import annotations
 import errno
 import os
 import traceback
+from collections.abc import Iterator
 from datetime import datetime
 from enum import IntEnum
 from pathlib import Path
@@ -164,40 +165,54 @@ class ScarceError(CannotContinueError):
     """Memory, processes or threads that this process, or the system, may have no more of."""
 
 
+# What a library that finds no memory to be loaded into fails with.
+_NOT_LOADED = ("cannot allocate memory", "failed to map segment")
+
+
 def scarcity(error: BaseException) -> ScarceError | None:
-    """The error to raise if that is what it comes of."""
-    code = error.errno if isinstance(error, OSError) else None
-    if isinstance(error, MemoryError) or code == errno.ENOMEM:
-        return ScarceError(
-            "not enough memory",
-            hint="allow it more (`ulimit -v`, a container's limit), or end other programs; then "
-            "run the same command again",
+    """The error to raise if that is what it comes of, itself or by what caused it."""
+    for this in _origins(error):
+        code = this.errno if isinstance(this, OSError) else None
+        not_loaded = isinstance(this, ImportError) and any(
+            words in str(this).lower() for words in _NOT_LOADED
         )
-    # Python has no type for a thread that does not start; EAGAIN is what a fork fails with.
-    if code == errno.EAGAIN or "can't start new thread" in str(error):
-        return ScarceError(
-            "no further process or thread may be started",
-            hint="raise the limit (`ulimit -u`, a container's limit), or end other programs; then "
-            "run the same command again",
-        )
+        if isinstance(this, MemoryError) or code == errno.ENOMEM or not_loaded:
+            return ScarceError(
+                "not enough memory",
+                hint="allow it more (`ulimit -v`, a container's limit), or end other programs; "
+                "then run the same command again",
+            )
+        # Python has no type for a thread that does not start; EAGAIN is what a fork fails with.
+        if code == errno.EAGAIN or "can't start new thread" in str(this):
+            return ScarceError(
+                "no further process or thread may be started",
+                hint="raise the limit (`ulimit -u`, a container's limit), or end other programs; "
+                "then run the same command again",
+            )
     return None
 
 
 def no_more_files(error: BaseException) -> OpenFilesError | None:
     """The error to raise if that is what it comes of, itself or by what caused it."""
+    for this in _origins(error):
+        if isinstance(this, OSError) and this.errno in (errno.EMFILE, errno.ENFILE):
+            return OpenFilesError(os.strerror(this.errno).lower())
+    return None
+
+
+def _origins(error: BaseException) -> Iterator[BaseException]:
+    """An error, those that it consists of, and those that it was raised from or after."""
     looked_at: list[BaseException] = []
     to_look_at: list[BaseException | None] = [error]
     while to_look_at:
         this = to_look_at.pop()
         if this is None or this in looked_at:
             continue
-        if isinstance(this, OSError) and this.errno in (errno.EMFILE, errno.ENFILE):
-            return OpenFilesError(os.strerror(this.errno).lower())
+        yield this
         looked_at.append(this)
         to_look_at += [this.__cause__, this.__context__]
         if isinstance(this, BaseExceptionGroup):
             to_look_at += this.exceptions
-    return None
 
 
 class LedgerError(CannotContinueError):

@@ -143,6 +143,20 @@ def test_a_ballast_that_a_kill_left_behind_goes(bench: Bench) -> None:
     assert not ballast.exists()
 
 
+def test_what_lies_in_the_ballasts_place_is_named(bench: Bench) -> None:
+    """It is no want of room, and stays; nothing is paid for until it is gone."""
+    bench.start_over(LARGE)
+    in_its_place = bench.disk.folder / "waypoint.ballast"
+    in_its_place.mkdir()
+    outcome = bench.workspace.run(*OPTIONS)
+    assert outcome.code == 3
+    assert "waypoint.ballast in " in outcome.stderr
+    assert "disk is full" not in outcome.stderr
+    assert bench.answered() == 0
+    in_its_place.rmdir()
+    bench.workspace.report_of(*OPTIONS)
+
+
 @pytest.mark.parametrize("size", sorted(random.Random(3).sample(range(PAGE, ENOUGH, PAGE), 1)))
 def test_on_a_disk_of_some_size_nothing_is_lost(bench: Bench, size: int) -> None:
     """All that was answered is committed, none of it is sent again, and the disk is named."""

@@ -37,6 +37,13 @@ def test_anything_else_is_a_defect() -> None:
     assert "--verbose" in told.hint
 
 
+def met_after(cause: Exception) -> Exception:
+    """An error of the clearing up after that one."""
+    error = RuntimeError("cannot join thread before it is started")
+    error.__context__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     ("cause", "words"),
     [
@@ -44,6 +51,8 @@ def test_anything_else_is_a_defect() -> None:
         (OSError(errno.ENOMEM, "x"), "not enough memory"),
         (BlockingIOError(errno.EAGAIN, "x"), "no further process or thread"),
         (RuntimeError("can't start new thread"), "no further process or thread"),
+        (ImportError("x.so: failed to map segment from shared object"), "not enough memory"),
+        (met_after(RuntimeError("can't start new thread")), "no further process or thread"),
     ],
 )
 def test_what_the_system_has_no_more_of_is_no_defect(cause: Exception, words: str) -> None:

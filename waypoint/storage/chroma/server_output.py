@@ -42,7 +42,8 @@ class ServerOutput:
 
     def last_words(self) -> str:
         """The last line of a server that has ended; empty if it said nothing."""
-        self._thread.join(timeout=5)
+        if self._thread.ident is not None:  # else no thread could be started
+            self._thread.join(timeout=5)
         lines = _COLOURS.sub("", self._kept.decode(errors="replace")).splitlines()
         words = next((line.strip() for line in reversed(lines) if line.strip()), "")
         return "".join(c for c in words if c.isprintable())[:_MOST_TOLD]

@@ -9,6 +9,9 @@ from pathlib import Path
 
 BALLAST_NAME = "waypoint.ballast"
 
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What a disk without room for a file fails with, or a user without."""
+
 _BLOCK = 512
 """Bytes; the unit of ``st_blocks``."""
 _PIECE = 1 << 20

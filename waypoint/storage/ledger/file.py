@@ -22,7 +22,7 @@ from waypoint.errors import (
 )
 from waypoint.models import FURTHER_ROOT
 from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.ledger.ballast import Ballast
+from waypoint.storage.ledger.ballast import BALLAST_NAME, NO_SPACE, Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
 from waypoint.storage.ledger.schema import is_ledger, migrate
 from waypoint.storage.ledger.seen import SeenSources
@@ -186,7 +186,13 @@ class LedgerFile:
                 f"no room for the answers to {calls} of up to {room.texts:,} texts "
                 f"({error.strerror})"
             )
-            raise self._no_room(reason, needed) from error
+            if error.errno in NO_SPACE:
+                raise self._no_room(reason, needed) from error
+            raise StoreWriteError(
+                f"{reason}: {BALLAST_NAME} in {self.path.parent} cannot be written",
+                hint="make the folder writable, or remove what is in that file's place, then run "
+                "the same command again",
+            ) from error
 
     def _sizes(self) -> tuple[int, int]:
         files = self.path, self.path.with_name(f"{self.path.name}-wal")
