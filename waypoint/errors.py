@@ -16,7 +16,7 @@
     │   ├── OpenFilesError              no more files may be open at once
     │   ├── ScarceError                 no more memory, processes or threads are to be had
     │   ├── StoreWriteError             a disk or a folder that cannot be written
-    │   │   └── DiskFullError           no room, or none for what was to be paid for
+    │   │   └── DiskFullError           no room, or none for what was to be embedded
     │   └── LedgerError                 the ledger cannot be read or written
     │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
     ├── StoppedEarlyError (4)           stopped on purpose: come back later

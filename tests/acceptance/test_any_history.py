@@ -131,7 +131,7 @@ class History(RuleBasedStateMachine):
             self._compare()
 
     def _compare(self) -> None:
-        """The collection is what a first run would make, and no text was paid for twice."""
+        """The collection is what a first run would make, and no text was embedded twice."""
         collection = anyio.run(read_from, self.world.server.url, self._collection)
         assert_holds(collection, chunks_of(self._workspace.knowledge_base))
         answers = self.world.simulator.answers().values()

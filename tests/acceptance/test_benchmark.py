@@ -17,7 +17,7 @@ from tests.support.command import PROJECT, Outcome, Workspace
 from waypoint.cli import main
 
 SCRIPT = (str(PROJECT / "scripts" / "benchmark.py"),)
-STAGES = ["discover", "read", "chunk", "lookup", "batch", "embed", "write"]
+STAGES = ["discover", "read", "chunk", "deduplicate", "batch", "embed", "write"]
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 OUTSIDE = re.compile(r"""(?:src=(?!"data:image/png;base64,)|href=|url\s*[(]|@import|integrity=)""")
 

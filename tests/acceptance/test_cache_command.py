@@ -50,7 +50,7 @@ def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulato
     assert table.code == 0
     assert "gemini-embedding-001" in table.stdout
     # What is still in use is not paid for again.
-    assert workspace.report_of("--clear")["texts_paid"] == 0
+    assert workspace.report_of("--clear")["texts_embedded"] == 0
 
 
 def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> None:
@@ -60,7 +60,7 @@ def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> N
     assert refused.code == 2
     assert "--force" in refused.stderr
     report = workspace.report_of()
-    assert report["texts_paid"] + report["chunks"]["from_ledger"] == 24
+    assert report["texts_embedded"] + report["chunks"]["from_ledger"] == 24
     assert report["chunks"]["from_ledger"] > 0
     assert workspace.run("--drop-unused", entry=CACHE).code == 0
 

@@ -31,7 +31,7 @@ def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
     report = workspace.report_of()
     # What a server behind GOOGLE_GEMINI_BASE_URL is, it says itself.
     assert (report["provider"], report["collection"]) == ("simulator", SIMULATED)
-    assert report["texts_paid"] == simulator.stats().texts_answered == 24
+    assert report["texts_embedded"] == simulator.stats().texts_answered == 24
     simulator.reset()
     return workspace
 
@@ -67,7 +67,7 @@ def test_what_did_not_change_costs_no_call(
 
     cleared = workspace.report_of("--clear")
     assert cleared["chunks"]["added"] == 28
-    assert cleared["texts_paid"] == simulator.stats().calls == 0
+    assert cleared["texts_embedded"] == simulator.stats().calls == 0
     assert_present(workspace)
 
 
@@ -91,7 +91,12 @@ def test_only_what_changed_is_paid_for(
 
     before = workspace.report_of("--dry-run", "--simulate")
     report = workspace.report_of()
-    assert report["texts_paid"] == before["texts_to_pay"] == simulator.stats().texts_answered == 2
+    assert (
+        report["texts_embedded"]
+        == before["texts_to_embed"]
+        == simulator.stats().texts_answered
+        == 2
+    )
     assert report["chunks"]["same_text"] == 2
     assert report["documents"]["removed"] == 1
     assert report["chunks"]["added"] == 4
@@ -109,7 +114,7 @@ def test_a_category_alone(workspace: Workspace, simulator: BackgroundSimulator) 
     (base / "category_1" / "document_004.md").unlink()
     report = workspace.report_of("--category", "category_0")
     assert (report["documents"]["found"], report["documents"]["removed"]) == (2, 1)
-    assert report["texts_paid"] == simulator.stats().texts_answered == 2
+    assert report["texts_embedded"] == simulator.stats().texts_answered == 2
     sources = read_embedded(workspace.store, workspace.logs).sources()
     assert "category_0/new.md" in sources
     assert "category_0/document_003.md" not in sources

@@ -73,7 +73,7 @@ class Chaos:
         assert report["standing_rejects"] == len(refused) > 0
         calls = self.simulator.stats().calls
         again = self.workspace.report_of(*self.options, code=1)
-        assert (again["texts_paid"], self.simulator.stats().calls) == (0, calls)
+        assert (again["texts_embedded"], self.simulator.stats().calls) == (0, calls)
 
 
 def test_all_faults_poison_a_stop_and_a_kill(tmp_path: Path) -> None:

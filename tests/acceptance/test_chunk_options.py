@@ -40,7 +40,7 @@ def assert_whole(workspace: Workspace) -> None:
 
 def test_context_headers_are_embedded_and_not_stored(workspace: Workspace) -> None:
     """They are part of the recipe; a changed title is a new vector, and a lost ledger is none."""
-    assert workspace.report_of("--context-headers")["texts_paid"] == 12
+    assert workspace.report_of("--context-headers")["texts_embedded"] == 12
     assert_whole(workspace)
 
     refused = workspace.run()
@@ -50,15 +50,15 @@ def test_context_headers_are_embedded_and_not_stored(workspace: Workspace) -> No
 
     (workspace.store / "waypoint.sqlite3").unlink()
     workspace.use({"CONTEXT_HEADERS": "true"})
-    assert workspace.report_of()["texts_paid"] == 0
+    assert workspace.report_of()["texts_embedded"] == 0
     assert_whole(workspace)
 
     document = workspace.knowledge_base / "category_0" / "document_000.md"
     document.write_text(document.read_text().replace("---\n", "---\ntitle: Another\n", 1))
-    assert workspace.report_of()["texts_paid"] == 4
+    assert workspace.report_of()["texts_embedded"] == 4
     assert_whole(workspace)
 
-    assert workspace.report_of("--no-context-headers", "--clear")["texts_paid"] == 12
+    assert workspace.report_of("--no-context-headers", "--clear")["texts_embedded"] == 12
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )
@@ -73,7 +73,7 @@ def test_no_text_beyond_the_models_limit_is_sent(workspace: Workspace) -> None:
     assert outcome.code == 0
     split = outcome.report["chunks"]["split"]
     assert split == plan["chunks_split"] == outcome.report["chunks"]["cut"] - 3 > 8
-    assert plan["texts_to_pay"] == outcome.report["texts_paid"]
+    assert plan["texts_to_embed"] == outcome.report["texts_embedded"]
     notice = f"{split} chunks are parts of texts that might have exceeded the 2,048 tokens"
     assert notice in outcome.stderr
     assert any(notice in each for each in plan["notices"])

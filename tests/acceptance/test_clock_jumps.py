@@ -61,7 +61,7 @@ def test_a_clock_that_jumps_costs_nothing(tmp_path: Path, jumps: tuple[str, ...]
         del workspace.environment["LD_PRELOAD"]
         again = workspace.report_of(*OPTIONS)
         assert set(simulator.answers().values()) == {1}
-    assert (again["texts_paid"], again["documents"]["unchanged"]) == (0, 6)
+    assert (again["texts_embedded"], again["documents"]["unchanged"]) == (0, 6)
     with closing(sqlite3.connect(workspace.store / "waypoint.sqlite3")) as db:
         used = db.execute("SELECT sum(texts) FROM usage").fetchone()[0]
     assert used == len(chunks) == 144

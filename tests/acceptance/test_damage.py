@@ -159,7 +159,7 @@ def test_what_is_damaged_is_mended_without_a_call(workspace: Workspace, damage: 
     """The next run notices, says so, and makes the collection whole; it pays for nothing."""
     damage(workspace)
     report = workspace.report_of()
-    assert report["texts_paid"] == 0
+    assert report["texts_embedded"] == 0
     assert report["notices"]
     assert_whole(workspace)
     assert workspace.report_of()["notices"] == []
@@ -197,7 +197,7 @@ def test_an_older_copy_of_the_store_is_noticed(workspace: Workspace, tmp_path: P
     assert workspace.run().code == 0
     put_back(workspace, tmp_path / "backup")
     report = workspace.report_of()
-    assert report["texts_paid"] == 0
+    assert report["texts_embedded"] == 0
     assert_whole(workspace)
 
 
@@ -210,7 +210,7 @@ def test_an_older_copy_with_as_many_chunks_is_noticed(workspace: Workspace, tmp_
         assert workspace.run().code == 0
     for seed in (99, 98):
         put_back(workspace, tmp_path / f"before {seed}")
-        assert workspace.report_of()["texts_paid"] == 0
+        assert workspace.report_of()["texts_embedded"] == 0
         assert_whole(workspace)
 
 
@@ -224,7 +224,7 @@ def test_a_death_while_the_ledger_is_made_anew_costs_nothing(
     edited.write_text(edited.read_text().replace("## Section 7", "## Chapter 7"))
     crashed = workspace.run(point, "1", entry=ENTRY)
     assert crashed.code == CRASHED, crashed.stderr
-    assert workspace.report_of()["texts_paid"] == 1
+    assert workspace.report_of()["texts_embedded"] == 1
     assert_whole(workspace)
 
 
@@ -235,7 +235,7 @@ def test_with_a_cut_index_and_no_ledger_what_can_be_read_is_not_paid_again(
     cut_index(workspace)
     delete_ledger(workspace)
     report = workspace.report_of()
-    paid = report["texts_paid"]
+    paid = report["texts_embedded"]
     assert 0 < paid < CHUNKS - 300
     assert any(f"; {paid:,} cannot be read" in notice for notice in report["notices"])
     assert_whole(workspace)
@@ -266,7 +266,7 @@ def test_a_death_while_it_is_rebuilt_costs_nothing(
     cut_index(workspace)
     crashed = workspace.run(point, str(nth), entry=ENTRY)
     assert crashed.code == CRASHED, crashed.stderr
-    assert workspace.report_of()["texts_paid"] == 0
+    assert workspace.report_of()["texts_embedded"] == 0
     assert_whole(workspace)
     assert names_in(workspace) == [SIMULATED]
 
@@ -279,10 +279,10 @@ def names_in(workspace: Workspace) -> list[str]:
 
 
 def test_with_store_and_ledger_lost_it_is_a_first_run(workspace: Workspace) -> None:
-    """Nothing is left to mend from: everything is paid for again."""
+    """Nothing is left to mend from: everything is embedded again."""
     delete_store(workspace)
     delete_ledger(workspace)
-    assert workspace.report_of()["texts_paid"] == len(chunks_of(workspace.knowledge_base))
+    assert workspace.report_of()["texts_embedded"] == len(chunks_of(workspace.knowledge_base))
     assert_whole(workspace)
 
 

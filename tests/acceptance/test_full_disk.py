@@ -69,7 +69,7 @@ class Bench:
             assert "free " in outcome.stderr
             paid = self.answered() - before
             if outcome.stdout:
-                assert outcome.report["texts_paid"] == paid
+                assert outcome.report["texts_embedded"] == paid
                 assert outcome.report["texts_lost"] == 0
             else:
                 assert not paid
@@ -182,7 +182,7 @@ def test_a_private_server_on_a_full_disk_is_told_as_that(tmp_path: Path, size: i
         workspace.use(simulator.environment)
         report = workspace.report_of(*OPTIONS, code=3)
         assert " is full" in report["message"]
-        assert report["texts_paid"] == simulator.stats().texts_answered > 0
+        assert report["texts_embedded"] == simulator.stats().texts_answered > 0
         disk.resize(LARGE)
         workspace.report_of(*OPTIONS)
         assert set(simulator.answers().values()) == {1}
@@ -216,7 +216,7 @@ def test_what_is_lost_all_the_same_is_told_and_counted(tmp_path: Path) -> None:
         assert ended.returncode == 3, ended.stderr
         report = Outcome(ended.returncode, ended.stdout, ended.stderr).report
         answered = simulator.stats().texts_answered
-        assert report["texts_paid"] + report["texts_lost"] == answered
+        assert report["texts_embedded"] + report["texts_lost"] == answered
         assert 0 < report["texts_lost"] <= CONCURRENCY * BATCH
         with closing(sqlite3.connect(workspace.store / "waypoint.sqlite3")) as ledger:
             (used,) = ledger.execute("SELECT sum(texts) FROM usage").fetchone()

@@ -1,4 +1,4 @@
-"""A healthy store that cannot be used for a while is left as it is, and nothing is paid again."""
+"""A healthy store that cannot be used for a while is left alone, and nothing is embedded again."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def assert_refused(outcome: Outcome, *words: str) -> None:
 def assert_whole(workspace: Workspace) -> None:
     """Nothing is missing, nothing was paid for again."""
     report = workspace.report_of()
-    assert report["texts_paid"] == 0
+    assert report["texts_embedded"] == 0
     assert report["notices"] == []
     holds = read_embedded(
         Path(workspace.environment.get("CHROMA_PERSIST_PATH", workspace.store)), workspace.folder
@@ -118,7 +118,7 @@ def test_a_full_disk_beneath_the_logs_is_no_damage(workspace: Workspace, disk: S
     before = chroma_of(workspace.store)
     report = workspace.report_of()
     assert chroma_of(workspace.store) == before
-    assert report["texts_paid"] == 0
+    assert report["texts_embedded"] == 0
     assert sum("No space left" in notice for notice in report["notices"]) >= 2
 
 

@@ -39,7 +39,7 @@ def test_the_run_outlives_its_parsers(tmp_path: Path) -> None:
 
     dry = workspace.run("--simulate", "--dry-run", "--json", entry=ENTRY)
     assert dry.report["rejected"] == 4
-    assert dry.report["texts_paid_before"] == len(good)
+    assert dry.report["texts_embedded_before"] == len(good)
 
 
 def test_a_kill_leaves_no_parser_behind(tmp_path: Path) -> None:

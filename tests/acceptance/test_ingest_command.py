@@ -38,7 +38,7 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
     dry = workspace.report_of(str(EXAMPLES), "--simulate", "--dry-run")
     assert not workspace.store.exists()
     assert not workspace.logs.exists()
-    assert (dry["documents"], dry["chunks"], dry["texts_to_pay"]) == (20, len(chunks), len(texts))
+    assert (dry["documents"], dry["chunks"], dry["texts_to_embed"]) == (20, len(chunks), len(texts))
 
     report = workspace.report_of(str(EXAMPLES), "--simulate")
     assert report["documents"] == {
@@ -46,8 +46,8 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
         "with_warnings": 0,
     }  # fmt: skip
     assert report["chunks"]["added"] == len(chunks)
-    assert report["texts_paid"] == dry["texts_to_pay"]
-    assert report["tokens_paid"] == dry["tokens_to_pay"]
+    assert report["texts_embedded"] == dry["texts_to_embed"]
+    assert report["tokens_embedded"] == dry["tokens_to_embed"]
     assert abs(report["cost_usd"] - dry["cost_usd"]) < 1e-9
     assert report["calls"]["started"] == report["calls"]["answered"] >= dry["calls"]
     assert (report["provider"], report["collection"]) == ("simulator", SIMULATED)
@@ -65,11 +65,11 @@ def test_a_folder_becomes_a_collection(tmp_path: Path) -> None:
 
     again = workspace.report_of(str(EXAMPLES), "--simulate")
     assert again["documents"]["unchanged"] == 20
-    assert again["calls"]["started"] == again["texts_paid"] == again["chunks"]["added"] == 0
+    assert again["calls"]["started"] == again["texts_embedded"] == again["chunks"]["added"] == 0
     assert_the_log_is_in_order(workspace, [report["run_id"], again["run_id"]])
 
     once_more = workspace.report_of(str(EXAMPLES), "--simulate", "--dry-run")
-    assert (once_more["texts_to_pay"], once_more["texts_paid_before"]) == (0, len(texts))
+    assert (once_more["texts_to_embed"], once_more["texts_embedded_before"]) == (0, len(texts))
 
 
 def assert_the_log_is_in_order(workspace: Workspace, runs: list[str]) -> None:

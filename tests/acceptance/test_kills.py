@@ -110,7 +110,7 @@ def kill_and_compare(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )
     again = workspace.report_of(*OPTIONS)
-    assert (again["texts_paid"], again["chunks"]["added"]) == (0, 0)
+    assert (again["texts_embedded"], again["chunks"]["added"]) == (0, 0)
     mended = sum(any(words in each for words in DAMAGED) for each in told)
     return Toll(kills, repeated(simulator), mended)
 

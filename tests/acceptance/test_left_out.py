@@ -76,7 +76,7 @@ def test_waypoints_own_files_are_no_documents(tmp_path: Path) -> None:
     (workspace.folder / ".waypointignore").write_text("!logs\nknowledge base/\n")
     for paid in (1, 0, 0):
         report = workspace.report_of(".", "--simulate")
-        assert (report["texts_paid"], report["documents"]["found"]) == (paid, 1)
+        assert (report["texts_embedded"], report["documents"]["found"]) == (paid, 1)
     assert report["left_out"]["Waypoint's own (LOG_DIR, CHROMA_PERSIST_PATH)"] == 2
     workspace.use({"LOG_DIR": "."})
     refused = workspace.run(".", "--simulate")
@@ -136,7 +136,7 @@ def test_what_becomes_ignored_is_gone(tmp_path: Path) -> None:
     (base / ".waypointignore").unlink()
     excluding = ("--exclude", "*_000.md", "--exclude", "*_003.md")
     back = workspace.report_of("--simulate", "--include", "", *excluding)
-    assert (back["texts_paid"], back["chunks"]["from_ledger"]) == (0, 4)
+    assert (back["texts_embedded"], back["chunks"]["from_ledger"]) == (0, 4)
     assert back["documents"]["removed"] == 2
     workspace.report_of("--simulate", "--exclude", "")
     assert_holds(read_embedded(workspace.store, workspace.logs), whole)

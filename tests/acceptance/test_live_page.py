@@ -90,7 +90,7 @@ def test_a_run_watched_from_start_to_end(
         says(browser, "banner", "The run has ended")
         outcome = running.wait()
     report = outcome.report
-    assert report["texts_paid"] == TEXTS
+    assert report["texts_embedded"] == TEXTS
     assert text_of(browser, "status") == "ended"
     assert "with exit code 1" in text_of(browser, "banner")
     check_figures(browser, report)
@@ -109,8 +109,8 @@ def check_figures(browser: webdriver.Chrome, report: dict[str, Any]) -> None:
         assert chunks[name.replace("_", " ")] == f"{count:,}"
     cost = figures_of(browser, "cost")
     assert cost["so far"] == f"${report['cost_usd']:.4f}"
-    assert cost["texts embedded"] == f"{report['texts_paid']:,}"
-    assert cost["tokens embedded"] == f"{report['tokens_paid']:,}"
+    assert cost["texts embedded"] == f"{report['texts_embedded']:,}"
+    assert cost["tokens embedded"] == f"{report['tokens_embedded']:,}"
     calls = figures_of(browser, "calls")
     assert calls["answered"] == f"{report['calls']['answered']:,}"
     for reason, count in report["retries_by_reason"].items():
@@ -182,7 +182,7 @@ def check_tree(browser: webdriver.Chrome) -> None:
     assert 0 < float(bar["value"]["value"]) < 1
     assert any(role == "image" and "Texts embedded a second" in name for role, name in named)
     words = " ".join(name for role, name in named if role == "StaticText")
-    assert "queue to_pay:" in words
+    assert "queue to_embed:" in words
     assert all(stage in words for stage in ("discover", "embed", "write"))
 
 

@@ -79,7 +79,7 @@ def test_a_service_that_falls_silent_turns_health_to_503(
         wait_until(lambda: not running.alive or health_of_or_none(url) in (200, None))
         outcome = running.wait()
     assert outcome.code == 0, outcome.stderr
-    assert outcome.report["texts_paid"] == TEXTS
+    assert outcome.report["texts_embedded"] == TEXTS
 
 
 def health_of_or_none(url: str) -> int | None:
@@ -108,7 +108,7 @@ def test_metrics_grow_into_the_report(workspace: Workspace, simulator: Backgroun
     for before, after in pairwise(scrapes):
         assert all(after[name] >= value for name, value in before.items())
     last = scrapes[-1]
-    assert 0 < last["waypoint_texts_paid_total"] <= report["texts_paid"] == TEXTS
+    assert 0 < last["waypoint_texts_embedded_total"] <= report["texts_embedded"] == TEXTS
     assert last["waypoint_documents_total{rejected}"] == report["documents"]["rejected"] == 1
     assert last["waypoint_chunks_total{added}"] <= report["chunks"]["added"] == TEXTS
     assert last["waypoint_cost_usd_total"] <= report["cost_usd"]
@@ -136,7 +136,7 @@ def test_a_port_that_is_taken_costs_the_page_not_the_run(
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         report = workspace.report_of("--monitor-port", str(port))
-    assert report["texts_paid"] == TEXTS
+    assert report["texts_embedded"] == TEXTS
     (notice,) = report["notices"]
     assert notice.startswith(f"no monitor: cannot listen on 127.0.0.1:{port}")
 

@@ -72,7 +72,7 @@ def test_a_run_over_another_folder_is_refused(ingested: Workspace, tmp_path: Pat
     assert workspace.run("--simulate").code == 2
     assert verified(workspace, str(other), "--repair", "--yes").code == 2
     assert sources(workspace) == {"a/one.md", "b/two.md", "top.md"}
-    assert workspace.report_of("--simulate", "--clear")["texts_paid"] == 1
+    assert workspace.report_of("--simulate", "--clear")["texts_embedded"] == 1
     assert sources(workspace) == {"top.md"}
 
 
@@ -81,7 +81,7 @@ def test_a_folder_that_was_moved_is_told(workspace: Workspace) -> None:
     moved = workspace.knowledge_base.rename(workspace.folder / "moved")
     assert workspace.run(str(moved), "--simulate").code == 2
     told = workspace.report_of(str(moved), "--simulate", "--root-moved")
-    assert (told["texts_paid"], told["documents"]["unchanged"]) == (0, 3)
+    assert (told["texts_embedded"], told["documents"]["unchanged"]) == (0, 3)
     assert any(str(workspace.knowledge_base) in notice for notice in told["notices"])
     (workspace.folder / "link").symlink_to(moved)
     assert workspace.run("link", "--simulate").code == 0
@@ -120,10 +120,10 @@ def test_what_was_left_out_stays_out(workspace: Workspace) -> None:
     assert any("--exclude draft.md" in notice for notice in whole.report["notices"])
     assert "--exclude draft.md" in workspace.run(entry=STATUS).stdout
     planned = workspace.run("--simulate", "--dry-run", "--json").report
-    assert (planned["documents"], planned["texts_to_pay"]) == (3, 0)
+    assert (planned["documents"], planned["texts_to_embed"]) == (3, 0)
     for arguments in ((), ("--clear",)):
         report = workspace.report_of("--simulate", *arguments)
-        assert (report["texts_paid"], sources(workspace)) == (0, expected)
+        assert (report["texts_embedded"], sources(workspace)) == (0, expected)
         assert any("--exclude draft.md" in notice for notice in report["notices"])
     forget_the_ledger(workspace)
     (workspace.knowledge_base / "a" / "one.md").unlink()
@@ -177,13 +177,13 @@ def test_how_records_are_read_is_part_of_it(tmp_path: Path) -> None:
     first = workspace.report_of(
         "--simulate", "--json-text-field=note", "--max-file-size=999", code=1
     )
-    assert first["texts_paid"] == 1
+    assert first["texts_embedded"] == 1
     for arguments in ((), ("--clear",)):
-        assert workspace.report_of("--simulate", *arguments, code=1)["texts_paid"] == 0
+        assert workspace.report_of("--simulate", *arguments, code=1)["texts_embedded"] == 0
     verified(workspace, "--repair", "--yes")
     assert sources(workspace) == {"records.json#1"}
     usual = workspace.report_of("--simulate", "--json-text-field=", code=1)
-    assert (usual["texts_paid"], usual["chunks"]["deleted"]) == (1, 1)
+    assert (usual["texts_embedded"], usual["chunks"]["deleted"]) == (1, 1)
 
 
 @pytest.mark.slow
@@ -199,7 +199,7 @@ def test_the_ledger_of_a_kept_folder_and_a_lost_collection_agree(tmp_path: Path)
     other = workspace.folder / "other"
     write_corpus(other, documents=2, sections=2)
     assert workspace.run(str(other), "--simulate").code == 2
-    assert workspace.report_of("--simulate")["texts_paid"] == 0
+    assert workspace.report_of("--simulate")["texts_embedded"] == 0
     assert_holds(read_embedded(workspace.store, workspace.logs), whole)
 
 

@@ -30,9 +30,9 @@ def test_a_budget_of_texts_is_used_to_the_last_and_never_exceeded(workspace: Wor
     with background_simulator(latency_ms=20) as simulator:
         workspace.use(simulator.environment)
         report = workspace.report_of("--max-texts", "25", "--batch-size", "7", code=4)
-        assert report["texts_paid"] == simulator.stats().texts_answered == 25
+        assert report["texts_embedded"] == simulator.stats().texts_answered == 25
         assert "25 texts" in report["message"]
-        assert workspace.report_of("--max-texts", "35")["texts_paid"] == 35
+        assert workspace.report_of("--max-texts", "35")["texts_embedded"] == 35
         assert set(simulator.answers().values()) == {1}
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
@@ -47,8 +47,11 @@ def test_a_budget_of_money_is_not_exceeded(workspace: Workspace) -> None:
         half = whole["cost_usd"] / 2
         report = workspace.report_of("--max-cost", f"{half:.9f}", code=4)
         assert 0.8 * half < report["cost_usd"] <= half
-        assert report["texts_paid"] == simulator.stats().texts_answered
-        assert workspace.report_of("--max-cost", "1")["texts_paid"] == 60 - report["texts_paid"]
+        assert report["texts_embedded"] == simulator.stats().texts_answered
+        assert (
+            workspace.report_of("--max-cost", "1")["texts_embedded"]
+            == 60 - report["texts_embedded"]
+        )
 
 
 def test_waiting_for_the_next_day(workspace: Workspace) -> None:
@@ -64,7 +67,7 @@ def test_waiting_for_the_next_day(workspace: Workspace) -> None:
         assert ended.code == 4
         assert "--wait" in ended.stderr
         simulator.reset()
-        assert workspace.report_of()["texts_paid"] == 20
+        assert workspace.report_of()["texts_embedded"] == 20
 
 
 def test_calls_may_be_what_counts(workspace: Workspace) -> None:
@@ -72,7 +75,7 @@ def test_calls_may_be_what_counts(workspace: Workspace) -> None:
     with background_simulator(rpm=3, quota_unit="calls") as simulator:
         workspace.use(simulator.environment | {"QUOTA_RPM": "3"})
         report = workspace.report_of("--quota-unit", "calls")
-        assert report["texts_paid"] == 60
+        assert report["texts_embedded"] == 60
         assert report["calls"] == {"started": 1, "answered": 1, "retried": 0, "rate_limited": 0}
 
 
@@ -82,11 +85,11 @@ def test_calls_of_the_day_count_over_runs(workspace: Workspace) -> None:
     with background_simulator(rpd=3, quota_unit="calls") as simulator:
         workspace.use(simulator.environment)
         first = workspace.report_of(*options, "--max-texts", "20", code=4)
-        assert (first["texts_paid"], first["calls"]["answered"]) == (20, 2)
+        assert (first["texts_embedded"], first["calls"]["answered"]) == (20, 2)
         planned = workspace.report_of(*options, "--dry-run", "--simulate")
         assert (planned["calls_used_today"], planned["least_days"]) == (2, 2)
         second = workspace.report_of(*options, code=4)
-        assert (second["texts_paid"], second["calls"]["answered"]) == (10, 1)
+        assert (second["texts_embedded"], second["calls"]["answered"]) == (10, 1)
         assert second["calls"]["rate_limited"] == 0
 
 
@@ -111,7 +114,7 @@ def test_calls_in_flight_are_found_where_that_is_wished(workspace: Workspace) ->
         workspace.use(simulator.environment)
         report = workspace.report_of("--concurrency", "auto", "--batch-size", "1")
         assert report["concurrency"] == "auto"
-        assert report["texts_paid"] == 60
+        assert report["texts_embedded"] == 60
         assert 4 <= simulator.stats().peak_calls_in_flight <= 64
     refused = workspace.run("--concurrency", "many")
     assert refused.code == 2

@@ -70,7 +70,7 @@ def test_alike_chunks_that_hide_others_are_no_damage(
     write_corpus(workspace.knowledge_base, documents=5, sections=1)
     alike = "\n## Disclaimer\n\n" + "No warranty of any kind is given for anything. " * 8 + "\n"
     (workspace.knowledge_base / "alike.md").write_text(alike * 1_900)
-    assert workspace.report_of()["texts_paid"] == 6
+    assert workspace.report_of()["texts_embedded"] == 6
     before = described(server)
     assert before is not None
     cast_doubt(workspace, workspace.knowledge_base / "alike.md")
@@ -116,7 +116,7 @@ def test_a_damaged_one_is_rebuilt_beside_itself(
     with watched(server) as counts:
         report = workspace.report_of()
     assert set(counts) == {1_200}
-    assert report["texts_paid"] == 0
+    assert report["texts_embedded"] == 0
     after = described(server)
     assert after is not None
     assert before is not None
@@ -132,11 +132,11 @@ def test_a_collection_that_another_ledger_made_is_cleared_for_nothing(
 ) -> None:
     """Another machine's ledger takes the vectors over before the server drops them."""
     write_corpus(workspace.knowledge_base, documents=3, sections=4)
-    assert workspace.report_of()["texts_paid"] == 12
+    assert workspace.report_of()["texts_embedded"] == 12
     other = Workspace(tmp_path / "other")
     knowledge_base = {"KNOWLEDGE_BASE_PATH": str(workspace.knowledge_base)}
     other.use({**workspace.environment, "HOME": str(other.folder), **knowledge_base})
-    assert other.report_of("--clear")["texts_paid"] == 0
+    assert other.report_of("--clear")["texts_embedded"] == 0
     with closing(sqlite3.connect(other.store / "waypoint.sqlite3")) as db:
         assert db.execute("SELECT count(*) FROM vectors").fetchone() == (12,)
     assert_holds(anyio.run(read_from, server.url), chunks_of(workspace.knowledge_base))

@@ -50,10 +50,10 @@ def test_what_happens_to_a_record_happens_to_it_alone(tmp_path: Path) -> None:
         changed = {name: text for name, text in RECORDS.items() if name != "record 7"}
         write_records(path, {"new": 20, **changed, "record 3": 21})
         edited = workspace.report_of("--dry-run", "--simulate")
-        assert (edited["documents"], edited["texts_to_pay"]) == (13, 2)
+        assert (edited["documents"], edited["texts_to_embed"]) == (13, 2)
         edited = workspace.report_of()
         assert documents(edited) == {"found": 13, "unchanged": 11, "ingested": 2, "removed": 1}
-        assert edited["texts_paid"] == 2
+        assert edited["texts_embedded"] == 2
         whole = chunks_of(base)
         assert_holds(read_embedded(workspace.store, workspace.logs), whole)
 
@@ -69,7 +69,7 @@ def test_what_happens_to_a_record_happens_to_it_alone(tmp_path: Path) -> None:
         path.rename(base / "renamed.jsonl")
         renamed = workspace.report_of("--allow-mass-delete")
         assert documents(renamed) == {"found": 13, "unchanged": 1, "ingested": 12, "removed": 12}
-        assert renamed["texts_paid"] == 0
+        assert renamed["texts_embedded"] == 0
 
         write_records(base / "renamed.jsonl", {"new": 20})
         refused = workspace.report_of(code=1)

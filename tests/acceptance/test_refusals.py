@@ -104,7 +104,7 @@ def test_a_key_that_is_refused_in_mid_run(workspace: Workspace) -> None:
         answered = simulator.stats().texts_answered
         simulator.configure(refused_keys=(), latency_ms=0)
         report = workspace.report_of()
-        assert report["texts_paid"] == 40 - answered
+        assert report["texts_embedded"] == 40 - answered
         assert set(simulator.answers().values()) == {1}
     collection = read_embedded(workspace.store, workspace.logs)
     assert_holds(collection, chunks_of(workspace.knowledge_base))
@@ -127,7 +127,7 @@ def test_a_service_that_never_answers_well(workspace: Workspace) -> None:
         outcome = workspace.run("--give-up-after", "0.5")
         assert_refused(outcome, 3, "503 UNAVAILABLE")
         simulator.configure(faults={})
-        assert workspace.report_of()["texts_paid"] == 4
+        assert workspace.report_of()["texts_embedded"] == 4
 
 
 @pytest.mark.parametrize("fault", ["unavailable", "hang"])
@@ -145,7 +145,7 @@ def test_a_service_that_goes_down_for_good(workspace: Workspace, fault: str) -> 
         answered = simulator.stats().texts_answered
         assert answered < 60
         simulator.configure(faults={}, latency_ms=0)
-        assert workspace.report_of()["texts_paid"] == 60 - answered
+        assert workspace.report_of()["texts_embedded"] == 60 - answered
         assert set(simulator.answers().values()) == {1}
     collection = read_embedded(workspace.store, workspace.logs)
     assert_holds(collection, chunks_of(workspace.knowledge_base))
@@ -161,16 +161,16 @@ def test_the_day_is_used_up(workspace: Workspace) -> None:
         simulator.configure(rpd=0)
         assert_refused(workspace.run("--rpd", "3"), 4, "day")
         assert simulator.stats().texts_answered == 3
-        assert workspace.report_of()["texts_paid"] == 1
+        assert workspace.report_of()["texts_embedded"] == 1
 
 
 def test_the_last_texts_of_a_day_are_used(workspace: Workspace) -> None:
     """A batch larger than what is left is cut down to it, over runs; then the run stops."""
     with background_simulator() as simulator:
         workspace.use(simulator.environment)
-        assert workspace.report_of("--rpd", "3", code=4)["texts_paid"] == 3
-        assert workspace.report_of("--rpd", "3", code=4)["texts_paid"] == 0
-        assert workspace.report_of("--rpd", "4")["texts_paid"] == 1
+        assert workspace.report_of("--rpd", "3", code=4)["texts_embedded"] == 3
+        assert workspace.report_of("--rpd", "3", code=4)["texts_embedded"] == 0
+        assert workspace.report_of("--rpd", "4")["texts_embedded"] == 1
         assert simulator.stats().texts_received == 4
 
 
@@ -188,7 +188,7 @@ def test_a_collection_of_other_settings(workspace: Workspace) -> None:
 
         workspace.report_of(*smaller, "--collection", "smaller")
         paid = simulator.stats().texts_answered
-        assert workspace.report_of(*smaller, "--clear")["texts_paid"] == 0
+        assert workspace.report_of(*smaller, "--clear")["texts_embedded"] == 0
         assert simulator.stats().texts_answered == paid
     pieces = chunks_of(workspace.knowledge_base, size=300, overlap=30)
     for name in ("waypoint_kb_simulated", "smaller"):

@@ -69,7 +69,7 @@ def test_refused_once_is_not_sent_again(
     (workspace.knowledge_base / "twin.md").write_text(f"{twin}\n{twin}")
     simulator.reset()
     report = workspace.report_of(code=1)
-    assert simulator.stats().texts_received == report["texts_paid"] == 1
+    assert simulator.stats().texts_received == report["texts_embedded"] == 1
     assert report["chunks"]["rejected"] == 4
     assert report["standing_rejects"] == 5
     assert_stored(workspace)
@@ -132,7 +132,7 @@ def test_rejects_are_named_for_as_long_as_they_stand(
         document.write_text(document.read_text().replace(POISON, "sugar"))
     report = workspace.report_of()
     assert (report["standing"], rejects_listed(workspace.logs)) == ([], [])
-    assert report["texts_paid"] == 3
+    assert report["texts_embedded"] == 3
 
 
 def test_rejects_are_tried_again_when_asked(
@@ -147,11 +147,11 @@ def test_rejects_are_tried_again_when_asked(
     assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
 
     simulator.configure(poison="")
-    assert workspace.report_of(code=1)["texts_paid"] == 0
+    assert workspace.report_of(code=1)["texts_embedded"] == 0
     report = workspace.report_of("--retry-rejects", "--category", "category_0", code=1)
-    assert (report["texts_paid"], report["standing_rejects"]) == (2, 1)
+    assert (report["texts_embedded"], report["standing_rejects"]) == (2, 1)
     report = workspace.report_of("--retry-rejects")
-    assert (report["texts_paid"], report["standing_rejects"]) == (1, 0)
+    assert (report["texts_embedded"], report["standing_rejects"]) == (1, 0)
     assert_holds(
         read_embedded(workspace.store, workspace.logs), chunks_of(workspace.knowledge_base)
     )
@@ -167,9 +167,9 @@ def test_rejects_are_tried_again_where_two_collections_share_them(
     workspace.report_of(code=1)
     workspace.report_of("--collection", "other", code=1)
     simulator.configure(poison="")
-    assert workspace.report_of("--retry-rejects", "--clear")["texts_paid"] == 3
+    assert workspace.report_of("--retry-rejects", "--clear")["texts_embedded"] == 3
     assert workspace.report_of("--collection", "other", code=1)["standing_rejects"] == 3
-    assert workspace.report_of("--collection", "other", "--retry-rejects")["texts_paid"] == 0
+    assert workspace.report_of("--collection", "other", "--retry-rejects")["texts_embedded"] == 0
     whole = chunks_of(workspace.knowledge_base)
     for name in ("waypoint_kb_simulated", "other"):
         assert_holds(read_embedded(workspace.store, workspace.logs, name), whole)
@@ -214,7 +214,7 @@ def test_a_request_that_is_wrong_as_such(
     assert simulator.stats().calls <= 8 + 1
     assert rejects_listed(workspace.logs) == []
     simulator.configure(poison="")
-    assert workspace.report_of()["texts_paid"] == 24
+    assert workspace.report_of()["texts_embedded"] == 24
 
 
 def test_a_request_that_becomes_wrong_in_mid_run(workspace: Workspace) -> None:
@@ -246,9 +246,9 @@ def test_all_texts_are_refused_but_not_the_control_text(
     assert report["documents"]["ingested"] == 6
     # All that was paid for is the canary, which was asked again for each doubt.
     assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
-    assert report["texts_paid"] == simulator.stats().texts_answered
+    assert report["texts_embedded"] == simulator.stats().texts_answered
     simulator.configure(poison="")
-    assert workspace.report_of("--retry-rejects")["texts_paid"] == 24
+    assert workspace.report_of("--retry-rejects")["texts_embedded"] == 24
 
 
 def test_the_control_text_meets_faults_and_the_days_limit(

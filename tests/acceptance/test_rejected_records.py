@@ -75,7 +75,7 @@ def test_a_damaged_line_stands_rejected_until_it_is_mended_or_gone(tmp_path: Pat
         path.write_text(damaged(lines))
         mended = workspace.report_of()
         assert documents(mended) == {"found": 7, "unchanged": 6, "ingested": 1}
-        assert (mended["texts_paid"], standing(workspace)) == (1, [])
+        assert (mended["texts_embedded"], standing(workspace)) == (1, [])
         whole = chunks_of(base)
         assert_holds(held(), whole)
 

@@ -67,7 +67,7 @@ def test_a_text_that_the_service_refuses(tmp_path: Path) -> None:
         answers = simulator.answers()
         controls = answers.pop(sha256(CANARY_TEXT.encode()).hexdigest())
         assert (len(answers), set(answers.values())) == (19, {1})
-        assert report["texts_paid"] == 19 + controls
+        assert report["texts_embedded"] == 19 + controls
         good = {key: chunk for key, chunk in chunks.items() if key not in rejected}
         assert_holds(read_embedded(workspace.store, workspace.logs), good)
 
@@ -76,6 +76,6 @@ def test_a_text_that_the_service_refuses(tmp_path: Path) -> None:
         assert (again["calls"]["started"], again["standing_rejects"]) == (0, 2)
         copy.unlink()
         poisoned.write_text(text)
-        assert workspace.report_of()["texts_paid"] == 1
+        assert workspace.report_of()["texts_embedded"] == 1
         assert set(simulator.answers().values()) == {1}
     assert_holds(read_embedded(workspace.store, workspace.logs), chunks_of(base))

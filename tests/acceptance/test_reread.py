@@ -31,7 +31,7 @@ def test_documents_of_an_earlier_reader_are_told_and_read_anew_when_asked(tmp_pa
         )
 
     plan = workspace.run("--simulate", "--dry-run", "--json")
-    assert (plan.report["outdated"], plan.report["texts_to_pay"]) == (2, 0)
+    assert (plan.report["outdated"], plan.report["texts_to_embed"]) == (2, 0)
     assert NOTICE in plan.stderr
     unchanged = workspace.run("--simulate", "--json")
     assert NOTICE in unchanged.stderr
@@ -39,6 +39,6 @@ def test_documents_of_an_earlier_reader_are_told_and_read_anew_when_asked(tmp_pa
 
     report = workspace.report_of("--simulate", "--reread")
     assert (report["documents"]["ingested"], report["documents"]["unchanged"]) == (2, 1)
-    assert (report["texts_paid"], report["outdated"]) == (0, 0)
+    assert (report["texts_embedded"], report["outdated"]) == (0, 0)
     assert workspace.report_of("--simulate", "--reread")["documents"]["unchanged"] == 3
     assert_holds(read_embedded(workspace.store, workspace.logs), documents)

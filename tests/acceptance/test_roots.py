@@ -42,7 +42,7 @@ def test_a_folder_is_added_by_name(workspace: Workspace) -> None:
     assert refused.code == 2
     assert "--as NAME" in refused.stderr
     added = workspace.report_of("p2", "--simulate", "--as", "second")
-    assert (added["texts_paid"], added["documents"]["found"]) == (2, 2)
+    assert (added["texts_embedded"], added["documents"]["found"]) == (2, 2)
     both = ids(workspace)
     assert both.keys() - before.keys() == {"//second/README.md", "//second/guide/use.md"}
     assert {source: both[source] for source in before} == before
@@ -62,8 +62,8 @@ def test_chroma_knows_the_folders_too(workspace: Workspace) -> None:
     stored = ids(workspace)
     for path in workspace.store.glob("waypoint.sqlite3*"):
         path.unlink()
-    assert workspace.report_of("p2", "--simulate")["texts_paid"] == 0
-    assert workspace.report_of("p1", "--simulate")["texts_paid"] == 0
+    assert workspace.report_of("p2", "--simulate")["texts_embedded"] == 0
+    assert workspace.report_of("p1", "--simulate")["texts_embedded"] == 0
     assert ids(workspace) == stored
     assert verified(workspace, "p1").code == 0
 
@@ -71,12 +71,12 @@ def test_chroma_knows_the_folders_too(workspace: Workspace) -> None:
 def test_several_folders_at_once(workspace: Workspace) -> None:
     """Each is a root of its own; a whole verification and its repair go over all of them."""
     told = workspace.report_of("p1", "p2", "p3", "--simulate")
-    assert (told["documents"]["found"], told["texts_paid"]) == (6, 6)
+    assert (told["documents"]["found"], told["texts_embedded"]) == (6, 6)
     stored = ids(workspace)
     assert len(stored) == 6
     assert "//p3/guide/use.md" in stored
     again = workspace.report_of("p1", "p2", "p3", "--simulate")
-    assert (again["documents"]["unchanged"], again["texts_paid"]) == (6, 0)
+    assert (again["documents"]["unchanged"], again["texts_embedded"]) == (6, 0)
     assert verified(workspace, "p1").code == 0
     (workspace.folder / "p2" / "guide" / "use.md").write_text("# Use\n\nIn another way.\n")
     (workspace.folder / "p3" / "new.md").write_text("# New\n\nOf the third.\n")
@@ -94,7 +94,7 @@ def test_single_files_are_ingested_alone(workspace: Workspace) -> None:
     (workspace.folder / "p2" / "README.md").unlink()
     (workspace.folder / "p1" / "README.md").write_text("# Also edited\n")
     told = workspace.report_of("p2/guide/use.md", "--simulate")
-    assert (told["texts_paid"], told["documents"]["found"], told["documents"]["removed"]) == (
+    assert (told["texts_embedded"], told["documents"]["found"], told["documents"]["removed"]) == (
         1,
         1,
         0,
@@ -109,9 +109,9 @@ def test_a_single_file_of_no_collection_is_one_of_its_folder(workspace: Workspac
     """Several files, of the folder they have in common; a later run over it takes the rest."""
     told = workspace.report_of("p1/README.md", "p1/guide/use.md", "--simulate", "--dry-run")
     assert told["documents"] == 2
-    assert workspace.report_of("p1/README.md", "--simulate")["texts_paid"] == 1
+    assert workspace.report_of("p1/README.md", "--simulate")["texts_embedded"] == 1
     assert ids(workspace).keys() == {"README.md"}
-    assert workspace.report_of("p1", "--simulate")["texts_paid"] == 1
+    assert workspace.report_of("p1", "--simulate")["texts_embedded"] == 1
     assert ids(workspace).keys() == {"README.md", "guide/use.md"}
 
 

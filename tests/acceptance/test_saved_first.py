@@ -64,7 +64,7 @@ def test_clearing_without_a_ledger_pays_nothing(
     """The vectors are taken over from the collection before it is dropped."""
     harm(workspace)
     report = workspace.report_of("--clear")
-    assert (report["texts_paid"], report["chunks"]["added"]) == (0, CHUNKS)
+    assert (report["texts_embedded"], report["chunks"]["added"]) == (0, CHUNKS)
     assert any(f"{CHUNKS} vectors were taken" in notice for notice in report["notices"])
 
 
@@ -79,7 +79,7 @@ def test_a_death_while_it_is_cleared_costs_nothing(workspace: Workspace) -> None
             assert pruned.code == 2
             assert "--force" in pruned.stderr
         report = workspace.report_of()
-        assert report["texts_paid"] == 0
+        assert report["texts_embedded"] == 0
         assert report["documents"]["ingested"] + report["documents"]["unchanged"] == DOCUMENTS
         assert workspace.run("--drop-unused", entry=CACHE).code == 0
 
@@ -95,7 +95,7 @@ def test_a_text_that_another_program_changed_is_not_believed(workspace: Workspac
         httpx2.post(f"{url}/update", json=changed, timeout=60).raise_for_status()
     lose_ledger(workspace)
     report = workspace.report_of("--clear")
-    assert report["texts_paid"] == 1
+    assert report["texts_embedded"] == 1
     assert any("1 were not, since their text" in notice for notice in report["notices"])
     folder = Path(workspace.environment["KNOWLEDGE_BASE_PATH"])
     stored = read_embedded(workspace.store, workspace.logs)
@@ -113,6 +113,6 @@ def test_vectors_of_an_unknown_space_go_only_with_a_word(workspace: Workspace, k
     if not known:
         lose_ledger(workspace)
     report = workspace.report_of("--clear")
-    assert (report["texts_paid"], report["chunks"]["added"]) == (0 if known else CHUNKS, CHUNKS)
+    assert (report["texts_embedded"], report["chunks"]["added"]) == (0 if known else CHUNKS, CHUNKS)
     said = f"go the vectors of {CHUNKS} chunks"
     assert any(said in notice for notice in report["notices"]) is not known

@@ -145,7 +145,7 @@ def test_one_run_goes_on_to_its_end_over_restarts(bench: Bench) -> None:
             blow(run, bench)
         outcome = run.wait()
     assert outcome.code == 0, outcome.stderr
-    assert outcome.report["texts_paid"] == bench.simulator.stats().texts_answered
+    assert outcome.report["texts_embedded"] == bench.simulator.stats().texts_answered
     assert bench.repeated() == 0
     bench.assert_whole()
 
@@ -163,10 +163,10 @@ def test_a_server_that_stays_away_ends_the_run_and_costs_nothing(bench: Bench) -
     assert "Chroma did not answer" in outcome.stderr
     assert "see that the server runs" in outcome.stderr
     paid = bench.simulator.stats().texts_answered
-    assert outcome.report["texts_paid"] == paid
+    assert outcome.report["texts_embedded"] == paid
     assert outcome.report["in_flight_at_end"] == 0
     bench.server.start()
     report = bench.workspace.report_of(*OPTIONS)
-    assert report["texts_paid"] == len(chunks_of(bench.workspace.knowledge_base)) - paid
+    assert report["texts_embedded"] == len(chunks_of(bench.workspace.knowledge_base)) - paid
     assert bench.repeated() == 0
     bench.assert_whole()

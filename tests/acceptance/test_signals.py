@@ -78,7 +78,7 @@ def finish(workspace: Workspace, simulator: BackgroundSimulator) -> int:
     report = workspace.report_of(*PACE[:-1])
     collection = read_embedded(workspace.store, workspace.logs)
     assert_holds(collection, chunks_of(workspace.knowledge_base))
-    return int(report["texts_paid"])
+    return int(report["texts_embedded"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -97,9 +97,9 @@ def test_the_first_signal_drains(
     report = outcome.report
     assert report["exit_code"] == 130
     assert report["in_flight_at_end"] == 0
-    assert report["texts_paid"] == simulator.stats().texts_answered < TEXTS
-    assert report["chunks"]["added"] == report["texts_paid"]
-    assert finish(workspace, simulator) == TEXTS - report["texts_paid"]
+    assert report["texts_embedded"] == simulator.stats().texts_answered < TEXTS
+    assert report["chunks"]["added"] == report["texts_embedded"]
+    assert finish(workspace, simulator) == TEXTS - report["texts_embedded"]
     assert len(simulator.answers()) == TEXTS
     assert set(simulator.answers().values()) == {1}
 
@@ -155,8 +155,8 @@ def test_the_second_signal_ends_at_once(
     # Well below the grace time of 30 s and the calls' own limit of 60 s.
     assert report["in_flight_at_end"] == CONCURRENCY * BATCH
     assert f"{CONCURRENCY * BATCH} texts were in flight at the end" in outcome.stderr
-    assert report["texts_paid"] == simulator.stats().texts_answered
-    assert finish(workspace, simulator) == TEXTS - report["texts_paid"]
+    assert report["texts_embedded"] == simulator.stats().texts_answered
+    assert finish(workspace, simulator) == TEXTS - report["texts_embedded"]
     assert set(simulator.answers().values()) == {1}
 
 

@@ -75,7 +75,7 @@ def test_a_run_outlives_its_readers(workspace: Workspace, simulator: BackgroundS
     with left_alone(workspace, "--json") as process:
         assert process.wait(RUN_TIMEOUT) == 0
     (report,) = workspace.logs.glob("run-*.json")
-    assert orjson.loads(report.read_bytes())["texts_paid"] == TEXTS
+    assert orjson.loads(report.read_bytes())["texts_embedded"] == TEXTS
     assert_whole(workspace, simulator)
 
 

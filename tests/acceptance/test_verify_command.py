@@ -145,8 +145,8 @@ def test_the_status_says_what_there_is(sample: Workspace) -> None:
     run = status["last_run"]
     assert run["complete"]
     assert (
-        run["texts_paid"]
-        == orjson.loads((sample.folder / run["report"]).read_bytes())["texts_paid"]
+        run["texts_embedded"]
+        == orjson.loads((sample.folder / run["report"]).read_bytes())["texts_embedded"]
     )
     assert status["cost_usd"] == 0
     assert status["spending"][0]["cost_usd"] > 0

@@ -140,8 +140,8 @@ async def test_a_whole_ingestion_runs_with_a_provider_that_is_an_entry_in_the_ta
             google_api_key="open-sesame",
         )
         plan = make_plan(settings, IngestOptions())
-        assert (plan.texts_to_pay, plan.calls) == (24, -(-24 // MAX_TEXTS))
-        assert plan.cost_usd == pytest.approx(plan.tokens_to_pay / 1_000_000)
+        assert (plan.texts_to_embed, plan.calls) == (24, -(-24 // MAX_TEXTS))
+        assert plan.cost_usd == pytest.approx(plan.tokens_to_embed / 1_000_000)
 
         async def ingest() -> RunReport:
             events, reporting = EventBus(), Progress()
@@ -151,7 +151,7 @@ async def test_a_whole_ingestion_runs_with_a_provider_that_is_an_entry_in_the_ta
 
         report = await ingest()
         assert (report.provider, report.collection) == ("toy", "waypoint_kb_toy")
-        assert report.texts_paid == report.chunks["added"] == 24
+        assert report.texts_embedded == report.chunks["added"] == 24
         assert max(map(len, service.calls)) <= MAX_TEXTS
         calls = len(service.calls)
         assert (await ingest()).chunks["added"] == 0

@@ -153,5 +153,5 @@ def stop(container: str, *, seconds: int = 60) -> int:
         docker("rm", "--force", container)
 
 
-def texts_paid(reports: Sequence[dict[str, Any]]) -> int:
-    return sum(report["texts_paid"] for report in reports)
+def texts_embedded(reports: Sequence[dict[str, Any]]) -> int:
+    return sum(report["texts_embedded"] for report in reports)

@@ -72,8 +72,9 @@ async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     chunks = report.chunks
     assert chunks["cut"] == chunks["added"] == CHUNKS
     assert (
-        chunks["present"] + chunks["from_ledger"] + chunks["same_text"] + chunks["to_pay"] == CHUNKS
+        chunks["present"] + chunks["from_ledger"] + chunks["same_text"] + chunks["to_embed"]
+        == CHUNKS
     )
-    assert report.texts_paid == CHUNKS
+    assert report.texts_embedded == CHUNKS
     assert (progress.settled, progress.share) == (CHUNKS, None)
     assert len(progress.latest.rejects) == 1

@@ -81,7 +81,7 @@ async def ingest(
 
 async def assert_whole(folder: Path, report: RunReport) -> None:
     """All that was to be done is done, each text once."""
-    assert report.texts_paid == report.chunks["added"] == TEXTS
+    assert report.texts_embedded == report.chunks["added"] == TEXTS
     assert report.documents["ingested"] == DOCUMENTS
     assert report.in_flight_at_end == report.chunks["rejected"] == 0
     collection = await read_embedded_async(folder / "chroma_db", folder / "logs")

@@ -99,4 +99,4 @@ def test_an_upgrade_may_die_at_each_write(
     put_back(ledger, older)
     assert death(workspace.store, "pwrite64", max(2, deaths // 4))
     report = workspace.report_of()
-    assert (report["texts_paid"], report["documents"]["unchanged"]) == (0, 2)
+    assert (report["texts_embedded"], report["documents"]["unchanged"]) == (0, 2)

@@ -28,7 +28,7 @@ def test_three_minutes_at_the_quota_meet_no_429(tmp_path: Path) -> None:
         workspace.use(simulator.environment | TIERS_OWN)
         report = workspace.report_of("--quota-tier", "1")
         stats = simulator.stats()
-    assert report["texts_paid"] == stats.texts_answered == 9_200
+    assert report["texts_embedded"] == stats.texts_answered == 9_200
     assert stats.quota_refusals == {}
     assert report["calls"]["rate_limited"] == 0
     assert stats.peak_texts_admitted <= RPM
@@ -51,7 +51,7 @@ def test_arrivals_that_vary_meet_no_429(tmp_path: Path, jitter_ms: int, share: f
         workspace.use(simulator.environment | TIERS_OWN)
         report = workspace.report_of("--quota-tier", "1")
         stats = simulator.stats()
-    assert report["texts_paid"] == stats.texts_answered == 12_000
+    assert report["texts_embedded"] == stats.texts_answered == 12_000
     assert stats.quota_refusals == {}
     assert stats.first_arrival_s is not None
     assert stats.last_arrival_s is not None
@@ -82,7 +82,7 @@ def test_refusals_for_want_of_capacity_cost_their_wait(tmp_path: Path) -> None:
         workspace.use(simulator.environment | TIERS_OWN)
         report = workspace.report_of()
         stats = simulator.stats()
-    assert report["texts_paid"] == stats.texts_answered == 9_000
+    assert report["texts_embedded"] == stats.texts_answered == 9_000
     assert stats.first_arrival_s is not None
     assert stats.last_arrival_s is not None
     assert (stats.last_arrival_s - stats.first_arrival_s) / 60 < 1.2 * 3
@@ -97,7 +97,7 @@ def test_auto_finds_its_way_to_the_quota(tmp_path: Path) -> None:
         workspace.use(simulator.environment | TIERS_OWN)
         report = workspace.report_of()
         stats = simulator.stats()
-    assert report["texts_paid"] == stats.texts_answered == 1_200
+    assert report["texts_embedded"] == stats.texts_answered == 1_200
     assert 1 <= report["calls"]["rate_limited"] <= 16
     # Now and then a little more than what holds is tried, in case that it was raised.
     assert 600 <= report["quota_rpm"] <= 660

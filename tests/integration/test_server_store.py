@@ -30,7 +30,7 @@ def test_the_main_path_against_a_server(tmp_path: Path) -> None:
     write_corpus(base, documents=5, sections=6)
     with ChromaCommand(tmp_path / "server") as server, background_simulator() as simulator:
         workspace.use(simulator.environment | server.environment)
-        assert workspace.report_of()["texts_paid"] == 30
+        assert workspace.report_of()["texts_embedded"] == 30
         assert_present(server, workspace)
         # The folder holds the ledger and the lock; of the store itself there is nothing in it.
         assert {path.name for path in workspace.store.iterdir()} == {
@@ -43,7 +43,7 @@ def test_the_main_path_against_a_server(tmp_path: Path) -> None:
         (base / "category_0" / "document_000.md").unlink()
         (base / "category_1" / "new.md").write_text(document_text(3, seed=77))
         changed = workspace.report_of()
-        assert (changed["texts_paid"], changed["documents"]["removed"]) == (3, 1)
+        assert (changed["texts_embedded"], changed["documents"]["removed"]) == (3, 1)
         assert_present(server, workspace)
         assert set(simulator.answers().values()) == {1}
 

@@ -64,7 +64,7 @@ async def test_it_is_rejected_and_those_beside_it_are_not(folder: Path) -> None:
         report = await ingest(folder, simulator.base_url, batch_size=40)
         assert report.chunks["rejected"] == 1
         # The others, and canaries each time that there was doubt.
-        assert TEXTS - 1 < report.texts_paid <= TEXTS - 1 + 20
+        assert TEXTS - 1 < report.texts_embedded <= TEXTS - 1 + 20
         (reject,) = rejects_listed(folder)
         assert "no good answer to it in 15 calls" in reject["reason"]
         # Each half of its batch five times, down to itself: not again and again for ever.

@@ -187,7 +187,7 @@ class Case:
 
     damage: Callable[[VerifiedStore], None]
     found_by: set[str]
-    to_pay: int = 0
+    to_embed: int = 0
 
 
 CASES = (
@@ -210,14 +210,14 @@ CASES = (
     Case(leave_a_document_begun, {"ledger"}),
     Case(forget_a_document, {"sources", "ledger"}),
     Case(spoil_a_paid_vector, {"paid"}),
-    Case(spoil_both_vectors, {"paid", "vectors"}, to_pay=1),
+    Case(spoil_both_vectors, {"paid", "vectors"}, to_embed=1),
     # Nobody knows before what the collection still has: it is told as the most there can be.
-    Case(scribble_over_the_ledger, {"ledger"}, to_pay=24),
+    Case(scribble_over_the_ledger, {"ledger"}, to_embed=24),
     Case(delete_the_collection, {"collection"}),
     Case(break_the_database, {"collection"}),
-    Case(add_a_file, {"sources"}, to_pay=1),
+    Case(add_a_file, {"sources"}, to_embed=1),
     Case(remove_a_file, {"orphans"}),
-    Case(edit_a_file, {"stale"}, to_pay=1),
+    Case(edit_a_file, {"stale"}, to_embed=1),
 )
 
 
@@ -253,7 +253,7 @@ def test_damage_is_found_and_mended(store: VerifiedStore, case: Case) -> None:
     code, report = store.verify(repair=True, yes=True)
     assert set(report["repair"]["found"]) == case.found_by
     assert (code, failing(report)) == (0, set())
-    assert report["repair"]["texts_to_pay"] == case.to_pay
+    assert report["repair"]["texts_to_embed"] == case.to_embed
     assert_holds(read_embedded(store.store, store.logs), chunks_of(store.knowledge_base))
 
 

@@ -31,5 +31,5 @@ def test_an_index_without_links_is_found_and_built_anew(tmp_path: Path) -> None:
     cut_all_links(store)
     code, report = store.verify(recall=30, repair=True, yes=True)
     assert set(report["repair"]["found"]) == {"index", "recall"}
-    assert report["repair"]["texts_to_pay"] == 0
+    assert report["repair"]["texts_to_embed"] == 0
     assert (code, failing(report)) == (0, set())

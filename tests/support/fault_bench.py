@@ -120,8 +120,8 @@ class Struck:
         if self.outcome.code == 3 and "error: " not in self.outcome.stderr:
             yield "says no error"
         if self.report is not None:
-            told = self.report["texts_paid"] + self.may_repeat
-            if not self.report["texts_paid"] <= self.answered <= told:
+            told = self.report["texts_embedded"] + self.may_repeat
+            if not self.report["texts_embedded"] <= self.answered <= told:
                 yield f"{self.answered} texts were answered, it tells of {told}"
 
 
@@ -239,8 +239,8 @@ class FaultBench:
         if struck[-1].outcome.code == 0 and report["chunks"]["added"]:
             yield "exit code 0, but not all was done"
         now = self._simulator.stats().texts_answered
-        if report["texts_paid"] != now - before:
-            yield f"afterwards {now - before} texts were paid for, {report['texts_paid']} are told"
+        if report["texts_embedded"] != now - before:
+            yield f"afterwards {now - before} texts billed, {report['texts_embedded']} are told"
         yield from self._complaints_of_the_bill(now, may_repeat)
         yield from self._complaints_of_files()
         try:

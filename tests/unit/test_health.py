@@ -22,7 +22,7 @@ class Bench:
         self.watch = HealthWatch(STALL, lambda: self.now)
         self.moves = 0
         self.stack = ExitStack()
-        for name in ("read", "lookup", "embed", "write"):
+        for name in ("read", "deduplicate", "embed", "write"):
             self.gauges.stage(name)
 
     def run(self, stage: str, *states: str) -> None:
@@ -50,10 +50,10 @@ class Bench:
 
 
 def running_bench() -> Bench:
-    """Everything stands in calls to the service: read and lookup wait for room."""
+    """Everything stands in calls to the service: read and deduplicate wait for room."""
     bench = Bench()
     bench.run("read", "room")
-    bench.run("lookup", "room")
+    bench.run("deduplicate", "room")
     bench.run("embed", "call", "call")
     bench.run("write", "input")
     bench.look()
@@ -113,7 +113,7 @@ def test_waits_for_quota_do_not_count_and_do_not_forgive() -> None:
             "embed",
             "it backs off",
         ),
-        ({"lookup": ["ledger"], "embed": ["input"]}, "lookup", "the ledger's disk"),
+        ({"deduplicate": ["ledger"], "embed": ["input"]}, "deduplicate", "the ledger's disk"),
         ({"embed": ["call", *["input"] * 7]}, "embed", "not answered"),
         ({"read": ["room"], "write": ["input"]}, "", "no stage has moved"),
     ],

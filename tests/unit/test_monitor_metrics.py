@@ -68,7 +68,7 @@ def test_figures_are_what_the_events_said() -> None:
         "waypoint_documents_total{outcome=rejected}": 1,
         "waypoint_chunks_total{outcome=added}": 100,
         "waypoint_chunk_lookups_total{result=from_ledger}": 20,
-        "waypoint_texts_paid_total": 100,
+        "waypoint_texts_embedded_total": 100,
         "waypoint_texts_saved_total": 35,
         "waypoint_tokens_saved_total": 3_500,
         "waypoint_cost_usd_total": 0.0012,
@@ -96,7 +96,7 @@ def test_figures_are_what_the_events_said() -> None:
 def test_a_run_that_has_hardly_begun_has_metrics_too() -> None:
     """Before the quota is known and any stage runs."""
     run = ToldRun()
-    assert values(run)["waypoint_texts_paid_total"] == 0
+    assert values(run)["waypoint_texts_embedded_total"] == 0
 
 
 def test_a_stalled_run_is_told() -> None:
@@ -114,5 +114,5 @@ def test_no_state_is_shared_with_other_registries() -> None:
     first, second = busy_run(), ToldRun()
     second.tell(events.TextsEmbedded(7, 1, 0.0))
     registries = [registry_of(run.status, Histogram(DELAY_BOUNDS)) for run in (first, second)]
-    texts = [each.get_sample_value("waypoint_texts_paid_total") for each in registries]
+    texts = [each.get_sample_value("waypoint_texts_embedded_total") for each in registries]
     assert texts == [100, 7]

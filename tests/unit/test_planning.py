@@ -54,9 +54,9 @@ def test_what_is_to_be_done(folder: Path) -> None:
     chunks = chunks_of(folder / "knowledge_base").values()
     tokens = sum(estimate_tokens(chunk.text) for chunk in chunks)
     planned = plan(batch_size=5)
-    assert (planned.documents, planned.chunks, planned.texts_to_pay) == (3, 12, 12)
-    assert planned.texts_paid_before == planned.rejected == planned.skipped == 0
-    assert planned.tokens_to_pay == tokens
+    assert (planned.documents, planned.chunks, planned.texts_to_embed) == (3, 12, 12)
+    assert planned.texts_embedded_before == planned.rejected == planned.skipped == 0
+    assert planned.tokens_to_embed == tokens
     assert planned.calls == 3
     assert planned.cost_usd == pytest.approx(tokens * 0.15 / 1_000_000)
     assert orjson.loads(planned.to_json())["chunks"] == 12
@@ -71,7 +71,7 @@ def test_a_text_is_counted_once_wherever_it_is(folder: Path) -> None:
     (base / "bad.md").write_bytes(b"\x00\xff")
     (base / "program.exe").write_bytes(b"")
     planned = plan()
-    assert (planned.chunks, planned.texts_to_pay) == (15, 13)
+    assert (planned.chunks, planned.texts_to_embed) == (15, 13)
     assert (planned.rejected, planned.skipped) == (1, 1)
     assert planned.rejects[0]["source"] == "bad.md"
 
@@ -105,7 +105,7 @@ def test_tokens_may_bind(folder: Path) -> None:
     """Long texts meet the tokens' limit before the texts'."""
     planned = plan(quota_rpm=1_000, quota_tpm=100)
     assert planned.binding_quota == "tokens a minute"
-    assert planned.least_seconds == pytest.approx(planned.tokens_to_pay * 0.6)
+    assert planned.least_seconds == pytest.approx(planned.tokens_to_embed * 0.6)
 
 
 def test_the_simulator_has_no_quota(folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_beside_a_run_the_ledger_is_left_alone(folder: Path) -> None:
     (folder / "chroma_db" / "waypoint.sqlite3").write_bytes(b"")
     with StoreLock(folder / "chroma_db"):
         planned = plan()
-    assert planned.texts_to_pay == 12
+    assert planned.texts_to_embed == 12
     assert any("in use by process" in notice for notice in planned.notices)
 
 
@@ -142,13 +142,13 @@ def test_what_the_ledger_knows_is_taken_off(folder: Path) -> None:
         ledger.refuse_text(keys[3], "400")
     before = (folder / "chroma_db" / "waypoint.sqlite3").read_bytes()
     planned = plan(quota_rpm=6, quota_tpm=0, quota_rpd=10)
-    assert (planned.texts_paid_before, planned.texts_refused_before) == (3, 1)
-    assert (planned.texts_to_pay, planned.texts_used_today) == (8, 3)
-    assert planned.tokens_to_pay == sum(estimate_tokens(chunk.text) for chunk in chunks[4:])
-    assert planned.characters_to_pay == sum(len(chunk.text) for chunk in chunks[4:])
+    assert (planned.texts_embedded_before, planned.texts_refused_before) == (3, 1)
+    assert (planned.texts_to_embed, planned.texts_used_today) == (8, 3)
+    assert planned.tokens_to_embed == sum(estimate_tokens(chunk.text) for chunk in chunks[4:])
+    assert planned.characters_to_embed == sum(len(chunk.text) for chunk in chunks[4:])
     # Of the day's 10 texts 7 are left.
     assert (planned.least_days, planned.binding_quota) == (2, "texts a day")
-    assert plan(retry_rejects=True).texts_to_pay == 9
+    assert plan(retry_rejects=True).texts_to_embed == 9
     assert (folder / "chroma_db" / "waypoint.sqlite3").read_bytes() == before
 
 
@@ -157,7 +157,7 @@ def test_tiers_and_advice_are_in_the_report(folder: Path) -> None:
     planned = orjson.loads(plan(quota_tier=QuotaTier.ONE).to_json())
     assert [tier["tier"] for tier in planned["tiers"]] == ["free", "1", "2", "3"]
     assert planned["tiers"][1]["seconds"] == planned["least_seconds"] == pytest.approx(0.24)
-    mean = planned["tokens_to_pay"] / 12
+    mean = planned["tokens_to_embed"] / 12
     assert planned["chunk_size_advice"]["present_tokens_per_text"] == pytest.approx(mean, abs=0.1)
     assert planned["chunk_size_advice"]["chunk_size"] == int(600 * 1000 / 3 / mean / 50) * 50
     assert plan(simulate=True).chunk_size_advice is None

@@ -188,8 +188,8 @@ def _result(
     step = -(-len(samples) // _MOST_SAMPLES) or 1
     return RunResult(
         wall=wall,
-        texts=report["texts_paid"],
-        tokens=report["tokens_paid"],
+        texts=report["texts_embedded"],
+        tokens=report["tokens_embedded"],
         chunks=report["chunks"]["added"],
         calls=report["calls"]["answered"],
         retried=report["calls"]["retried"],

@@ -35,7 +35,7 @@ class ScaleSettings:
 
     @property
     def runs_of_a_size(self) -> int:
-        """Times a corpus is paid for."""
+        """Times a corpus is embedded."""
         return self.rounds * len(self.stores)
 
 

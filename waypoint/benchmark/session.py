@@ -69,7 +69,7 @@ class BenchmarkOptions:
 
     @property
     def ingestions(self) -> Mapping[int, int]:
-        """By the size of a corpus, how often it is paid for."""
+        """By the size of a corpus, how often it is embedded."""
         each = self.scale.runs_of_a_size if self.is_scale else self.sweep.runs
         return dict.fromkeys(self.sizes, each)
 
@@ -110,7 +110,7 @@ class Benchmark:
         plans = {size: self._plan(size) for size in times}
         return Bill(
             sum(times.values()),
-            sum(plans[size].texts_to_pay * each for size, each in times.items()),
+            sum(plans[size].texts_to_embed * each for size, each in times.items()),
             sum(plans[size].cost_usd * each for size, each in times.items()),
             sum(plans[size].least_seconds * each for size, each in times.items()),
         )

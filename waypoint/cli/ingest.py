@@ -74,7 +74,7 @@ def ingest(
         typer.Option(
             "--reread",
             help="Read documents anew that an earlier version of their reader made; texts that "
-            "stay the same are not paid for again.",
+            "stay the same are not embedded again.",
         ),
     ] = False,
     retry_rejects: Annotated[

@@ -80,7 +80,8 @@ def _last_run(status: Status) -> str:
     end = "complete" if run.complete else "stopped, failed or killed before completion"
     more = ""
     if run.exit_code is not None and run.seconds is not None:
-        more = f", exit code {run.exit_code}, {duration(run.seconds)}, {run.texts_paid:,} embedded"
+        texts = f"{run.texts_embedded or 0:,} embedded"
+        more = f", exit code {run.exit_code}, {duration(run.seconds)}, {texts}"
     return f"last run: {run.run_id}, {run.started}: {end}{more}"
 
 

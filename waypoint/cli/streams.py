@@ -2,8 +2,8 @@
 
 What goes to a terminal may hold others' words, whoever writes it: an argument that is quoted, a
 warning, a traceback. And what a run says must not end it: whoever looked at it through a pipe
-(``| head``, ``| tee``), a terminal that was closed, a log that filled its disk. Paid work would be
-lost in the middle.
+(``| head``, ``| tee``), a terminal that was closed, a log that filled its disk.
+Work that is billed would be lost in the middle.
 """
 
 from __future__ import annotations

@@ -31,13 +31,13 @@ def print_summary(console: Terminal, report: RunReport, path: Path | None) -> No
         return
     documents, chunks = report.documents, report.chunks
     cost = billed(report.cost_usd, report.provider)
-    rate = report.texts_paid / report.seconds if report.seconds else 0.0
+    rate = report.texts_embedded / report.seconds if report.seconds else 0.0
     lines = [
         f"{report.collection}: {documents['ingested']:,} documents ingested, "
         f"{documents['unchanged']:,} unchanged, {documents['removed']:,} removed, "
         f"{documents['rejected']:,} rejected, {documents['skipped']:,} left out",
         f"chunks: {chunks['added']:,} added, {chunks['updated']:,} updated, "
-        f"{chunks['deleted']:,} deleted; vectors: {report.texts_paid:,} embedded "
+        f"{chunks['deleted']:,} deleted; vectors: {report.texts_embedded:,} embedded "
         f"({cost}), {chunks['from_ledger']:,} from the ledger, "
         f"{chunks['same_text']:,} from identical texts",
         f"calls: {report.calls['answered']:,} answered, {report.calls['retried']:,} retried "
@@ -100,7 +100,7 @@ def _most_frequent(counts: dict[str, int]) -> str:
 
 def print_plan(console: Terminal, plan: Plan) -> None:
     """What an ingestion would do."""
-    before = f"{plan.texts_paid_before:,} embedded before"
+    before = f"{plan.texts_embedded_before:,} embedded before"
     if plan.texts_refused_before:
         before += (
             f", {plan.texts_refused_before:,} rejected before: --retry-rejects sends them again"
@@ -110,15 +110,15 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         f"documents: {plan.documents:,} ({plan.rejected:,} rejected, {plan.skipped:,} left out)",
         *([f"left out: {_most_frequent(plan.left_out)}"] if plan.left_out else []),
         f"chunks: {plan.chunks:,}",
-        f"texts to embed: {plan.texts_to_pay:,} ({before})",
-        f"tokens: about {plan.tokens_to_pay:,}",
+        f"texts to embed: {plan.texts_to_embed:,} ({before})",
+        f"tokens: about {plan.tokens_to_embed:,}",
         f"calls: {plan.calls:,} at least",
         f"cost: about ${plan.cost_usd:.4f}",
         f"time: at least {_least(plan.least_seconds, plan.least_days, plan.binding_quota)} "
         f"with these settings{used_today}",
     ):
         console.tell(line)
-    if plan.texts_to_pay:
+    if plan.texts_to_embed:
         console.print(_tiers(plan))
     outdated = [_outdated(plan.outdated)] if plan.outdated else []
     for line in (*_advice(plan), *outdated, *plan.notices):

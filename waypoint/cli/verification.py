@@ -106,7 +106,7 @@ class VerifyCommand:
             checks=request.names(),
             tiers=tuple(request.tiers),
             queries=request.queries,
-            # No repair helps against what a sample shows: it is paid for once, afterwards.
+            # No repair helps against what a sample shows: it is embedded once, afterwards.
             sample=0 if before_repair else _count(request.sample, "sample", named),
             recall=_count(request.recall, "recall", named),
             seed=request.seed,
@@ -251,7 +251,7 @@ def _describe(repair: Repair) -> list[str]:
             lines.append(f"  {count:,} {what}")
     lines.append("  then the folder is ingested: new, changed and deleted sources are processed")
     cost = billed(repair.cost_usd, repair.provider)
-    lines.append(f"  to embed: at most {repair.texts_to_pay:,} texts, {cost}")
+    lines.append(f"  to embed: at most {repair.texts_to_embed:,} texts, {cost}")
     return lines
 
 

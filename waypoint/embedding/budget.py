@@ -13,7 +13,7 @@ class Budget:
     It is spent only when no reserved call can give its share back: until then :attr:`in_flight`.
 
     Args:
-        max_texts: most texts to pay for; None for any number.
+        max_texts: most texts to embed; None for any number.
         max_usd: most US dollars; None for any amount.
         usd_per_million_tokens: the model's price.
     """
@@ -78,7 +78,8 @@ def _spent(
 ) -> BudgetSpentError:
     return BudgetSpentError(
         f"the budget {what} is spent: the next call would exceed it",
-        hint=f"run the same command again, with a larger {option} if need be; what is paid is kept",
+        hint=f"run the same command again, with a larger {option} if need be; what is embedded is "
+        "kept",
         texts_left=texts_left,
         tokens_left=None if tokens_left is None else int(tokens_left),
     )

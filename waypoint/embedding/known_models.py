@@ -31,7 +31,7 @@ class EmbeddingModel:
     """By task: what a text is sent as, where what it is for has to be said in the text."""
 
     def text_to_embed(self, text: str, task_type: str, context: str = "") -> str:
-        """The text as it is sent, and paid for: with its task where the model wants it so.
+        """The text as it is sent, and committed: with its task where the model wants it so.
 
         ``context``, if there is one, says where the text comes from. It stands where the model
         has a place for it, else before the text.

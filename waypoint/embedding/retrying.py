@@ -183,14 +183,14 @@ class RetryingEmbedder:
                 f"no good answer from the embedding service for {most:g} s; "
                 f"the last failure: {error.reason}",
                 hint="see the service's status, then run the same command again; "
-                "what is paid is kept",
+                "what is embedded is kept",
             )
         at = datetime.now().astimezone() + timedelta(seconds=delay)
         return ServiceUnavailableError(
             f"the embedding service asks to wait {_in_words(delay)} ({error.reason}), longer than "
             f"the run is to go on without a good answer ({most:g} s)",
             hint=f"run the same command again at {at:%Y-%m-%d %H:%M %Z}, or with a larger "
-            "--give-up-after; what is paid is kept",
+            "--give-up-after; what is embedded is kept",
         )
 
 

@@ -1,4 +1,4 @@
-"""The name of what is paid for."""
+"""The name under which a text's vector is committed."""
 
 from __future__ import annotations
 

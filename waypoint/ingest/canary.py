@@ -18,7 +18,7 @@ CANARY_TEXT = "Waypoint"
 """Harmless: if even this is refused, it is not the texts that are wrong."""
 
 Commit = Callable[[Sequence[TextKey], Answer, int], Awaitable[None]]
-"""Notes what was paid for: the texts' keys, their answer, and the estimate of their tokens."""
+"""Commits an answer: the texts' keys, their answer, and the estimate of their tokens."""
 
 
 class Canary:

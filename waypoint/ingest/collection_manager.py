@@ -1,8 +1,8 @@
 """Whether the collection and the ledger speak of the same thing, and what to do if they don't.
 
 The ledger says what Chroma holds; that is worth something only while it names this very
-collection, in the state it was left in. Where it does not, every document counts as begun:
-it is then compared with the collection id by id, and written from vectors already paid for.
+collection, in the state it was left in. Where it does not, every document counts as started:
+it is then compared with the collection id by id, and written from committed vectors.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Settle: TypeAlias = Callable[[Origin | None, bool], Origin]
 """Says what a run is over, given what the collection was made from (None if that isn't known) and
 whether it is empty. Raises CollectionMismatchError if a run must not be."""
 
-_BEING_TAKEN_BACK = ""
+_BEING_REBUILT = ""
 """In place of Chroma's id: a death in the middle must not leave what looks like agreement."""
 
 _WORDS = {
@@ -106,7 +106,7 @@ class CollectionManager:
                 self._events.emit(
                     StoreNotice(
                         f"collection {name!r} is gone from Chroma: it is written anew from the "
-                        "vectors already paid for"
+                        "committed vectors"
                     )
                 )
             self._entry = await self._create(name)
@@ -126,7 +126,7 @@ class CollectionManager:
             if recorded != self._origin or _ROOT not in state.metadata:
                 await self._note_origin(recorded)
         else:
-            await self._take_back(name, known, state)
+            await self._rebuild_ledger(name, known, state)
         return self.entry
 
     async def _clear(
@@ -248,7 +248,7 @@ class CollectionManager:
             raise CollectionMismatchError(
                 f"collection {name!r} was made with other settings: {'; '.join(differences)}",
                 hint="use the settings it was made with, choose another name with --collection, "
-                "or start it anew with --clear (texts already paid for are not paid again)",
+                "or start it anew with --clear (texts that are committed are not sent again)",
             )
 
     async def _agrees(self, known: LedgerCollection, state: CollectionState) -> bool:
@@ -260,11 +260,11 @@ class CollectionManager:
         # With documents begun, any number is possible; they are compared one by one anyway.
         return expected is None or expected == state.count
 
-    async def _take_back(
+    async def _rebuild_ledger(
         self, name: str, known: LedgerCollection | None, state: CollectionState
     ) -> None:
         """Learn from Chroma what the ledger does not know: its documents and their vectors."""
-        entry = await self._begin_taking_back(name, known, state)
+        entry = await self._start_rebuild(name, known, state)
         recipe = self._recipe
         saver = VectorSaver(
             self._store, self._ledger, recipe.space, recipe.chunking, tolerant=False
@@ -285,7 +285,7 @@ class CollectionManager:
     async def _rebuild(
         self, name: str, known: LedgerCollection | None, state: CollectionState
     ) -> None:
-        entry = await self._begin_taking_back(name, known, state)
+        entry = await self._start_rebuild(name, known, state)
         # Until it is rebuilt, however this run ends.
         await self._ledger.suspect_collections()
         generation = entry.generation + 1
@@ -293,12 +293,12 @@ class CollectionManager:
         self._entry = await self._adopt(name, made.id, generation)
         await self._ledger.trust_collection(entry.id)
 
-    async def _begin_taking_back(
+    async def _start_rebuild(
         self, name: str, known: LedgerCollection | None, state: CollectionState
     ) -> LedgerCollection:
         # No generation is given twice: another copy of the collection may still bear it.
         newest = max(_generation(state), abs(known.generation) if known else 0)
-        return await self._adopt(name, _BEING_TAKEN_BACK, newest)
+        return await self._adopt(name, _BEING_REBUILT, newest)
 
 
 def recorded_origin(known: LedgerCollection | None, state: CollectionState | None) -> Origin | None:

@@ -87,7 +87,7 @@ class Commits:
                 self._room_for, self._texts_left = calls, HORIZON
 
     async def commit(self, keys: Sequence[TextKey], answer: Answer, estimate: int) -> None:
-        """Commit an answer: its texts are paid. ``estimate``: of their tokens.
+        """Commit an answer. ``estimate``: of their tokens.
 
         Raises:
             StoreWriteError: it is committed, but no further call must be made; or it is not,
@@ -113,7 +113,7 @@ class Commits:
             await self._commit(self._kept.pop())
 
     async def _commit(self, billed: Billed) -> None:
-        # What arrived is paid for: not even a second Ctrl-C may lose it before it is noted.
+        # What arrived is billed: not even a second Ctrl-C may lose it before it is noted.
         with anyio.CancelScope(shield=True):
             try:
                 await self._ledger.commit_vectors(

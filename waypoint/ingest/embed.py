@@ -118,7 +118,7 @@ class EmbedStage:
                 self._slots.give_back()
 
     async def _buy(self, part: Part, orders: ObjectSendStream[WriteOrder]) -> None:
-        """Pay for a batch, or for a part of one."""
+        """Embed a batch, or a part of one."""
         batch = part.batch
         texts = [candidate.text for candidate in batch.items]
         await self._commits.make_room()

@@ -96,7 +96,7 @@ class Flow:
             await commits.commit_kept()
             await pipeline.run()
         except StoreWriteError as error:
-            error.hint += f"; {commits.saved:,} texts that this run paid for are saved"
+            error.hint += f"; {commits.saved:,} texts that this run embedded are saved"
             raise
         walk = stages.discover.walk
         if walk.complete and not stop.requested:

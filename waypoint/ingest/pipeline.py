@@ -2,7 +2,7 @@
 
 Every arrow is a bounded stream and every stage a coroutine; memory is bounded by the streams.
 A stage that fails, like a signal, stops the intake: calls in flight are awaited, what arrived
-is paid and written, and only then the failure is raised.
+is committed and written, and only then the failure is raised.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TO_EMBED_BUFFER = 2
 ORDER_BUFFER = 16
 """Lengths of the streams, in messages; each message is bounded by its stage."""
 
-INTAKE = ("discover", "read", "chunk", "lookup", "batch")
+INTAKE = ("discover", "read", "chunk", "deduplicate", "batch")
 """The stages that a stop ends at once."""
 
 STAGES = (*INTAKE, "embed", "write")
@@ -112,7 +112,7 @@ class Pipeline:
         found = MeteredStream[list[SourceFile]](gauges, "found", FOUND_BUFFER, len)
         read = MeteredStream[list[ReadDocument]](gauges, "read", DOCUMENT_BUFFER, len)
         groups = MeteredStream[Group](gauges, "groups", GROUP_BUFFER, _chunks)
-        to_embed = MeteredStream[list[Candidate]](gauges, "to_pay", TO_EMBED_BUFFER, len)
+        to_embed = MeteredStream[list[Candidate]](gauges, "to_embed", TO_EMBED_BUFFER, len)
         # A batch is handed straight to an idle worker, so that none is built before its time.
         batches = MeteredStream[Batch[Candidate]](gauges, "batches", 0, lambda b: len(b.items))
         orders = MeteredStream[WriteOrder](gauges, "orders", ORDER_BUFFER, lambda o: o.rows)
@@ -125,8 +125,12 @@ class Pipeline:
         for _ in range(self._readers):
             start("read", stages.read.work, found.receiver("read"), read.sender("read"))
         start("chunk", stages.chunk.run, read.receiver("chunk"), groups.sender("chunk"))
-        lookup_ends = groups.receiver("lookup"), to_embed.sender("lookup"), orders.sender("lookup")
-        start("lookup", stages.dedupe.run, *lookup_ends)
+        lookup_ends = (
+            groups.receiver("deduplicate"),
+            to_embed.sender("deduplicate"),
+            orders.sender("deduplicate"),
+        )
+        start("deduplicate", stages.dedupe.run, *lookup_ends)
         fill = partial(fill_batches, builder=stages.batch)
         start("batch", fill, to_embed.receiver("batch"), batches.sender("batch"))
         for _ in range(self._concurrency):
@@ -139,7 +143,7 @@ class Pipeline:
     async def _supervise(self, name: str, stage: Stage, ends: Sequence[End]) -> None:
         """Run a stage and close its ends of the streams, which is how its neighbours learn.
 
-        Its first failure stops the intake, instead of cancelling calls that are paid for.
+        Its first failure stops the intake, instead of cancelling calls that are billed.
         """
         try:
             with ExitStack() as stack:

@@ -69,21 +69,21 @@ class Plan:
     """What is left out, by reason."""
     outdated: int = 0
     """Documents that an earlier version of their reader made; without ``--reread`` they stay as
-    they are, and none of their texts is to be paid for."""
+    they are, and none of their texts is to be sent."""
     with_warnings: int = 0
     """Documents of which something was lost or is odd."""
     chunks: int = 0
     chunks_split: int = 0
     """Of them, parts of texts that the model might have cut."""
-    texts_to_pay: int = 0
-    texts_paid_before: int = 0
+    texts_to_embed: int = 0
+    texts_embedded_before: int = 0
     texts_refused_before: int = 0
     """They are not sent again: the chunks they are in are rejected."""
     texts_used_today: int = 0
-    """Texts that earlier runs have paid for on the service's present day."""
+    """Texts that earlier runs embedded on the service's present day."""
     calls_used_today: int = 0
-    tokens_to_pay: int = 0
-    characters_to_pay: int = 0
+    tokens_to_embed: int = 0
+    characters_to_embed: int = 0
     calls: int = 0
     cost_usd: float = 0.0
     least_seconds: float = 0.0
@@ -166,8 +166,8 @@ def make_plan(
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
     if plan.chunks_split:
         plan.notices.append(split_notice(plan.chunks_split, model))
-    plan.calls = -(-plan.texts_to_pay // min(settings.batch_size, model.max_texts))
-    plan.cost_usd = plan.tokens_to_pay * model.usd_per_million_tokens / 1_000_000
+    plan.calls = -(-plan.texts_to_embed // min(settings.batch_size, model.max_texts))
+    plan.cost_usd = plan.tokens_to_embed * model.usd_per_million_tokens / 1_000_000
     _time(plan, settings, model, provider)
     return plan
 
@@ -231,21 +231,21 @@ def _documents(
 
 @contextmanager
 def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[SqliteLedger | None]:
-    """The ledger of earlier runs, whose vectors need not be paid for again."""
+    """The ledger of earlier runs, whose texts need not be sent again."""
     if not (settings.chroma_persist_path / LEDGER_NAME).exists():
         yield None
         return
     try:
         lock = StoreLock(settings.chroma_persist_path).__enter__()
     except (StoreLockedError, StoreWriteError) as error:
-        plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
+        plan.notices.append(f"{error.message}: committed texts are not taken off here")
         yield None
         return
     try:
         try:
             ledger = SqliteLedger(settings.chroma_persist_path)
         except LedgerDamagedError as error:
-            plan.notices.append(f"{error.message}: what is paid for already is not taken off here")
+            plan.notices.append(f"{error.message}: committed texts are not taken off here")
             yield None
             return
         try:
@@ -276,20 +276,20 @@ def _count(
     retry_rejects: bool,
 ) -> None:
     """``fresh``: tokens and characters of texts that were not met before."""
-    paid = ledger.committed_keys(list(fresh)) if ledger else set()
-    unpaid = [key for key in fresh if key not in paid]
-    refused = ledger.refused_texts(unpaid) if ledger and not retry_rejects else {}
-    sizes = [fresh[key] for key in unpaid if key not in refused]
-    plan.texts_paid_before += len(paid)
+    committed = ledger.committed_keys(list(fresh)) if ledger else set()
+    unknown = [key for key in fresh if key not in committed]
+    refused = ledger.refused_texts(unknown) if ledger and not retry_rejects else {}
+    sizes = [fresh[key] for key in unknown if key not in refused]
+    plan.texts_embedded_before += len(committed)
     plan.texts_refused_before += len(refused)
-    plan.texts_to_pay += len(sizes)
-    plan.tokens_to_pay += sum(tokens for tokens, _ in sizes)
-    plan.characters_to_pay += sum(characters for _, characters in sizes)
+    plan.texts_to_embed += len(sizes)
+    plan.tokens_to_embed += sum(tokens for tokens, _ in sizes)
+    plan.characters_to_embed += sum(characters for _, characters in sizes)
 
 
 def _time(plan: Plan, settings: Settings, model: EmbeddingModel, provider: Provider) -> None:
     demand = Demand(
-        plan.texts_to_pay, plan.tokens_to_pay, plan.characters_to_pay, plan.texts_used_today
+        plan.texts_to_embed, plan.tokens_to_embed, plan.characters_to_embed, plan.texts_used_today
     )
     limits = provider.quota.limits(settings.quota)
     if QuotaUnit.CALLS in (settings.quota.unit, provider.quota.unit):

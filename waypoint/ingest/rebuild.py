@@ -1,6 +1,6 @@
 """A damaged collection written anew: beside itself, so that readers have one all the time.
 
-What can be read of it is copied, with the vectors that are paid for. Then the new collection
+What can be read of it is copied, with the committed vectors. Then the new collection
 takes the name, and only then the damaged one is deleted. A death at any step leaves what the
 next run brings to its end (:meth:`Rebuilding.settle`).
 """
@@ -144,5 +144,5 @@ class Rebuilding:
         lacking = await self._ledger.uncommitted_chunks(entry)
         return (
             f"{said}; {count} are written anew: of those that the ledger knows it lacks the "
-            f"vectors of {lacking:,}, which are paid for again"
+            f"vectors of {lacking:,}, which are embedded again"
         )

@@ -117,7 +117,7 @@ class Ingestion:
         if self._interruption.reason:
             raise InterruptedRunError(
                 f"stopped: {self._interruption.reason}",
-                hint="run the same command again to go on; what is paid for is kept",
+                hint="run the same command again to go on; what is embedded is kept",
             )
 
     async def _run(self, background: TaskGroup) -> None:
@@ -173,7 +173,7 @@ class Ingestion:
                 StoreNotice(
                     "an earlier run was killed, or could not note its end: of at most "
                     f"{killed:,} texts that were in flight then, those whose answer had not "
-                    "arrived are paid for again"
+                    "arrived are embedded again"
                 )
             )
         model = model_of(embedder.space)

@@ -62,8 +62,8 @@ class VectorSaver:
     async def save(self, page: Sequence[StoredChunk]) -> dict[str, TextKey]:
         """Save a page of chunks; returns the text keys of those that are believed, by id."""
         keys = await to_thread.run_sync(self._keys_of, page)
-        paid = await self._ledger.committed_keys(list(set(keys.values())))
-        lacking = [chunk_id for chunk_id, key in keys.items() if key not in paid]
+        committed = await self._ledger.committed_keys(list(set(keys.values())))
+        lacking = [chunk_id for chunk_id, key in keys.items() if key not in committed]
         read = await self._read(lacking)
         whole = {keys[each]: vector for each, vector in read.items() if self._is_whole(vector)}
         self.saved += await self._ledger.restore_vectors(self._space, whole)
@@ -78,7 +78,7 @@ class VectorSaver:
         if self.changed:
             said += f"; {self.changed:,} were not, since their text was changed by another program"
         if self.lost:
-            said += f"; {self.lost:,} cannot be read, or are not whole, and are paid for again"
+            said += f"; {self.lost:,} cannot be read, or are not whole, and are embedded again"
         return said
 
     async def _read(self, ids: Sequence[str]) -> dict[str, Vector]:

@@ -40,7 +40,7 @@ class Feed:
         """Something is new: wake those who listen."""
         progress, quota = self._status.progress, self._status.now.quota
         limit = quota.rpm / 60 if quota is not None and quota.rpm else None
-        self.history.add(progress.seconds, progress.report.texts_paid, limit)
+        self.history.add(progress.seconds, progress.report.texts_embedded, limit)
         self._number += 1
         news, self._news = self._news, anyio.Event()
         news.set()

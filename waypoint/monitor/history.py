@@ -1,4 +1,4 @@
-"""Texts paid over the whole run, in a bounded number of points."""
+"""Texts embedded over the whole run, in a bounded number of points."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Point:
     """``step`` seconds of the run."""
 
     texts: float
-    """Paid in it."""
+    """Embedded in it."""
     limit: float | None
     """Texts a second that the quota allowed; None for no limit."""
 
@@ -27,10 +27,10 @@ class History:
         self._points: list[Point] = []
         self._seen = 0
 
-    def add(self, seconds: float, texts_paid: int, limit: float | None) -> None:
-        """Note the texts paid in all, so many seconds into the run."""
+    def add(self, seconds: float, texts_embedded: int, limit: float | None) -> None:
+        """Note the texts embedded in all, so many seconds into the run."""
         index = int(seconds / self.step)
-        texts, self._seen = texts_paid - self._seen, texts_paid
+        texts, self._seen = texts_embedded - self._seen, texts_embedded
         if len(self._points) > index:
             last = self._points[-1]
             self._points[-1] = Point(last.texts + texts, limit)

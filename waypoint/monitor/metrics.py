@@ -91,7 +91,7 @@ class RunCollector(Collector):
         yield _counters(
             "chunks", "Chunks by outcome.", "outcome", {name: chunks[name] for name in outcomes}
         )
-        lookups = ("present", "from_ledger", "same_text", "to_pay", "refused_before")
+        lookups = ("present", "from_ledger", "same_text", "to_embed", "refused_before")
         yield _counters(
             "chunk_lookups",
             "Where the vectors of chunks come from.",
@@ -99,13 +99,13 @@ class RunCollector(Collector):
             {name: chunks[name] for name in lookups},
         )
         saved = ("present", "from_ledger", "same_text")
-        yield _counter("texts_paid", "Texts embedded.", report.texts_paid)
+        yield _counter("texts_embedded", "Texts embedded.", report.texts_embedded)
         yield _counter(
             "texts_saved",
             "Texts that need not be embedded.",
             sum(chunks[name] for name in saved),
         )
-        yield _counter("tokens_paid", "Tokens embedded.", report.tokens_paid)
+        yield _counter("tokens_embedded", "Tokens embedded.", report.tokens_embedded)
         yield _counter("tokens_saved", "Tokens saved, as estimated.", progress.tokens_saved)
         yield _counter("cost_usd", "US dollars billed, as estimated.", report.cost_usd)
 

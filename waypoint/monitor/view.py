@@ -28,8 +28,8 @@ def view_of(status: RunStatus) -> dict[str, Any]:
         "chunks": report.chunks,
         "settled": progress.settled,
         "paid": {
-            "texts": report.texts_paid,
-            "tokens": report.tokens_paid,
+            "texts": report.texts_embedded,
+            "tokens": report.tokens_embedded,
             "usd": report.cost_usd,
         },
         "tokens_saved": progress.tokens_saved,
@@ -52,8 +52,8 @@ def view_of(status: RunStatus) -> dict[str, Any]:
 def end_of(status: RunStatus) -> dict[str, Any]:
     """The report's figures, once the run has ended."""
     return _named(status, "run_id", "seconds", "exit_code", "message", "hint", "documents",
-                  "chunks", "texts_paid", "tokens_paid", "cost_usd", "calls", "standing_rejects",
-                  "rejects_file")  # fmt: skip
+                  "chunks", "texts_embedded", "tokens_embedded", "cost_usd", "calls",
+                  "standing_rejects", "rejects_file")  # fmt: skip
 
 
 def health_of(status: RunStatus) -> dict[str, Any]:

@@ -47,7 +47,7 @@ _STAGES: dict[type[events.Event], str] = {
     events.DocumentsFound: "read",
     events.DocumentChunked: "chunk",
     events.ChunksSplit: "chunk",
-    events.ChunksDeduplicated: "lookup",
+    events.ChunksDeduplicated: "deduplicate",
     events.CallStarted: "embed",
     events.CallAnswered: "embed",
     events.CallEnded: "embed",

@@ -103,7 +103,7 @@ class Progress:
     def looked_up(self) -> int:
         """Chunks of which it is known where their vector comes from."""
         chunks = self.report.chunks
-        return chunks["to_pay"] + chunks["refused_before"] + self._saved
+        return chunks["to_embed"] + chunks["refused_before"] + self._saved
 
     @property
     def bytes_left(self) -> int | None:
@@ -224,13 +224,13 @@ class Progress:
                 chunks["present"] += event.present
                 chunks["from_ledger"] += event.from_ledger
                 chunks["same_text"] += event.same_text
-                chunks["to_pay"] += event.to_embed
+                chunks["to_embed"] += event.to_embed
                 chunks["refused_before"] += event.refused
                 self.settled += event.present
                 self.tokens_saved += event.tokens_saved
             case events.TextsEmbedded():
-                report.texts_paid += event.texts
-                report.tokens_paid += event.tokens
+                report.texts_embedded += event.texts
+                report.tokens_embedded += event.tokens
                 report.cost_usd += event.cost_usd
                 self.embedded += event.texts
                 self.rate.add(event.texts)

@@ -48,12 +48,12 @@ class RunReport:
     reason."""
     chunks: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
-            ("cut", "split", "present", "from_ledger", "same_text", "to_pay", "added", "updated",
+            ("cut", "split", "present", "from_ledger", "same_text", "to_embed", "added", "updated",
              "deleted", "rejected", "refused_before"), 0
         )
     )  # fmt: skip
-    texts_paid: int = 0
-    tokens_paid: int = 0
+    texts_embedded: int = 0
+    tokens_embedded: int = 0
     texts_lost: int = 0
     """Answered and billed, but not saved: they are embedded again."""
     texts_lost_uncounted: int = 0

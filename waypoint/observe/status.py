@@ -153,12 +153,12 @@ class RunStatus:
 
     def _facts(self, pipeline: PipelineSnapshot, quota: QuotaState | None) -> Facts:
         progress, report = self.progress, self.progress.report
-        chunks, texts = report.chunks, report.texts_paid
+        chunks, texts = report.chunks, report.texts_embedded
         return Facts(
             uncut=self._uncut(pipeline),
             cut=chunks["cut"],
             looked_up=progress.looked_up,
-            to_embed=max(0, chunks["to_pay"] - chunks["rejected"] + chunks["refused_before"]),
+            to_embed=max(0, chunks["to_embed"] - chunks["rejected"] + chunks["refused_before"]),
             embedded=progress.embedded,
             cost_each=report.cost_usd / texts if texts else None,
             calls=report.calls["answered"],

@@ -39,7 +39,7 @@ class Service:
     """The endpoint of one command, with the one quota that all its texts are paced by.
 
     Args:
-        ledger: where what is paid for is kept, and looked up; None if a run has it.
+        ledger: where what is embedded is kept, and looked up; None if a run has it.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class ServiceTexts:
 
     Args:
         space: its task type says what the texts are for.
-        anew: call the service also for what is paid for, and only count what that costs.
+        anew: call the service also for what is committed, and only count what that costs.
     """
 
     def __init__(self, service: Service, space: EmbeddingSpace, *, anew: bool = False) -> None:
@@ -127,7 +127,7 @@ class ServiceTexts:
         return np.stack([known[text.key] for text in wanted])
 
     async def _pay(self, texts: Sequence[_Text]) -> dict[TextKey, Vector]:
-        paid: dict[TextKey, Vector] = {}
+        embedded: dict[TextKey, Vector] = {}
         retrying, quota = await self._service.connect(self._space)
         builder: BatchBuilder[_Text] = BatchBuilder(
             min(self._service.settings.batch_size, self._model.max_texts),
@@ -136,10 +136,10 @@ class ServiceTexts:
         )
         for text in texts:
             for batch in builder.add(text):
-                paid |= await self._call(retrying, batch)
+                embedded |= await self._call(retrying, batch)
         if len(builder):
-            paid |= await self._call(retrying, builder.flush())
-        return paid
+            embedded |= await self._call(retrying, builder.flush())
+        return embedded
 
     async def _call(self, retrying: RetryingEmbedder, batch: Batch[_Text]) -> dict[TextKey, Vector]:
         if self._commits is not None:

@@ -118,7 +118,7 @@ async def search(
         if chosen.state is None:
             raise StoreDamagedError(
                 f"collection {chosen.name!r} is gone from Chroma",
-                hint="ingest again: it is written anew from the vectors already paid for",
+                hint="ingest again: it is written anew from the committed vectors",
             )
         space = space_of(chosen.state.metadata)
         if space is None:

@@ -62,7 +62,7 @@ class RunStatus:
     report: str | None
     exit_code: int | None
     seconds: float | None
-    texts_paid: int | None
+    texts_embedded: int | None
 
 
 @dataclass(slots=True)
@@ -174,7 +174,8 @@ def _last_run(run: LastRun, log_dir: Path) -> RunStatus:
         report=str(path) if report else None,
         exit_code=report.get("exit_code"),
         seconds=report.get("seconds"),
-        texts_paid=report.get("texts_paid"),
+        # A report of an earlier version has another name for it.
+        texts_embedded=report.get("texts_embedded", report.get("texts_paid")),
     )
 
 

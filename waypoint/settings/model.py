@@ -270,7 +270,7 @@ class Settings(BaseModel):
     @field_validator("collection_name")
     @classmethod
     def _collection_name_is_chromas(cls, name: str | None) -> str | None:
-        # Chroma's own rule; told here, before anything was read or paid for.
+        # Chroma's own rule; told here, before anything was read or embedded.
         if name is not None and not _COLLECTION_NAME.fullmatch(name):
             raise ValueError(
                 "3 to 512 characters of a-z A-Z 0-9 . _ -, beginning and ending with a letter "
@@ -333,7 +333,7 @@ class Settings(BaseModel):
     @field_validator("embedding_model")
     @classmethod
     def _model_has_one_name(cls, name: str) -> str:
-        # Its resource name is the same model, and must not be paid for again.
+        # Its resource name is the same model: its texts are not embedded again.
         return name.removeprefix("models/")
 
     @field_validator("concurrency", mode="plain")

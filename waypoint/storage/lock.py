@@ -1,7 +1,7 @@
 """The lock on a store's folder: one process at a time, freed by the kernel when it dies.
 
 Two Chroma processes on one folder corrupt it without a word, and two runs on one ledger would
-pay twice. The lock is a ``flock`` on a file, so a killed holder never leaves it behind; the
+embed texts twice. The lock is a ``flock`` on a file, so a killed holder never leaves it behind; the
 private Chroma server inherits the descriptor, so the folder stays locked until that is gone.
 
 The file also keeps what the ledger could not be told on a full disk: it is written in place, which

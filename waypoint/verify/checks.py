@@ -51,7 +51,7 @@ class CheckKind:
 
 _REPAIR = "run `verify --repair`"
 _ANEW = (
-    f"{_REPAIR}: the index is built anew, and nothing is paid for again. If it fails again, and "
+    f"{_REPAIR}: the index is built anew, and nothing is embedded again. If it fails again, and "
     "`contents` counts many chunks with the text of another, it is these: an HNSW index finds its "
     "way badly among equal vectors, so leave the documents out that repeat themselves"
 )
@@ -68,7 +68,7 @@ KINDS = {
             "collection",
             INTEGRITY,
             "the collection is there and can be read",
-            f"{_REPAIR}: it is written anew from the vectors already paid for",
+            f"{_REPAIR}: it is written anew from the committed vectors",
         ),
         CheckKind(
             "recipe",
@@ -100,7 +100,7 @@ KINDS = {
         ),
         CheckKind("metadata", INTEGRITY, "required metadata are there and of their types", _REPAIR),
         CheckKind("ledger", INTEGRITY, "the ledger and the collection agree", _REPAIR),
-        CheckKind("paid", INTEGRITY, "each vector is the one that was paid for its text", _REPAIR),
+        CheckKind("paid", INTEGRITY, "each vector is the one committed for its text", _REPAIR),
         CheckKind(
             "index",
             INTEGRITY,
@@ -118,8 +118,8 @@ KINDS = {
             "sample",
             SAMPLING,
             "texts embedded anew have the vectors that are stored",
-            "the service gives other vectors for these texts than were paid for: is the model "
-            "still the same? To pay for all of them again, move the ledger (waypoint.sqlite3) "
+            "the service gives other vectors for these texts than were committed: is the model "
+            "still the same? To embed all of them again, move the ledger (waypoint.sqlite3) "
             "away and run `ingest --clear`",
         ),
         CheckKind(

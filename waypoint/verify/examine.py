@@ -1,4 +1,4 @@
-"""Records, a page at a time: held against the rules and against what was paid for them."""
+"""Records, a page at a time: held against the rules and against the committed vectors."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ class RecordExaminer:
         for row, chunk_id in enumerate(page.ids):
             text, metadata = page.texts[row], page.metadatas[row]
             chunk = known.get(chunk_id)
-            self._note(chunk_id, "texts", text_problem(text, metadata), condemn=True)
-            self._note(chunk_id, "vectors", problems[row], condemn=True)
+            self._note(chunk_id, "texts", text_problem(text, metadata), delete=True)
+            self._note(chunk_id, "vectors", problems[row], delete=True)
             self._note_metadata(chunk_id, metadata, chunk)
             if chunk is not None and paid is not None and page.vectors is not None:
                 whole = not problems[row]
@@ -60,11 +60,11 @@ class RecordExaminer:
             seen.append(_seen(chunk_id, text, metadata))
         self._inventory.add_seen(seen)
 
-    def _note(self, chunk_id: str, check: str, problem: str, *, condemn: bool) -> None:
+    def _note(self, chunk_id: str, check: str, problem: str, *, delete: bool) -> None:
         if problem:
             self._inventory.find(check, chunk_id, problem)
-            if condemn:
-                self._inventory.condemn(chunk_id)
+            if delete:
+                self._inventory.mark_for_deletion(chunk_id)
 
     def _note_metadata(self, chunk_id: str, metadata: Metadata, chunk: LedgerChunk | None) -> None:
         problem = metadata_problem(metadata)
@@ -73,7 +73,7 @@ class RecordExaminer:
             foreign = True
             problem = problem or f"source is not the ledger's, {chunk.source}"
         # One that says it is another document's would be deleted with that one's stale chunks.
-        self._note(chunk_id, "metadata", problem, condemn=foreign)
+        self._note(chunk_id, "metadata", problem, delete=foreign)
 
     def _compare(
         self, chunk: LedgerChunk, text: str, stored: Vector, data: bytes | None, whole: bool
@@ -85,8 +85,8 @@ class RecordExaminer:
             copy = np.ascontiguousarray(stored, dtype="<f4").tobytes() if whole else None
             self._inventory.note_bad_key(chunk.key, estimate_tokens(text), copy)
         elif len(stored) == len(paid) and not same_direction(stored, paid):
-            what = "not the vector that was paid for its text"
-            self._note(chunk.id, "paid", what, condemn=True)
+            what = "not the vector committed for its text"
+            self._note(chunk.id, "paid", what, delete=True)
 
 
 def _seen(chunk_id: str, text: str | None, metadata: Metadata) -> Seen:

@@ -1,7 +1,7 @@
 """Integrity: everything that can be known without a call to the embedding service.
 
 Folder and ledger are read into the inventory, then the collection's ids, then its records, a
-page at a time: each record is held against the rules and against what was paid for it, and
+page at a time: each record is held against the rules and against its committed vector, and
 what is left of it in the inventory are a few numbers. At last they are compared as a whole.
 """
 

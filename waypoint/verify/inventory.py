@@ -58,7 +58,7 @@ CREATE TABLE findings (
     what TEXT NOT NULL
 );
 CREATE INDEX findings_by_check ON findings (check_name);
-CREATE TABLE condemned (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE marked (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE bad_keys (
     text_key BLOB PRIMARY KEY, tokens INTEGER NOT NULL, vector BLOB
 ) WITHOUT ROWID;
@@ -183,9 +183,9 @@ class Inventory:
             check, chunk_id, source, what,
         )  # fmt: skip
 
-    def condemn(self, chunk_id: str) -> None:
+    def mark_for_deletion(self, chunk_id: str) -> None:
         """The record has to be deleted and written again: it cannot be corrected in place."""
-        self._run("INSERT OR IGNORE INTO condemned VALUES (?)", chunk_id)
+        self._run("INSERT OR IGNORE INTO marked VALUES (?)", chunk_id)
 
     def note_bad_key(self, key: TextKey, tokens: int, vector: bytes | None) -> None:
         """A vector that the ledger lacks or has damaged.

@@ -34,7 +34,7 @@ class LedgerView(Protocol):
     def rejects(self) -> AsyncIterator[Sequence[LedgerReject]]: ...
 
     async def vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, bytes]:
-        """The bytes kept for those of the texts that are paid for: float32, little-endian."""
+        """The bytes kept for those of the texts that are committed: float32, little-endian."""
         ...
 
 

@@ -120,7 +120,7 @@ def paid_vector(data: bytes | None, dimensions: int) -> Vector | None:
 
 
 def same_direction(stored: Vector, paid: Vector) -> bool:
-    """Whether a stored vector is the one that was paid for, whatever its length."""
+    """Whether a stored vector is the committed one, whatever its length."""
     length = float(np.linalg.norm(stored.astype(np.float64)))
     if not np.isfinite(length) or not length:
         return True  # broken, which another check says: there is no direction to compare

@@ -1,9 +1,9 @@
 """Repair: what a verification found wrong is taken out, and an ingestion puts it back.
 
 What can be corrected in place (metadata, missing chunks, stale ones) is only marked: its
-documents count as begun, and an ingestion compares those with the collection id by id. What
+documents become incomplete, and an ingestion compares those with the collection id by id. What
 cannot (a wrong text or vector: an id's vector never changes) is deleted first. The ingestion
-then writes from the vectors that are paid for, and pays for those alone that the ledger lacks.
+then writes from the committed vectors, and embeds those alone that the ledger lacks.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Repair:
     collection: str
     provider: str
     steps: RepairSteps
-    texts_to_pay: int
+    texts_to_embed: int
     cost_usd: float
     """Estimated."""
 
@@ -67,7 +67,7 @@ def plan_repair(
 ) -> Repair | None:
     """What to do about what a verification found; None if nothing is wrong that can be mended.
 
-    Reads and chunks the whole folder, to know what would be paid for.
+    Reads and chunks the whole folder, to know what would be embedded.
 
     Raises:
         UsageError: the settings, or the folder, are not the collection's, or there is no folder.
@@ -90,7 +90,7 @@ def plan_repair(
         collection=verdict.collection,
         provider=provider,
         steps=steps,
-        texts_to_pay=plan.texts_to_pay + steps.vectors_dropped,
+        texts_to_embed=plan.texts_to_embed + steps.vectors_dropped,
         cost_usd=plan.cost_usd + steps.tokens_dropped * price,
     )
 

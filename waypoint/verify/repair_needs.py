@@ -17,7 +17,7 @@ NOT_MENDED = frozenset({"recipe", "sample", "retrieval"})
 _FIND_DOCUMENTS = """
 CREATE TABLE to_delete (id TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE to_compare (source TEXT PRIMARY KEY) WITHOUT ROWID;
-INSERT INTO to_delete SELECT id FROM condemned;
+INSERT INTO to_delete SELECT id FROM marked;
 INSERT OR IGNORE INTO to_delete SELECT id FROM findings WHERE check_name = 'ids';
 -- Nothing says whose it is: no ingestion would ever touch it.
 INSERT OR IGNORE INTO to_delete
@@ -52,9 +52,9 @@ class RepairSteps:
     vectors_dropped: int
     """From the ledger: damaged there, and not whole in the collection."""
     tokens_dropped: int
-    """Of their texts, estimated: these are paid for again."""
+    """Of their texts, estimated: these are embedded again."""
     rebuild: bool
-    """The collection is written anew, from what is stored and what is paid for."""
+    """The collection is written anew, from what is stored and what is committed."""
 
 
 def find_repairs(inventory: Inventory, verdict_failing: frozenset[str]) -> RepairSteps:
@@ -73,7 +73,7 @@ def find_repairs(inventory: Inventory, verdict_failing: frozenset[str]) -> Repai
 
 
 def sources_to_compare(inventory: Inventory) -> Iterator[list[str]]:
-    """Documents to be marked as begun, in pages."""
+    """Documents to be marked as started, in pages."""
     return _pages(inventory, "to_compare", "source")
 
 

@@ -16,7 +16,7 @@ _STEP = 1.0
 def fail_after_awake(seconds: float) -> Iterator[None]:
     """As ``anyio.fail_after``, but only the time counts in which the event loop could have taken
     an answer: a process that was stopped (SIGSTOP, a debugger, a frozen container) finds the
-    answers that came meanwhile, and were paid for, before it gives up.
+    answers that came meanwhile, and were billed, before it gives up.
 
     Raises:
         TimeoutError: so many seconds have passed.

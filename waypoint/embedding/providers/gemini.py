@@ -107,7 +107,7 @@ class GeminiEmbedder:
             _answer_slot.reset(token)
         if slot.body is None:
             raise TransientCallError("empty answer", 200)
-        # It is paid for: a cancellation waits until it is read, as it does until it is noted.
+        # It is billed: a cancellation waits until it is read, as it does until it is committed.
         with anyio.CancelScope(shield=True):
             answer = await to_thread.run_sync(
                 partial(read_answer, slot.body, texts, dimensions=dimensions),

@@ -85,7 +85,7 @@ def _tokens(answer: Any) -> object:
     try:
         return answer["usageMetadata"]["promptTokenCount"]
     except (LookupError, TypeError, ValueError):
-        # The vectors are paid for, whatever is beside them.
+        # The vectors are billed, whatever is beside them.
         return None
 
 

@@ -91,7 +91,7 @@ def daily_quota_error(
         f"the day's quota{allowed} is used up",
         hint=f"run the same command again at {at.astimezone():%Y-%m-%d %H:%M %Z}, in "
         f"{minutes // 60} h {minutes % 60:02} min (midnight Pacific time), or add --wait to have "
-        "the run sleep until then; what is paid is kept",
+        "the run sleep until then; what is embedded is kept",
         remaining=remaining,
         come_back_at=at,
     )

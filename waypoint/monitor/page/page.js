@@ -210,7 +210,7 @@ function onEnded({ view, report }) {
   const words = `The run has ended after ${seconds(report.seconds)} with exit code ${report.exit_code}${why ? `: ${why}` : ""}`;
   pill("ended", good ? "done" : "failed");
   banner(words, good ? "good" : "bad");
-  at("doing").textContent = `${whole(report.documents.ingested)} documents ingested, ${whole(report.chunks.added)} chunks added, ${whole(report.texts_paid)} texts embedded, ${dollars(report.cost_usd)}`;
+  at("doing").textContent = `${whole(report.documents.ingested)} documents ingested, ${whole(report.chunks.added)} chunks added, ${whole(report.texts_embedded)} texts embedded, ${dollars(report.cost_usd)}`;
   at("left").textContent = "";
   at("sure").textContent = report.standing_rejects ? `${whole(report.standing_rejects)} rejects stand: ${report.rejects_file}` : "";
   at("elapsed").textContent = `ran for ${seconds(report.seconds)}`;

@@ -92,7 +92,7 @@ class StoreCalls:
             raise StoreUnavailableError(
                 f"Chroma did not answer for {self._give_up_after:g} s ({operation}: {error})",
                 hint="see that the server runs and can be reached, then run the same command "
-                "again; what is paid is kept",
+                "again; what is embedded is kept",
             ) from error
 
     async def _with_room(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -143,8 +143,8 @@ class StoreCalls:
         if self._stops:
             raise StoreUnavailableError(
                 f"Chroma cannot {operation}: {error}",
-                hint="see that its disk works, then run the same command again; what is paid is "
-                "kept",
+                hint="see that its disk works, then run the same command again; what is "
+                "embedded is kept",
             ) from error
         self._stops += 1
         await stop()

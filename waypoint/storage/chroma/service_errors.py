@@ -138,7 +138,7 @@ def damaged(
     """The error for a store that answers but cannot work."""
     return kind(
         f"Chroma cannot {operation}: {message}",
-        hint="the collection is damaged; --clear makes it anew from the vectors already paid for",
+        hint="the collection is damaged; --clear makes it anew from the committed vectors",
     )
 
 
