@@ -118,7 +118,7 @@ def test_calls_in_flight_are_found_where_that_is_wished(workspace: Workspace) ->
         assert 4 <= simulator.stats().peak_calls_in_flight <= 64
     refused = workspace.run("--concurrency", "many")
     assert refused.code == 2
-    assert "CONCURRENCY: 'many' is neither 1 to 256 nor auto" in refused.stderr
+    assert "--concurrency many: must be 1 to 256, or auto" in refused.stderr
 
 
 def test_batches_made_for_a_larger_quota_are_divided(workspace: Workspace) -> None:

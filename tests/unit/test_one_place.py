@@ -17,10 +17,7 @@ from waypoint.settings.renamed import OPTIONS, VARIABLES
 
 README = (PROJECT / "README.md").read_text()
 EXAMPLE = (PROJECT / ".env.example").read_text()
-OF_CONTAINERS = {"in_container", "knowledge_base_dir"}
-"""Set by the image and the compose file: no user's settings."""
-
-USERS = [facts for name, facts in FACTS.items() if name not in OF_CONTAINERS]
+USERS = [facts for facts in FACTS.values() if not facts.internal]
 
 
 def plain(text: str) -> str:

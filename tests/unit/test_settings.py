@@ -10,7 +10,7 @@ import pytest
 
 from waypoint.cli import main
 from waypoint.errors import ConfigurationError, ExitCode
-from waypoint.settings import QuotaTier, Settings, load_settings
+from waypoint.settings import FACTS, QuotaTier, Settings, load, load_settings
 
 KEY = "AIzaSyA-key-that-must-not-be-seen"
 
@@ -80,11 +80,11 @@ def test_an_empty_folder_or_collection_is_no_name(
     """It would be another one than was meant: the working folder, or the default."""
     for value in ("", "  "):
         monkeypatch.setenv(name, value)
-        with pytest.raises(ConfigurationError, match=f"{name}: it is empty"):
+        with pytest.raises(ConfigurationError, match=f"{name}={value}: it is empty"):
             load_settings()
     monkeypatch.delenv(name)
     (folder / ".env").write_text(f"{name}=\n")
-    with pytest.raises(ConfigurationError, match=f"{name}: it is empty"):
+    with pytest.raises(ConfigurationError, match=rf"\.env line 1: {name}=: it is empty"):
         load_settings()
 
 
@@ -154,9 +154,14 @@ def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(ConfigurationError) as caught:
         load_settings(chunk_overlap=100, embedding_dimensions=64, collection_name="-")
     message = str(caught.value)
-    named = ["CONCURRENCY", "CHUNK_OVERLAP", "QUOTA_TIER", "EMBEDDING_DIMENSIONS"]
-    assert all(f"{name}: " in message for name in [*named, "COLLECTION_NAME"])
-    assert "100 must be below CHUNK_SIZE (100)" in message
+    assert message.split("; ") == [
+        "--dimensions 64: must be 128 to 3072",
+        "--collection -: must be 3 to 512 characters of a-z A-Z 0-9 . _ -, beginning and ending "
+        "with a letter or digit",
+        "CONCURRENCY=none: must be 1 to 256, or auto",
+        "QUOTA_TIER=gold: must be auto, free, 1, 2 or 3",
+        "--chunk-overlap 100: must be below CHUNK_SIZE, which is 100",
+    ]
     assert caught.value.hint
     assert caught.value.exit_code is ExitCode.USAGE
 
@@ -164,7 +169,7 @@ def test_all_problems_are_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("options", [{"chunk_size": 90}, {"chunk_overlap": 600}])
 def test_the_overlap_is_below_the_size(options: dict[str, int]) -> None:
     """Whichever of the two is the default."""
-    with pytest.raises(ConfigurationError, match="CHUNK_OVERLAP: "):
+    with pytest.raises(ConfigurationError, match="must be below CHUNK_SIZE, which is"):
         load_settings(**options)
 
 
@@ -186,7 +191,8 @@ def test_the_overlap_is_below_the_size(options: dict[str, int]) -> None:
 def test_impossible_values_are_refused(options: dict[str, object]) -> None:
     """With the name of the setting."""
     (name,) = options
-    with pytest.raises(ConfigurationError, match=name.upper()):
+    shown = FACTS[name].option or FACTS[name].variable
+    with pytest.raises(ConfigurationError, match=f"{shown}.*: must be .*"):
         load_settings(**options)
 
 
@@ -232,14 +238,14 @@ def test_a_host_is_a_name_or_an_address(given: str, host: str) -> None:
 )
 def test_a_host_is_nothing_else(host: str) -> None:
     """Where the rest of an address belongs is said."""
-    with pytest.raises(ConfigurationError, match=r"CHROMA_HOST: .* the port is CHROMA_PORT"):
+    with pytest.raises(ConfigurationError, match=r"CHROMA_HOST .*: .* the port is CHROMA_PORT"):
         load_settings(chroma_host=host)
 
 
 @pytest.mark.parametrize("field", ["knowledge_base_path", "chroma_persist_path", "log_dir"])
 def test_a_folder_whose_name_is_not_utf8_is_refused(field: str) -> None:
     """What a run tells goes into files of UTF-8; it is known before anything is paid for."""
-    with pytest.raises(ConfigurationError, match=rf"{field.upper()}: the name a\\xff is not valid"):
+    with pytest.raises(ConfigurationError, match=r": the name a\\xff is not valid"):
         load_settings(**{field: Path(os.fsdecode(b"a\xff"))})
 
 
@@ -267,3 +273,106 @@ def test_settings_do_not_change() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.concurrency = 9
+
+
+def test_a_file_of_toml_is_below_everything_but_the_defaults(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Values have TOML's types; names may have hyphens; it is told where each comes from."""
+    (folder / "waypoint.toml").write_text(
+        "concurrency = 4\nbatch-size = 41\ncontext_headers = true\ncall_timeout = 7.5\n"
+        'exclude = ["a,b", "c"]\nquota_tier = 2\n\n"chunk_unit" = "tokens"\nchunk_size = 400\n'
+    )
+    (folder / ".env").write_text("\n\nBATCH_SIZE=31\n")
+    monkeypatch.setenv("CHUNK_SIZE", "201")
+    loaded = load(concurrency=1)
+    settings = loaded.settings
+    assert (settings.concurrency, settings.batch_size, settings.chunk_size) == (1, 31, 201)
+    assert (settings.context_headers, settings.call_timeout) == (True, 7.5)
+    assert (settings.exclude, settings.quota_tier) == (("a,b", "c"), QuotaTier.TWO)
+    assert {name: given.origin for name, given in loaded.given.items()} == {
+        "concurrency": "option",
+        "batch_size": ".env line 3",
+        "chunk_size": "environment",
+        "context_headers": "waypoint.toml line 3",
+        "call_timeout": "waypoint.toml line 4",
+        "exclude": "waypoint.toml line 5",
+        "quota_tier": "waypoint.toml line 6",
+        "chunk_unit": "waypoint.toml line 8",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("concurrency = true", "line 1: concurrency = true: must be 1 to 256, or auto"),
+        ("\nrpm = 3", "line 2: rpm is not a setting; did you mean quota_rpm?"),
+        ("batch_sice = 3", "line 1: batch_sice is not a setting; did you mean batch_size?"),
+        ("weather = 3", "line 1: weather is not a setting"),
+        ("[quota]\nrpm = 3", "line 1: quota is a table"),
+        ("chunk_size = 1979-05-27", "line 1: chunk_size is neither a text, a number"),
+        ("include = [1]", "line 1: include is neither"),
+        ("chunk_size = x", "can't be read: Invalid value (at line 1"),
+        ("stats_every = 1", "stats_every in waypoint.toml is now called STATS_INTERVAL"),
+    ],
+)
+def test_what_a_file_of_toml_cannot_say(folder: Path, text: str, told: str) -> None:
+    """It is named with its line."""
+    (folder / "waypoint.toml").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert told in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("CONCURRENCY=many", ".env line 1: CONCURRENCY=many: must be 1 to 256, or auto"),
+        ("A=1\n\n  BATCH_SIZE = 0", ".env line 3: BATCH_SIZE=0: must be 1 to 100"),
+        ("CHUNK_SIZE=9.5", ".env line 1: CHUNK_SIZE=9.5: must be a whole number, 50 to 16000"),
+        ("CALL_TIMEOUT=soon", "CALL_TIMEOUT=soon: must be a number, more than 0, at most 600"),
+        ("QUOTA_WAIT=perhaps", "QUOTA_WAIT=perhaps: must be true or false"),
+        ("QUOTA_RPM=-5", "QUOTA_RPM=-5: must be 0 or more"),
+        ("LOG_DIR=~nobody-of-this-name/logs", "no home folder is known"),
+        ('A=1\nNOTE="abc\nB=2', ".env line 2 can't be read: its quotes are not closed"),
+        ("A=1\nexport\n=3", ".env line 3 can't be read: it is not NAME=value"),
+    ],
+)
+def test_what_a_file_of_variables_cannot_say(folder: Path, text: str, told: str) -> None:
+    """The file, the line, the value and what it may be."""
+    (folder / ".env").write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert told in caught.value.message
+
+
+def test_a_line_that_cannot_be_read_is_not_shown(folder: Path) -> None:
+    """It may hold a key."""
+    (folder / ".env").write_text(f'GOOGLE_API_KEY="{KEY}\n')
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings()
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_name_that_is_nearly_ours_is_told(folder: Path) -> None:
+    """Others' variables are none of ours."""
+    (folder / ".env").write_text("CONCURENCY=3\nUID=1000\nPOSTGRES_PASSWORD=abcdef\nMODEL=x\n")
+    assert load().remarks == [
+        ".env line 1: CONCURENCY is not a setting; did you mean CONCURRENCY?",
+        ".env line 4: MODEL is not a setting; did you mean EMBEDDING_MODEL?",
+    ]
+
+
+def test_a_tilde_is_the_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever it comes from."""
+    monkeypatch.setenv("HOME", str(folder))
+    (folder / ".env").write_text("LOG_DIR=~/logs\n")
+    settings = load_settings(knowledge_base_path=Path("~"))
+    assert (settings.log_dir, settings.knowledge_base_path) == (folder / "logs", folder)
+
+
+def test_a_folder_called_env_is_no_file_of_variables(folder: Path) -> None:
+    """It is a virtual environment."""
+    (folder / ".env").mkdir()
+    assert load_settings() == Settings()

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from waypoint.cli.cache import cache
+from waypoint.cli.config import config, init
 from waypoint.cli.ingest import ingest
 from waypoint.cli.inspect import inspect
 from waypoint.cli.options import StrictCommand
@@ -32,7 +33,7 @@ def _root() -> None:
     return
 
 
-for command in (ingest, verify, search, status, cache, inspect):
+for command in (ingest, verify, search, status, cache, inspect, config, init):
     main_app.command(cls=StrictCommand)(command)
 
 

@@ -108,9 +108,11 @@ def ingest(
     from waypoint.ingest.options import IngestOptions
     from waypoint.ingest.single_files import common_folder
 
-    files = tuple(path for path in paths or () if path.is_file())
+    # As in a setting: a shell leaves a tilde in quotes as it is.
+    paths = [path.expanduser() if path.parts[:1] == ("~",) else path for path in paths or ()]
+    files = tuple(path for path in paths if path.is_file())
     if files:
-        paths = [common_folder(files, paths or (), category)]
+        paths = [common_folder(files, paths, category)]
     loaded = load({**settings, "knowledge_base_path": paths[0] if paths else None}, verbose=verbose)
     options = IngestOptions(
         simulate=simulate,
@@ -119,7 +121,7 @@ def ingest(
         clear=clear,
         root_moved=root_moved,
         root_name=root_name,
-        further_paths=tuple(paths[1:]) if paths else (),
+        further_paths=tuple(paths[1:]),
         files=files,
         reread=reread,
         retry_rejects=retry_rejects,

@@ -12,7 +12,8 @@ from typer._click.exceptions import NoSuchOption
 from typer.core import TyperCommand
 
 from waypoint.files import keep_private
-from waypoint.settings import CHOICE_NAMES, FACTS, LogLevel, Settings, load_settings
+from waypoint.settings import CHOICE_NAMES, FACTS, Loaded, LogLevel, Settings
+from waypoint.settings import load as load_from_everywhere
 from waypoint.settings.renamed import refuse_old_option
 
 if TYPE_CHECKING:
@@ -85,14 +86,25 @@ def _parameter(name: str) -> inspect.Parameter:
 
 
 def load(given: Mapping[str, Any], *, verbose: bool = False) -> Settings:
-    """The settings of a command, by its options, the environment and ``.env``.
+    """The settings of a command; names that are nearly a setting's are told.
 
     Raises:
-        ConfigurationError: as ``load_settings``.
+        ConfigurationError: as ``settings.load``.
     """
-    settings = load_settings(**given, log_level=LogLevel.DEBUG if verbose else None)
-    keep_private(wanted=settings.private_files)
-    return settings
+    return load_with_origins(given, verbose=verbose).settings
+
+
+def load_with_origins(given: Mapping[str, Any], *, verbose: bool = False) -> Loaded:
+    """As ``load``, with where each comes from."""
+    loaded = load_from_everywhere(**given, log_level=LogLevel.DEBUG if verbose else None)
+    keep_private(wanted=loaded.settings.private_files)
+    if loaded.remarks:
+        from waypoint.observe.terminal import Terminal
+
+        terminal = Terminal(stderr=True)
+        for remark in loaded.remarks:
+            terminal.tell(f"warning: {remark}")
+    return loaded
 
 
 def knowledge_base(more: str, **options: Any) -> Any:

@@ -19,7 +19,8 @@ from waypoint.settings.choices import (
     StoreSettings,
 )
 from waypoint.settings.facts import FACTS, SettingFacts
-from waypoint.settings.loading import load_settings
+from waypoint.settings.files import TOML_FILE
+from waypoint.settings.loading import Loaded, load, load_settings
 from waypoint.settings.model import (
     CHOICE_NAMES,
     MOST_CONCURRENCY,
@@ -32,7 +33,9 @@ __all__ = [
     "FACTS",
     "MOST_CONCURRENCY",
     "MOST_FOUND_CONCURRENCY",
+    "TOML_FILE",
     "ChunkUnit",
+    "Loaded",
     "LogFormat",
     "LogLevel",
     "QuotaSettings",
@@ -41,5 +44,6 @@ __all__ = [
     "SettingFacts",
     "Settings",
     "StoreSettings",
+    "load",
     "load_settings",
 ]

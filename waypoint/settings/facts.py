@@ -5,10 +5,13 @@ Nothing here states a fact: all are read from ``Settings``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from types import NoneType
 from typing import Any, get_args, get_origin
 
+from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
 from waypoint.settings.model import MOST, Settings
@@ -29,6 +32,21 @@ class SettingFacts:
     """As it is shown; empty for none."""
     range: str
     """``1 to 100``; empty where a bound is missing or is merely large."""
+    limits: str
+    """``1 to 100``, ``0 or more``, ``more than 0, at most 600``; empty for none."""
+    internal: bool
+    """Set by the image and the compose file, not by users."""
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it may be; none where it is no such setting."""
+        is_choice = isinstance(self.kind, type) and issubclass(self.kind, StrEnum)
+        return tuple(self.kind) if is_choice else ()
+
+    @property
+    def secret(self) -> bool:
+        """Whether its value is never shown."""
+        return self.kind is SecretStr
 
     @property
     def variable(self) -> str:
@@ -50,8 +68,21 @@ def _facts(name: str, field: FieldInfo) -> SettingFacts:
     assert isinstance(about, dict)
     option, unset = str(about["option"]), str(about["unset"])
     help_ = str(field.description)
+    bounds = {
+        bound: getattr(limit, bound)
+        for limit in field.metadata
+        for bound in ("ge", "gt", "le")
+        if hasattr(limit, bound)
+    }
     return SettingFacts(
-        name, option, _kind(field.annotation), help_, unset or _shown(field.default), _range(field)
+        name,
+        option,
+        _kind(field.annotation),
+        help_,
+        unset or _shown(field.default),
+        _range(bounds),
+        _limits(bounds),
+        bool(about["internal"]),
     )
 
 
@@ -71,15 +102,18 @@ def _shown(default: Any) -> str:
     return f"{default:g}" if isinstance(default, float) else str(default)
 
 
-def _range(field: FieldInfo) -> str:
-    bounds = {
-        bound: getattr(limit, bound)
-        for limit in field.metadata
-        for bound in ("ge", "le")
-        if hasattr(limit, bound)
-    }
+def _range(bounds: Mapping[str, float]) -> str:
     least, most = bounds.get("ge"), bounds.get("le")
     return "" if least is None or most in (None, MOST) else f"{least} to {most}"
+
+
+def _limits(bounds: Mapping[str, float]) -> str:
+    if both := _range(bounds):
+        return both
+    lower = f"{bounds['ge']} or more" if "ge" in bounds else ""
+    above = f"more than {bounds['gt']}" if "gt" in bounds else ""
+    upper = f"at most {bounds['le']}" if "le" in bounds else ""
+    return ", ".join(filter(None, (lower, above, upper)))
 
 
 FACTS = {name: _facts(name, field) for name, field in Settings.model_fields.items()}

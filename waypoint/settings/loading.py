@@ -1,65 +1,116 @@
-"""Where settings come from: options, then the environment, then ``.env``, then defaults."""
+"""Where settings come from: options, the environment, ``.env``, ``waypoint.toml``, defaults."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import ValidationError
 
 from waypoint.errors import ConfigurationError
 from waypoint.sanitize import learn_secrets
+from waypoint.settings.facts import FACTS
+from waypoint.settings.files import TOML_FILE, Line, env_lines, toml_lines
 from waypoint.settings.model import NAMES, Settings
+from waypoint.settings.problems import Given, told
 from waypoint.settings.renamed import refuse_old_variables
+
+_ALIKE = 0.8
+"""How alike, by difflib, two names have to be for one to be taken for the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and where each that isn't a default comes from."""
+
+    settings: Settings
+    given: Mapping[str, Given]
+    """By the field of ``Settings``."""
+    remarks: Sequence[str]
+    """Names of ``.env`` that are nearly a setting's."""
 
 
 def load_settings(**options: Any) -> Settings:
+    """The settings of ``load``, for whoever needs these alone."""
+    return load(**options).settings
+
+
+def load(**options: Any) -> Loaded:
     """Build the settings; options that are None were not given and change nothing.
 
     Raises:
-        ConfigurationError: naming every impossible value at once, a variable by an old name, or
-            ``.env`` if it cannot be read.
+        ConfigurationError: naming every impossible value at once and where it stands, a variable
+            by an old name, an unknown one of ``waypoint.toml``, or a line that can't be read.
     """
-    given = {name: value for name, value in options.items() if value is not None}
     learn_secrets(os.environ)
-    try:
-        from_file = _from_file(Path(".env"))
-        # Before they are looked at: what is wrong with one is told with its value.
-        learn_secrets(from_file)
-        refuse_old_variables(os.environ, "the environment")
-        refuse_old_variables(from_file, ".env")
-        return Settings(**{**_named(from_file), **_named(os.environ), **given})
-    except ValidationError as error:
-        problems = []
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            sentence = problem["msg"].removeprefix("Value error, ")
-            problems.append(f"{name}: {sentence}" if name else sentence)
+    of_toml, of_env = toml_lines(), env_lines()
+    # Before they are looked at: what is wrong with one is told with its value.
+    learn_secrets({line.name.upper(): str(line.value or "") for line in [*of_toml, *of_env]})
+    refuse_old_variables(os.environ, "the environment")
+    for lines in (of_env, of_toml):
+        for line in lines:
+            refuse_old_variables({line.name: str(line.value or "")}, str(line.file))
+    if unknown := [line for line in of_toml if _field(line.name) not in FACTS]:
         raise ConfigurationError(
-            "; ".join(problems),
-            hint="correct the option, the environment variable or the line in .env",
-        ) from error
-    except (UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(
-            f".env cannot be read: {error}", hint="save it as UTF-8 text that this user may read"
-        ) from error
-
-
-def _from_file(path: Path) -> dict[str, str | None]:
-    if not path.is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return dotenv_values(path, encoding="utf-8")
-
-
-def _named(variables: Mapping[str, str | None]) -> dict[str, str]:
-    """Those that are settings, in whatever case; an empty one says nothing, but for names."""
-    lower = ((name.lower(), value) for name, value in variables.items())
-    return {
-        name: value
-        for name, value in lower
-        if name in Settings.model_fields and value is not None and (value or name in NAMES)
+            "; ".join(_strange(line, alike=_nearest(line.name)) for line in unknown),
+            hint="correct or remove it: `waypoint config` lists all settings",
+        )
+    given = {
+        **_lines(of_toml),
+        **_lines(of_env),
+        **_environment(),
+        **{name: Given.option(name, each) for name, each in options.items() if each is not None},
     }
+    try:
+        settings = Settings(**{name: each.value for name, each in given.items()})
+    except ValidationError as error:
+        problems = error.errors()
+        variables = ", ".join(FACTS[str(problem["loc"][0])].variable for problem in problems)
+        raise ConfigurationError(
+            "; ".join(told(problem, given) for problem in problems),
+            hint=f"correct it where it stands; the README's table of options has {variables}",
+        ) from error
+    strangers = [line for line in of_env if _field(line.name) not in FACTS]
+    near = [(line, alike) for line in strangers if (alike := _nearest(line.name))]
+    return Loaded(settings, given, [_strange(line, alike=alike) for line, alike in near])
+
+
+def _lines(lines: Iterable[Line]) -> dict[str, Given]:
+    found = {name: line for line in lines if (name := _field(line.name)) in FACTS}
+    return {name: Given.line(name, line) for name, line in found.items() if _says(name, line.value)}
+
+
+def _environment() -> dict[str, Given]:
+    found = {name.lower(): (name, value) for name, value in os.environ.items()}
+    return {
+        field: Given.variable(field, name, value)
+        for field, (name, value) in found.items()
+        if field in FACTS and _says(field, value)
+    }
+
+
+def _says(field: str, value: object) -> bool:
+    """An empty variable says nothing: Compose passes on so what is not set. Names are never it."""
+    return value is not None and (value != "" or field in NAMES)
+
+
+def _field(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _strange(line: Line, *, alike: str | None) -> str:
+    meant = f"; did you mean {alike.lower() if line.file == TOML_FILE else alike}?" if alike else ""
+    return f"{line.file} line {line.number}: {line.name} is not a setting{meant}"
+
+
+def _nearest(name: str) -> str | None:
+    """The variable of the setting that this name is meant for, if any."""
+    for facts in FACTS.values():
+        # As the option is called: MODEL for EMBEDDING_MODEL.
+        if facts.option.partition("/")[0].removeprefix("--").replace("-", "_") == _field(name):
+            return facts.variable
+    alike = get_close_matches(_field(name), FACTS, n=1, cutoff=_ALIKE)
+    return FACTS[alike[0]].variable if alike else None

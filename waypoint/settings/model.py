@@ -42,16 +42,25 @@ MOST = 10**12
 """Of texts, tokens or bytes: more than there is of any, and few enough for all that counts them."""
 
 
-def _setting(default: Any, help_: str, *, option: str = "", unset: str = "", **limits: Any) -> Any:
+def _setting(
+    default: Any,
+    help_: str,
+    *,
+    option: str = "",
+    unset: str = "",
+    internal: bool = False,
+    **limits: Any,
+) -> Any:
     """A setting: all that is said of it anywhere stands here (``facts.py`` reads it).
 
     ``option``: on the command line, for those that have one. ``unset``: what a default of nothing
-    means. ``limits``: pydantic's, as ``ge`` and ``le``.
+    means. ``internal``: set by the image and the compose file, not by users. ``limits``:
+    pydantic's, as ``ge`` and ``le``.
     """
     return Field(
         default,
         description=help_,
-        json_schema_extra={"option": option, "unset": unset},
+        json_schema_extra={"option": option, "unset": unset, "internal": internal},
         **limits,
     )
 
@@ -254,10 +263,12 @@ class Settings(BaseModel):
     log_backups: int = _setting(5, "Rotated logs to keep", ge=0, le=100)
     private_files: bool = _setting(True, "Make files and folders readable by their owner alone")
     knowledge_base_dir: str | None = _setting(
-        None, "Folder of documents on the host, in a container"
+        None, "Folder of documents on the host, in a container", internal=True
     )
     in_container: bool = _setting(
-        False, "Whether folders are mounted from a host: errors say what to do there"
+        False,
+        "Whether folders are mounted from a host: errors say what to do there",
+        internal=True,
     )
 
     @field_validator(*NAMES, mode="before")
@@ -273,8 +284,8 @@ class Settings(BaseModel):
         # Chroma's own rule; told here, before anything was read or embedded.
         if name is not None and not _COLLECTION_NAME.fullmatch(name):
             raise ValueError(
-                "3 to 512 characters of a-z A-Z 0-9 . _ -, beginning and ending with a letter "
-                "or digit"
+                "must be 3 to 512 characters of a-z A-Z 0-9 . _ -, beginning and ending with a "
+                "letter or digit"
             )
         return name
 
@@ -292,10 +303,13 @@ class Settings(BaseModel):
     @field_validator("google_gemini_base_url")
     @classmethod
     def _base_url_is_one(cls, url: str | None) -> str | None:
-        parts = urlsplit(url or "http://host")
-        # Asking for the port raises ValueError for one that is none.
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-            raise ValueError(f"{url!r} does not begin with http:// or https:// and a host")
+        try:
+            parts = urlsplit(url or "http://host")
+            is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise ValueError("must begin with http:// or https:// and a host")
         return url
 
     @field_validator("chroma_host")
@@ -307,10 +321,19 @@ class Settings(BaseModel):
             address = IPv6Address(host.removeprefix("[").removesuffix("]"))
         except ValueError:
             raise ValueError(
-                f"{host!r} is not a host's name or address alone: the port is CHROMA_PORT, "
-                "and https is CHROMA_SSL"
+                "must be a host's name or address alone: the port is CHROMA_PORT, and https is "
+                "CHROMA_SSL"
             ) from None
         return f"[{address}]"
+
+    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
+    @classmethod
+    def _a_tilde_is_the_home(cls, path: Path) -> Path:
+        # A shell does it for a word that begins with one, and for nothing else.
+        try:
+            return path.expanduser()
+        except RuntimeError:
+            raise ValueError("no home folder is known of that user: write the path out") from None
 
     @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
     @classmethod
@@ -347,7 +370,7 @@ class Settings(BaseModel):
         except ValueError:
             number = 0
         if not 1 <= number <= MOST_CONCURRENCY:
-            raise ValueError(f"{value!r} is neither 1 to {MOST_CONCURRENCY} nor auto")
+            raise ValueError(f"must be 1 to {MOST_CONCURRENCY}, or auto")
         return number
 
     @field_validator("include", "exclude", mode="before")
@@ -378,7 +401,7 @@ class Settings(BaseModel):
         # and its problem would not be named with the others.
         size = info.data.get("chunk_size")
         if size is not None and overlap >= size:
-            raise ValueError(f"{overlap} must be below CHUNK_SIZE ({size})")
+            raise ValueError(f"must be below CHUNK_SIZE, which is {size}")
         return overlap
 
     @property
