@@ -6,6 +6,7 @@ Words are those of docs/architecture.md. Offsets are in characters (code points)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,27 @@ PackedChunks = NewType("PackedChunks", bytes)
 """Chunks with their vectors in the form in which a store takes them."""
 
 
+RACY_NS = 2_000_000_000
+"""What was modified so shortly before we read it may have been edited since without a change of
+size or times: it is read again, or its bytes are compared."""
+
+UNSETTLED = -1
+"""The size of a sidecar that couldn't be read, or may have changed unseen: it is read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A file of metadata for other files."""
+
+    source: str
+    size: int
+    """Bytes; or UNSETTLED."""
+    mtime_ns: int
+    ctime_ns: int
+    beside: bool
+    """Whether it is about one file, beside which it lies; else about all below its folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class SourceFile:
     """A file found below the knowledge base, as the folder's walk saw it."""
@@ -44,6 +66,18 @@ class SourceFile:
     """Bytes."""
     mtime_ns: int
     ctime_ns: int
+    sidecars: tuple[Sidecar, ...] = ()
+    """Those that are about it, the nearest first."""
+
+    @property
+    def sidecar_version(self) -> str:
+        """Tells whether its sidecars are the same, in the same versions; empty for none."""
+        if not self.sidecars:
+            return ""
+        told = "\n".join(
+            f"{each.size} {each.mtime_ns} {each.ctime_ns} {each.source}" for each in self.sidecars
+        )
+        return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     @property
     def category(self) -> str:
@@ -144,6 +178,8 @@ class Document:
     """Which reader made it, with that one's version: ``docx 1``."""
     encoding: str = ""
     """What its bytes were decoded from, as Python names it; empty for a binary format."""
+    sidecar_digest: str = ""
+    """SHA-256 of the fields that its file's sidecars give, hexadecimal; empty if they give none."""
 
     @property
     def source(self) -> str:

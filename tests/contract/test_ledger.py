@@ -13,11 +13,13 @@ import pytest
 from tests.support.documents import NOON, SECOND, document, source_file
 from tests.support.memory_ledger import MemoryLedger
 from waypoint.models import (
+    UNSETTLED,
     DayUse,
     Document,
     EmbeddingSpace,
     LearnedLimit,
     LearnedQuota,
+    Sidecar,
     TextKey,
     Vectors,
 )
@@ -137,6 +139,25 @@ async def test_only_a_complete_document_of_this_version_is_unchanged(
     )
     partition = await ledger.partition_unchanged(collection, [touched])
     assert (partition.changed, partition.warnings) == ([], {"a.md": ["odd"]})
+
+
+async def test_another_version_of_a_sidecar_is_a_change(ledger: Ledger, collection: int) -> None:
+    """So is one that came or went, or was not read; what it said is kept with the document."""
+    sidecar = Sidecar("_metadata.yaml", 9, NOON, NOON, beside=False)
+    file = replace(source_file("a.md"), sidecars=(sidecar,))
+    read = replace(document("a.md"), file=file, sidecar_digest="said")
+    await complete(ledger, collection, read, A)
+    other = replace(sidecar, mtime_ns=NOON + SECOND)
+    for sidecars in ((), (other,), (sidecar, other), (replace(sidecar, size=UNSETTLED),)):
+        changed = replace(file, sidecars=sidecars)
+        assert (await ledger.partition_unchanged(collection, [changed])).changed == [changed]
+    assert (await ledger.partition_unchanged(collection, [file])).changed == []
+    known = (await ledger.find_documents(collection, ["a.md"]))["a.md"]
+    assert known.is_same(read)
+    assert not known.is_same(replace(read, sidecar_digest=""))
+    touched = replace(read, file=replace(file, sidecars=(other,)))
+    await ledger.refresh_documents(collection, [touched])
+    assert (await ledger.partition_unchanged(collection, [touched.file])).changed == []
 
 
 async def test_a_file_of_records_is_unchanged_when_all_of_them_are(

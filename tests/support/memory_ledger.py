@@ -14,6 +14,7 @@ import numpy as np
 from waypoint.errors import StoreWriteError
 from waypoint.models import (
     FURTHER_ROOT,
+    UNSETTLED,
     DayUse,
     Document,
     EmbeddingSpace,
@@ -54,6 +55,7 @@ class _Document:
     complete: bool = False
     read_at_ns: int = 0
     digest: str = ""
+    sidecar_digest: str = ""
     reader: str = ""
     siblings: int = 1
     warnings: tuple[str, ...] = ()
@@ -71,6 +73,8 @@ class _Document:
             and own is not None
             and (own.size, own.mtime_ns, own.ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns)
             and self.read_at_ns - file.mtime_ns >= TOO_FRESH_NS
+            and own.sidecars == file.sidecars
+            and all(sidecar.size != UNSETTLED for sidecar in file.sidecars)
         )
 
 
@@ -193,6 +197,7 @@ class MemoryLedger:
             own = self._document(collection, document.source)
             own.complete, own.chunks = True, dict(each.chunks)
             own.digest, own.reader = document.digest, document.reader
+            own.sidecar_digest = document.sidecar_digest
             self._note_reading(own, document, each.siblings)
             self._drop_rejects(collection, document.source)
             for chunk_id, reason in each.rejects.items():
@@ -242,7 +247,9 @@ class MemoryLedger:
         documents = self._of(collection).documents
         found = {source: documents[source] for source in sources if source in documents}
         return {
-            source: KnownDocument(each.digest, len(each.chunks), each.complete, each.reader)
+            source: KnownDocument(
+                each.digest, len(each.chunks), each.complete, each.reader, each.sidecar_digest
+            )
             for source, each in found.items()
         }
 
@@ -272,7 +279,8 @@ class MemoryLedger:
             page.append(
                 LedgerDocument(
                     each.id, each.source, each.complete, file.size, file.mtime_ns, file.ctime_ns,
-                    each.read_at_ns, each.digest, len(each.chunks),
+                    each.read_at_ns, each.digest, len(each.chunks), file.sidecar_version,
+                    each.sidecar_digest,
                 )
             )  # fmt: skip
         return sorted((each for each in page if each.id > after), key=lambda one: one.id)[:PAGE]

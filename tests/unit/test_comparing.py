@@ -35,6 +35,10 @@ class Files:
             raise DocumentRejectedError(file.source, "permission denied")
         return self._digests[file.source]
 
+    def sidecar_digest(self, file: SourceFile) -> str:
+        """Of the first of them, its source, which stands for what it says."""
+        return file.sidecars[0].source if file.sidecars else ""
+
 
 @pytest.fixture
 def inventory() -> Iterator[Inventory]:

@@ -81,12 +81,12 @@ def test_a_file_made_to_take_everything(kind: str) -> None:
     name, make, reason = HOSTILE[kind]
     data = make()
     rejected = ""
-    began = time.monotonic()
+    began = time.process_time()
     with peak_below(MOST_MEMORY):
         try:
             assert read_all(name, data)
         except DocumentRejectedError as error:
             rejected = error.reason
-    assert time.monotonic() - began < SOON
+    assert time.process_time() - began < SOON
     assert reason in rejected
     assert bool(rejected) is bool(reason)

@@ -28,6 +28,8 @@ def inspect(
 ) -> None:
     """Show a file as Waypoint sees it: reader, metadata, warnings, chunks. Writes nothing.
 
+    Its metadata are those of a run over KNOWLEDGE_BASE_PATH, if it lies in that folder, else of
+    one over the working folder, if it lies in that, else over its own.
     Records that are rejected are shown among the documents; then the exit code is 1.
     """
     from waypoint.embedding.providers import chosen_model
@@ -67,16 +69,27 @@ def inspect(
 def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError]:
     from waypoint.models import SourceFile
     from waypoint.sources.local_folder import LocalFolders, Root
+    from waypoint.sources.sidecars import sidecars_of
 
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
+    root = _root_of(path, settings)
+    sidecars = sidecars_of(root, path.absolute().relative_to(root).as_posix())
     # Its size and times don't matter: they are taken anew at the reading.
-    file = SourceFile(path.name, path.absolute(), size=0, mtime_ns=0, ctime_ns=0)
+    file = SourceFile(path.name, path.absolute(), 0, 0, 0, sidecars)
+    settings = settings.model_copy(update={"knowledge_base_path": root})
     with LocalFolders([Root("", settings)]).reading() as read:
         content = read(file)
     if isinstance(content, DocumentRejectedError):
         raise content
     return list(content)
+
+
+def _root_of(path: Path, settings: Settings) -> Path:
+    """The folder that a run over it would be over, as far as that can be told."""
+    file = path.absolute()
+    folders = settings.knowledge_base_path.absolute(), Path.cwd()
+    return next((folder for folder in folders if folder in file.parents), file.parent)
 
 
 def _reject_as_json(error: DocumentRejectedError) -> dict[str, Any]:
@@ -91,6 +104,7 @@ def _as_json(document: Document, chunks: list[Chunk]) -> dict[str, Any]:
         "encoding": document.encoding,
         "title": document.title,
         "metadata": dict(document.metadata),
+        "sidecars": [sidecar.source for sidecar in document.file.sidecars],
         "warnings": document.warnings,
         "characters": len(document.text),
         "headings": [asdict(heading) for heading in document.headings],
@@ -121,6 +135,8 @@ def _print_document(console: Terminal, document: Document, chunks: list[Chunk]) 
         _print_field(console, "encoding", document.encoding)
     told = [f"{count:,} {name}" for name, count in counts.items() if count or name == "chunks"]
     _print_field(console, "holds", ", ".join(told))
+    for sidecar in document.file.sidecars:
+        _print_field(console, "metadata from", sidecar.source)
     for name, value in document.metadata.items():
         _print_field(console, name, str(value))
     for warning in document.warnings:

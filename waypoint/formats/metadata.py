@@ -66,14 +66,18 @@ class RefusedError(Exception):
 
 
 class FieldCollector:
-    """Takes fields as a parser gives them; keeps what can be stored and warns of the rest."""
+    """Takes fields as a parser gives them; keeps what can be stored and warns of the rest.
 
-    def __init__(self) -> None:
+    ``tell_renamed``: warn of names that are Waypoint's own as well.
+    """
+
+    def __init__(self, *, tell_renamed: bool = False) -> None:
         self.title = ""
         self.metadata: dict[str, MetadataValue] = {}
         self.warnings: list[str] = []
         self._full = False
         self._given = 0
+        self._tell_renamed = tell_renamed
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -102,7 +106,10 @@ class FieldCollector:
         else:
             if isinstance(scalar, str):
                 scalar = unicodedata.normalize("NFC", scalar)
-            self._keep(_stored_name(key, scalar), scalar, which)
+            stored = _stored_name(key, scalar)
+            if self._tell_renamed and stored == f"fm_{key}":
+                self.warn(f"field {which} is stored as {stored!r}: the name is Waypoint's own")
+            self._keep(stored, scalar, which)
 
     def take_title(self, values: Iterable[object]) -> None:
         """Let the first text that can be a title be the title; none leaves the document without."""

@@ -11,7 +11,8 @@ from pathlib import PurePosixPath
 from waypoint.errors import DocumentRejectedError, RecordRejectedError, described
 from waypoint.formats.losses import bounded
 from waypoint.formats.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
-from waypoint.models import Document, MetadataValue, SourceFile
+from waypoint.formats.sidecars import NO_FIELDS, SidecarFields
+from waypoint.models import Document, Heading, SourceFile
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
 DOC_ID_CHARACTERS = 64
@@ -21,22 +22,27 @@ _HASH_CHARACTERS = 8
 
 
 def read_documents(
-    file: SourceFile, *, registry: ReaderRegistry, max_file_size: int
+    file: SourceFile,
+    *,
+    registry: ReaderRegistry,
+    max_file_size: int,
+    given: SidecarFields = NO_FIELDS,
 ) -> list[Document | RecordRejectedError]:
     """Read and parse a file: one document, or one for each record of a file of records.
 
     At least one; all have the same ``file``, with the size and times of this reading. In the
     place of a record that cannot be a document stands why. No two have the same source. A file
     without text is a document with an empty text and a warning. Beside what a document says
-    about itself, its metadata says its ``format``, as the registry names it.
+    about itself, its metadata says its ``format``, as the registry names it, and what is
+    ``given`` by sidecars.
 
     Raises DocumentRejectedError, and nothing else.
     """
-    return documents_of(take_snapshot(file, max_file_size=max_file_size), registry)
+    return documents_of(take_snapshot(file, max_file_size=max_file_size), registry, given)
 
 
 def documents_of(
-    snapshot: Snapshot, registry: ReaderRegistry
+    snapshot: Snapshot, registry: ReaderRegistry, given: SidecarFields = NO_FIELDS
 ) -> list[Document | RecordRejectedError]:
     """``read_documents`` for bytes, wherever they are from."""
     file = snapshot.file
@@ -46,7 +52,7 @@ def documents_of(
     return [
         _rejected(part, file.source, record)
         if isinstance(part, RejectedRecord)
-        else _document(part, snapshot, made_by, record, part.digest or file_digest)
+        else _document(part, snapshot, made_by, given, record, part.digest or file_digest)
         for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
     ]
 
@@ -72,22 +78,28 @@ def _rejected(part: RejectedRecord, source: str, record: str) -> RecordRejectedE
 
 
 def _document(
-    parsed: ParsedDocument, snapshot: Snapshot, made_by: Format, record: str, digest: str
+    parsed: ParsedDocument,
+    snapshot: Snapshot,
+    made_by: Format,
+    given: SidecarFields,
+    record: str,
+    digest: str,
 ) -> Document:
     source = snapshot.file.source
-    metadata: dict[str, MetadataValue] = {"format": made_by.name}
-    metadata.update(parsed.metadata or {})
+    said_title, metadata, warnings = given.merged_with(parsed, made_by)
     empty = not parsed.text.strip()
+    warnings = (*parsed.warnings, *warnings, *(("no text in it",) if empty else ()))
     return Document(
         file=snapshot.file,
         doc_id=make_doc_id(source, record),
-        title=_title(source, record, parsed),
+        title=_title(source, record, said_title, parsed.headings),
         text="" if empty else parsed.text,
         headings=() if empty else parsed.headings,
-        metadata=metadata,
+        metadata={"format": made_by.name, **metadata},
         digest=digest,
+        sidecar_digest=given.digest(),
         read_at_ns=snapshot.read_at_ns,
-        warnings=bounded((*parsed.warnings, "no text in it") if empty else parsed.warnings),
+        warnings=bounded(warnings),
         format=made_by.name,
         is_markdown=made_by.markdown,
         reader=made_by.reader_name,
@@ -158,8 +170,8 @@ def _records(
         yield record
 
 
-def _title(source: str, record: str, parsed: ParsedDocument) -> str:
-    first_h1 = next((each.title for each in parsed.headings if each.level == 1 and each.title), "")
+def _title(source: str, record: str, said: str, headings: Sequence[Heading]) -> str:
+    first_h1 = next((each.title for each in headings if each.level == 1 and each.title), "")
     stem = PurePosixPath(source).stem
-    title = parsed.title or first_h1 or (f"{stem}#{record}" if record else stem)
+    title = said or first_h1 or (f"{stem}#{record}" if record else stem)
     return title if len(title) <= TITLE_CHARACTERS else f"{title[: TITLE_CHARACTERS - 1]}…"

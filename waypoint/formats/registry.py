@@ -94,6 +94,9 @@ class Format:
     """Whether the reader is made with the ReaderOptions; else without arguments."""
     markdown: bool = False
     """Whether its reader gives Markdown, which is cut where its parts end."""
+    authored: bool = False
+    """Whether its fields are somebody's own words (front matter, a record's), which no sidecar
+    overrules; those of others are mostly what a program has filled in."""
     version: int = 1
     """Of what its reader makes of a file: one more when that changes, so that it is known which
     documents an earlier reader made."""
@@ -123,6 +126,7 @@ FORMATS = (
         (".md", ".markdown", ".mdx"),
         "waypoint.formats.markdown:MarkdownReader",
         markdown=True,
+        authored=True,
     ),
     Format(
         "html",
@@ -177,12 +181,19 @@ FORMATS = (
     ),
     Format("captions", (".vtt", ".srt"), "waypoint.formats.captions:CaptionReader"),
     Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
-    Format("json", (".json",), "waypoint.formats.json_records:JsonReader", takes_options=True),
+    Format(
+        "json",
+        (".json",),
+        "waypoint.formats.json_records:JsonReader",
+        takes_options=True,
+        authored=True,
+    ),
     Format(
         "jsonl",
         (".jsonl", ".ndjson"),
         "waypoint.formats.json_records:JsonLinesReader",
         takes_options=True,
+        authored=True,
     ),
     Format("code", CODE_SUFFIXES, "waypoint.formats.code:CodeReader"),
     Format(

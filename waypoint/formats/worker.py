@@ -21,6 +21,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from waypoint.child_environment import child_environment, module_path
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError, no_more_files
+from waypoint.formats.sidecars import NO_FIELDS, SidecarFields
 from waypoint.formats.worker_messages import (
     LENGTH_BYTES,
     Rejection,
@@ -52,22 +53,22 @@ class ParseWorker:
         self._parsed = 0
         self._is_busy = False
 
-    async def parse(self, file: SourceFile) -> list[Document]:
-        """Read a file.
+    async def parse(self, file: SourceFile, given: SidecarFields = NO_FIELDS) -> list[Document]:
+        """Read a file; ``given``: what its sidecars say.
 
         Raises:
             DocumentRejectedError: it cannot be read, or its parser died of it.
             ParserUnavailableError: the process does not start.
         """
         try:
-            reply = await self._ask(file)
+            reply = await self._ask(file, given)
         except _KilledError:
-            reply = await self._ask(file)
+            reply = await self._ask(file, given)
         if isinstance(reply, Rejection) and reply.out_of_memory:
             fresh = self._parsed == 1
             await self.close()
             # What earlier files left behind may be at fault.
-            reply = reply if fresh else await self._ask(file)
+            reply = reply if fresh else await self._ask(file, given)
         if not isinstance(reply, Rejection):
             return reply
         if reply.out_of_memory:
@@ -87,7 +88,7 @@ class ParseWorker:
         with anyio.CancelScope(shield=True):
             await self._end(process)
 
-    async def _ask(self, file: SourceFile) -> list[Document] | Rejection:
+    async def _ask(self, file: SourceFile, given: SidecarFields) -> list[Document] | Rejection:
         if self._process is None:
             await self._start()
         assert self._process is not None
@@ -96,7 +97,7 @@ class ParseWorker:
         self._is_busy = True
         try:
             with anyio.fail_after(self._setup.timeout):
-                await self._process.stdin.send(encode_request(file))
+                await self._process.stdin.send(encode_request(file, given))
                 reply = await self._receive(file)
         except TimeoutError:
             await self.close()

@@ -20,6 +20,7 @@ from pathlib import Path
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.formats.read_file import read_documents
 from waypoint.formats.registry import ReaderRegistry
+from waypoint.formats.sidecars import SidecarFields
 from waypoint.formats.worker_messages import (
     LENGTH_BYTES,
     Rejection,
@@ -44,9 +45,9 @@ def main() -> None:
     registry = setup.registry()
     _send(replies, (0).to_bytes(LENGTH_BYTES, "big"))
     while True:
-        file = decode_request(requests.get())
+        file, given = decode_request(requests.get())
         signal.setitimer(signal.ITIMER_REAL, setup.timeout + _ALARM_AFTER)
-        reply = _read(file, registry, setup)
+        reply = _read(file, given, registry, setup)
         signal.setitimer(signal.ITIMER_REAL, 0)
         _send(replies, reply)
 
@@ -76,9 +77,13 @@ def _receive(requests: queue.SimpleQueue[bytes]) -> None:
     os._exit(0)
 
 
-def _read(file: SourceFile, registry: ReaderRegistry, setup: WorkerSetup) -> bytes:
+def _read(
+    file: SourceFile, given: SidecarFields, registry: ReaderRegistry, setup: WorkerSetup
+) -> bytes:
     try:
-        documents = read_documents(file, registry=registry, max_file_size=setup.max_file_size)
+        documents = read_documents(
+            file, registry=registry, max_file_size=setup.max_file_size, given=given
+        )
         return encode_documents([_whole(each) for each in documents])
     except DocumentRejectedError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)

@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 from waypoint.formats.registry import FORMATS, Format, ReaderOptions, ReaderRegistry
+from waypoint.formats.sidecars import SidecarFields
 from waypoint.models import Block, Document, Heading, Place, SourceFile
 
 LENGTH_BYTES = 8
@@ -59,14 +60,19 @@ class Rejection:
     out_of_memory: bool
 
 
-def encode_request(file: SourceFile) -> bytes:
+def encode_request(file: SourceFile, given: SidecarFields) -> bytes:
     """As a line. The folder above the knowledge base may have any name: it is escaped."""
-    return json.dumps({**asdict(file), "path": str(file.path)}).encode() + b"\n"
+    asked = {**asdict(file), "path": str(file.path), "sidecars": ()}
+    return json.dumps({"file": asked, "given": asdict(given)}).encode() + b"\n"
 
 
-def decode_request(line: bytes) -> SourceFile:
+def decode_request(line: bytes) -> tuple[SourceFile, SidecarFields]:
     values = json.loads(line)
-    return SourceFile(**{**values, "path": Path(values["path"])})
+    file, given = values["file"], values["given"]
+    return (
+        SourceFile(**{**file, "path": Path(file["path"]), "sidecars": ()}),
+        SidecarFields(**{**given, "warnings": tuple(given["warnings"])}),
+    )
 
 
 def encode_documents(documents: Sequence[Document]) -> bytes:

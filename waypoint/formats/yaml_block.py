@@ -43,8 +43,12 @@ class _Loader(_FAST_LOADER):  # type: ignore[misc]
     }
 
 
-def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, object]]:
+def mapping_items(
+    block: str, fields: FieldCollector, *, what: str = "front matter field", first_line: int = 2
+) -> Iterator[tuple[object, object]]:
     """The top-level keys and values that can be constructed; warnings for the others.
+
+    ``what`` warnings are about; ``first_line``: the block's, in its file.
 
     Raises:
         NotMappingError: it is YAML, but no mapping.
@@ -56,7 +60,9 @@ def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, 
         _refuse_bombs(block)
         root = yaml.compose(block, Loader=_Loader)
     except yaml.YAMLError as error:
-        raise RefusedError(f"malformed YAML{_line_of(error)}") from error
+        mark = getattr(error, "problem_mark", None)
+        place = f" at line {mark.line + first_line}" if mark is not None else ""
+        raise RefusedError(f"malformed YAML{place}") from error
     if root is None:
         return
     if not isinstance(root, yaml.MappingNode):
@@ -64,22 +70,18 @@ def mapping_items(block: str, fields: FieldCollector) -> Iterator[tuple[object, 
     constructor = yaml.constructor.SafeConstructor()
     for key_node, value_node in root.value:
         name = str(key_node.value) if isinstance(key_node, yaml.ScalarNode) else "?"
+        told = shown_name(name) or f"at line {key_node.start_mark.line + first_line}"
         try:
             value = constructor.construct_document(value_node)
             if _has_doubled_names(value_node):
-                shown = _shown(name, key_node)
-                fields.warn(f"{shown}: a name within it is given twice, the last counts")
+                fields.warn(f"{what} {told}: a name within it is given twice, the last counts")
             yield name, value
         except Exception:  # constructors raise KeyError, AttributeError and more on odd values
             constructor = yaml.constructor.SafeConstructor()
             if value_node.tag in _SCALAR_TAGS and isinstance(value_node, yaml.ScalarNode):
                 yield name, str(value_node.value)
             else:
-                fields.warn(f"{_shown(name, key_node)} left out: not plain YAML data")
-
-
-def _shown(name: str, key_node: Any) -> str:
-    return f"front matter field {shown_name(name) or f'at line {_line(key_node.start_mark)}'}"
+                fields.warn(f"{what} {told} left out: not plain YAML data")
 
 
 def _has_doubled_names(node: Any) -> bool:
@@ -106,13 +108,3 @@ def _refuse_bombs(block: str) -> None:
             raise RefusedError(f"nested deeper than {MAX_DEPTH} levels")
         if aliases > MAX_ALIASES:
             raise RefusedError(f"more than {MAX_ALIASES} YAML aliases")
-
-
-def _line_of(error: Any) -> str:
-    mark = getattr(error, "problem_mark", None)
-    return f" at line {_line(mark)}" if mark is not None else ""
-
-
-def _line(mark: Any) -> int:
-    # One for counting from zero, one for the opening line.
-    return int(mark.line) + 2

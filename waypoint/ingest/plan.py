@@ -182,8 +182,7 @@ def _made_by_another(
 
     def stays(document: Document) -> bool:
         known = ledger.known_documents(entry.id, [document.source]).get(document.source)
-        same = known is not None and known.complete and known.digest == document.digest
-        return same and known is not None and known.reader != document.reader
+        return known is not None and known.is_same(document) and known.reader != document.reader
 
     return stays
 

@@ -103,7 +103,7 @@ class ReadStage:
             for number, warning in enumerate(document.warnings):
                 self._events.emit(DocumentWarning(document.source, warning, first=not number))
             before = known.get(document.source)
-            same = before is not None and before.complete and before.digest == document.digest
+            same = before is not None and before.is_same(document)
             if same and not (self.reread and before and before.reader != document.reader):
                 touched.append((document, siblings))
             else:

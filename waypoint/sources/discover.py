@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -14,13 +14,16 @@ from waypoint.formats.registry import ReaderRegistry
 from waypoint.models import (
     Discovery,
     FileReject,
+    Sidecar,
     SkippedFile,
     SourceFile,
     UnreadableFolder,
     WalkWarning,
 )
 from waypoint.sources.ignoring import (
+    EXCLUDED,
     IGNORE_FILE,
+    IGNORED,
     NOT_INCLUDED,
     OWN,
     VIRTUAL_ENVIRONMENT,
@@ -32,6 +35,7 @@ from waypoint.sources.ignoring import (
     takes_back,
 )
 from waypoint.sources.names import NameClashes, name_problem, printable_name
+from waypoint.sources.sidecars import SIDECAR, FolderSidecars, find_sidecars, is_directory
 from waypoint.sources.snapshot import times_of, too_large
 
 Entry: TypeAlias = "os.DirEntry[str]"
@@ -94,7 +98,7 @@ def discover(
     if category is not None:
         top = replace(top, entries=[walk.category(top, category)])
     if only is not None:
-        folders = [each for each in top.entries if each.name in only and _is_folder(each)]
+        folders = [each for each in top.entries if each.name in only and is_directory(each)]
         top = replace(top, entries=folders)
     return walk.items(top)
 
@@ -111,6 +115,7 @@ class _Folder:
     """Those that hold in it, the nearest last."""
     included: bool
     """Whether it lies in a folder that ``--include`` names, or is one."""
+    sidecars: FolderSidecars = field(default_factory=FolderSidecars)
 
 
 class _Walk:
@@ -131,9 +136,15 @@ class _Walk:
         self._rules = rules
 
     def open_folder(
-        self, path: str, prefix: str, ignore_files: tuple[IgnoreFile, ...], *, included: bool
+        self,
+        path: str,
+        prefix: str,
+        ignore_files: tuple[IgnoreFile, ...],
+        *,
+        included: bool,
+        above: tuple[Sidecar, ...] = (),
     ) -> _Folder:
-        """List a folder. Raises OSError, IgnoreFileError."""
+        """List a folder; ``above``: the sidecars about it. Raises OSError, IgnoreFileError."""
         entries, ignore_path = [], ""
         with os.scandir(path) as listing:
             for entry in listing:
@@ -144,14 +155,20 @@ class _Walk:
         entries.sort(key=lambda entry: entry.name)
         if ignore_path:
             ignore_files = (*ignore_files, read_ignore_file(ignore_path, prefix))
-        return _Folder(prefix, entries, ignore_files, included)
+        folder = _Folder(prefix, entries, ignore_files, included)
+
+        def is_left_out(entry: Entry) -> bool:
+            # By somebody's word: hidden by default is the sidecar of a hidden file as well.
+            return self._reason(folder, entry, is_folder=False) in (EXCLUDED, IGNORED)
+
+        return replace(folder, sidecars=find_sidecars(entries, prefix, above, is_left_out))
 
     def category(self, top: _Folder, category: str) -> Entry:
         """The top folder of that name. Raises UsageError."""
         folders = [
             entry
             for entry in top.entries
-            if _is_folder(entry) and not self._reason(top, entry, is_folder=True)
+            if is_directory(entry) and not self._reason(top, entry, is_folder=True)
         ]
         for entry in folders:
             if entry.name == category:
@@ -175,7 +192,7 @@ class _Walk:
             source = folder.prefix + entry.name
             if self._wanted is not None and source not in self._wanted:
                 continue
-            is_folder = _is_folder(entry)
+            is_folder = is_directory(entry)
             if reason := self._reason(folder, entry, is_folder=is_folder):
                 yield SkippedFile(folder.prefix + printable_name(entry.name), reason, named=False)
             elif problem := name_problem(entry.name):
@@ -197,6 +214,9 @@ class _Walk:
                 item = self._file(folder, entry, source)
                 if isinstance(item, SourceFile) and (warning := clashes.warning(entry.name)):
                     yield WalkWarning(source, warning)
+                told = isinstance(item, SourceFile) or entry.name in folder.sidecars.names
+                if told and (warning := folder.sidecars.warnings.get(entry.name, "")):
+                    yield WalkWarning(source, warning)
                 yield item
 
     def is_own(self, source: str) -> bool:
@@ -216,7 +236,11 @@ class _Walk:
         included = self._rules.includes(source, folder.included, is_folder=True)
         try:
             opened = self.open_folder(
-                entry.path, source + "/", folder.ignore_files, included=included
+                entry.path,
+                source + "/",
+                folder.ignore_files,
+                included=included,
+                above=folder.sidecars.above,
             )
         except OSError as error:
             if no_files := no_more_files(error):
@@ -239,6 +263,8 @@ class _Walk:
         return opened
 
     def _file(self, folder: _Folder, entry: Entry, source: str) -> Discovery:
+        if entry.name in folder.sidecars.names:
+            return SkippedFile(source, SIDECAR, named=False)
         if not self._rules.includes(source, folder.included, is_folder=False):
             return SkippedFile(source, NOT_INCLUDED, named=False)
         try:
@@ -253,7 +279,10 @@ class _Walk:
             return FileReject(source, f"its size and time cannot be asked: {error.strerror}")
         if status.st_size > self._max_file_size:
             return too_large(source, status.st_size, self._max_file_size)
-        return SourceFile(source, Path(entry.path), status.st_size, *times_of(status))
+        sidecars = folder.sidecars.of(entry.name)
+        return SourceFile(
+            source, Path(entry.path), status.st_size, *times_of(status), sidecars=sidecars
+        )
 
     def _link_reason(self, entry: Entry) -> str:
         try:
@@ -282,13 +311,6 @@ def _oddities(folder: _Folder, *, beside: _Folder | None = None) -> Iterator[Wal
     for ignore_file in folder.ignore_files[inherited:]:
         for warning in ignore_file.warnings:
             yield WalkWarning(ignore_file.prefix + IGNORE_FILE, warning)
-
-
-def _is_folder(entry: Entry) -> bool:
-    try:
-        return entry.is_dir(follow_symlinks=False)
-    except OSError:
-        return False  # then asking for its status fails too, and that names it
 
 
 def _irregular_reason(entry: Entry) -> str:

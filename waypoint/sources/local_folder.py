@@ -13,15 +13,28 @@ from anyio.from_thread import start_blocking_portal
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import read_documents
-from waypoint.formats.registry import ReaderOptions, ReaderRegistry
+from waypoint.formats.registry import ReaderOptions
+from waypoint.formats.sidecars import MAX_BYTES, NO_FIELDS
 from waypoint.formats.worker import ParseWorker
 from waypoint.formats.worker_messages import WorkerSetup
-from waypoint.models import Discovery, FileReject, SourceFile, root_of, root_prefix
+from waypoint.models import (
+    RACY_NS,
+    UNSETTLED,
+    Discovery,
+    FileReject,
+    Sidecar,
+    SourceFile,
+    below_root,
+    root_of,
+    root_prefix,
+)
 from waypoint.observe.events import Surveyed
 from waypoint.settings import Settings
 from waypoint.sources.discover import discover
 from waypoint.sources.ignoring import Rules
 from waypoint.sources.port import DocumentReader, FileContent
+from waypoint.sources.sidecars import SidecarReader
+from waypoint.sources.snapshot import take_snapshot
 
 MOST_READERS = 16
 """Each may have a process, of 30 MB before it parses; two feed the highest quota."""
@@ -101,6 +114,10 @@ class LocalFolders:
                 files += 1
         return Surveyed(files, size)
 
+    def sidecar_digest(self, file: SourceFile) -> str:
+        """As ``Document.sidecar_digest``, of what the sidecars of a file say now."""
+        return self._folder_of(file).sidecars.fields_of(file)[1].digest()
+
     def _folder_of(self, file: SourceFile) -> _Folder:
         return self._folders[root_of(file.source)]
 
@@ -121,6 +138,7 @@ class _Folder:
         self._registry = self._setup.registry()
         self._own = (settings.log_dir, settings.chroma_persist_path)
         self._rules = Rules(settings.include, settings.exclude)
+        self.sidecars = SidecarReader(self._read_sidecar)
 
     def discover(self) -> Iterator[Discovery]:
         walk = discover(
@@ -134,9 +152,7 @@ class _Folder:
             files=self._root.files,
         )
         prefix = root_prefix(self._root.name)
-        if not prefix:
-            return walk
-        return (replace(entry, source=prefix + entry.source) for entry in walk)
+        return (_below(prefix, entry) for entry in walk) if prefix else walk
 
     def is_untrusted(self, file: SourceFile) -> bool:
         name = file.source
@@ -146,13 +162,30 @@ class _Folder:
     async def open(self) -> AsyncIterator[FileReader]:
         worker = ParseWorker(self._setup)
         try:
-            yield FileReader(self._registry, self._setup.max_file_size, worker)
+            yield FileReader(self, worker)
         finally:
             await worker.close()
 
     def read_here(self, file: SourceFile) -> FileContent:
         """Read a plain format in this very thread."""
-        return _read_here(file, self._registry, self._setup.max_file_size)
+        file, given = self.sidecars.fields_of(file)
+        try:
+            return read_documents(
+                file, registry=self._registry, max_file_size=self._setup.max_file_size, given=given
+            )
+        except DocumentRejectedError as error:
+            return error
+
+    def _read_sidecar(self, sidecar: Sidecar) -> tuple[Sidecar, bytes]:
+        path = self._root.settings.knowledge_base_path / below_root(sidecar.source)
+        times = sidecar.size, sidecar.mtime_ns, sidecar.ctime_ns
+        file = SourceFile(sidecar.source, path, *times)
+        snapshot = take_snapshot(file, max_file_size=MAX_BYTES)
+        read = snapshot.file
+        racy = snapshot.read_at_ns - read.mtime_ns < RACY_NS
+        size = UNSETTLED if racy else read.size
+        version = replace(sidecar, size=size, mtime_ns=read.mtime_ns, ctime_ns=read.ctime_ns)
+        return version, snapshot.data
 
 
 class _RootsReader:
@@ -172,40 +205,39 @@ class _RootsReader:
 class FileReader:
     """Reads plain formats in a thread and all others in its process."""
 
-    def __init__(self, registry: ReaderRegistry, max_file_size: int, worker: ParseWorker) -> None:
-        self._registry = registry
-        self._max_file_size = max_file_size
+    def __init__(self, folder: _Folder, worker: ParseWorker) -> None:
+        self._folder = folder
         self._worker = worker
 
     async def read(self, files: Sequence[SourceFile]) -> list[FileContent]:
         """As ``DocumentReader.read``."""
-        plain = [file for file in files if not self._is_untrusted(file)]
+        folder = self._folder
+        plain = [file for file in files if not folder.is_untrusted(file)]
         contents: dict[str, FileContent] = {}
         if plain:
-            read = await to_thread.run_sync(
-                lambda: [_read_here(file, self._registry, self._max_file_size) for file in plain]
-            )
+            read = await to_thread.run_sync(lambda: [folder.read_here(file) for file in plain])
             contents = {file.source: each for file, each in zip(plain, read, strict=True)}
         for file in files:
-            if self._is_untrusted(file):
+            if folder.is_untrusted(file):
                 contents[file.source] = await self._parse(file)
         return [contents[file.source] for file in files]
 
-    def _is_untrusted(self, file: SourceFile) -> bool:
-        return self._registry.format_of(file.source).untrusted
-
     async def _parse(self, file: SourceFile) -> FileContent:
+        given = NO_FIELDS
+        if file.sidecars:
+            file, given = await to_thread.run_sync(self._folder.sidecars.fields_of, file)
         try:
-            return await self._worker.parse(file)
+            return await self._worker.parse(file, given)
         except DocumentRejectedError as error:
             return error
 
 
-def _read_here(file: SourceFile, registry: ReaderRegistry, max_file_size: int) -> FileContent:
-    try:
-        return read_documents(file, registry=registry, max_file_size=max_file_size)
-    except DocumentRejectedError as error:
-        return error
+def _below(prefix: str, entry: Discovery) -> Discovery:
+    """An entry of a further root."""
+    if isinstance(entry, SourceFile) and entry.sidecars:
+        sidecars = [replace(each, source=prefix + each.source) for each in entry.sidecars]
+        entry = replace(entry, sidecars=tuple(sidecars))
+    return replace(entry, source=prefix + entry.source)
 
 
 def _cores() -> int:

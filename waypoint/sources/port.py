@@ -17,7 +17,7 @@ class DocumentReader(Protocol):
     """Reads files, off the event loop."""
 
     async def read(self, files: Sequence[SourceFile]) -> Sequence[FileContent]:
-        """What each of the files is now, in their order.
+        """What each of the files is now, in their order, with the fields of its sidecars.
 
         Raises CannotContinueError if there is nothing that could read any.
         """
@@ -39,6 +39,8 @@ class Source(Protocol):
 
     def discover(self) -> Iterator[Discovery]:
         """List everything, each name once; called and advanced off the event loop.
+
+        Files come with their sidecars (``waypoint.sources.sidecars``), which are none themselves.
 
         What could not be listed is told as an ``UnreadableFolder``: what lies there is unknown,
         not gone. A listing that ends without an exception is otherwise complete, and what it

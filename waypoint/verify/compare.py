@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import orjson
+
 from waypoint.errors import DocumentRejectedError
-from waypoint.models import SourceFile
+from waypoint.models import RACY_NS, Sidecar, SourceFile
 from waypoint.verify.checks import (
     MOST_EXAMPLES,
     CheckResult,
@@ -17,10 +19,6 @@ from waypoint.verify.checks import (
 )
 from waypoint.verify.inventory import Inventory
 from waypoint.verify.ports import Folder
-
-RACY_NS = 2_000_000_000
-"""A file whose mtime lies this close before our reading may have been edited since without a
-change of size or mtime: its bytes are compared."""
 
 _READABLE = """NOT EXISTS (
     SELECT 1 FROM unreadable AS u
@@ -170,18 +168,18 @@ def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
 
 
 def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
-    """No file has other bytes than when it was read.
+    """No file has other bytes, and no sidecar says anything else, than when it was read.
 
     Size and times first, then the digest; a file of several documents, whose digests are
     those of its records, is told by size and mtime alone.
     """
     candidates = inventory.rows(
-        """SELECT d.source, f.source, f.path, f.size, f.mtime_ns, f.ctime_ns, d.size, d.mtime_ns,
-            d.digest
+        """SELECT d.source, f.source, f.path, f.size, f.mtime_ns, f.ctime_ns, f.sidecars,
+            d.size, d.mtime_ns, d.digest, d.sidecar_digest
         FROM documents AS d JOIN files AS f ON f.source = d.file
         WHERE d.complete AND NOT f.rejected AND (
             (f.size, f.mtime_ns, f.ctime_ns) != (d.size, d.mtime_ns, d.ctime_ns)
-            OR d.read_at_ns - f.mtime_ns < ?)
+            OR d.read_at_ns - f.mtime_ns < ? OR f.sidecar_version != d.sidecars)
             -- One that is rejected now keeps its older version: that is known. So is that any
             -- document of a file may be such a one, where the file, or one of its records in
             -- the version that others were read from, is rejected.
@@ -193,14 +191,19 @@ def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
         RACY_NS,
     )
     stale = []
-    for source, file, path, size, mtime_ns, ctime_ns, old_size, old_mtime_ns, digest in candidates:
-        if (size, mtime_ns) != (old_size, old_mtime_ns) and source != file:
-            stale.append((source, "its file has changed since it was ingested"))
-        elif source == file:
-            found = SourceFile(source, Path(path), size, mtime_ns, ctime_ns)
+    for source, file, path, size, mtime_ns, ctime_ns, packed, *before in candidates:
+        old_size, old_mtime_ns, digest, sidecar_digest = before
+        sidecars = tuple(Sidecar(**each) for each in orjson.loads(packed or b"[]"))
+        found = SourceFile(file, Path(path), size, mtime_ns, ctime_ns, sidecars)
+        changed = ""
+        if source == file:
             changed = _changed(folder, found, digest, same_size=size == old_size)
-            if changed:
-                stale.append((source, changed))
+        elif (size, mtime_ns) != (old_size, old_mtime_ns):
+            changed = "its file has changed since it was ingested"
+        if not changed and folder.sidecar_digest(found) != sidecar_digest:
+            changed = "its sidecars have changed since it was ingested"
+        if changed:
+            stale.append((source, changed))
     for source, what in stale:
         inventory.find("stale", "", what, source)
     documents = inventory.value("SELECT count(*) FROM documents WHERE complete")

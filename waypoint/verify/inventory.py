@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from waypoint.models import (
     Discovery,
     FileReject,
@@ -32,13 +34,14 @@ _CACHE_KIB = 16 * 1024
 _SCHEMA = """
 CREATE TABLE files (
     source TEXT PRIMARY KEY, path TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
-    rejected INTEGER NOT NULL
+    rejected INTEGER NOT NULL,
+    sidecar_version TEXT NOT NULL DEFAULT '', sidecars BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID;
 CREATE TABLE unreadable (folder TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE documents (
     source TEXT PRIMARY KEY, file TEXT NOT NULL, complete INTEGER NOT NULL,
     size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, read_at_ns INTEGER,
-    digest TEXT, chunk_count INTEGER NOT NULL
+    digest TEXT, chunk_count INTEGER NOT NULL, sidecars TEXT, sidecar_digest TEXT
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_file ON documents (file);
 CREATE TABLE rejects (
@@ -105,27 +108,28 @@ class Inventory:
         for entry in entries:
             match entry:
                 case SourceFile():
+                    sidecars = orjson.dumps(entry.sidecars) if entry.sidecars else b""
                     row = (
                         entry.source, str(entry.path), entry.size, entry.mtime_ns,
-                        entry.ctime_ns, 0,
+                        entry.ctime_ns, 0, entry.sidecar_version, sidecars,
                     )  # fmt: skip
                 case FileReject():
-                    row = (entry.source, "", 0, 0, 0, 1)
+                    row = (entry.source, "", 0, 0, 0, 1, "", b"")
                 case UnreadableFolder():
                     self._run("INSERT OR IGNORE INTO unreadable VALUES (?)", entry.source)
                     continue
                 case SkippedFile() | WalkWarning():
                     continue
-            self._run("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)", *row)
+            self._run("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
 
     def add_documents(self, documents: Iterable[LedgerDocument]) -> None:
         """After the files: a document belongs to the file whose name its source begins with."""
         self._many(
-            "INSERT INTO documents VALUES (?, file_of(?), ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents VALUES (?, file_of(?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     d.source, d.source, d.complete, d.size, d.mtime_ns, d.ctime_ns, d.read_at_ns,
-                    d.digest, d.chunk_count,
+                    d.digest, d.chunk_count, d.sidecars, d.sidecar_digest,
                 )
                 for d in documents
             ],

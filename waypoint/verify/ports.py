@@ -49,6 +49,10 @@ class Folder(Protocol):
         """SHA-256 of the file's bytes, hexadecimal. Raises ``DocumentRejectedError``."""
         ...
 
+    def sidecar_digest(self, file: SourceFile) -> str:
+        """As ``Document.sidecar_digest``, of what its sidecars say now."""
+        ...
+
 
 class TextEmbedder(Protocol):
     """Turns texts into vectors through the service, within the quota."""

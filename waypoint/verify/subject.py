@@ -41,6 +41,9 @@ class KnowledgeBase:
         snapshot = take_snapshot(file, max_file_size=self._largest[root_of(file.source)])
         return hashlib.sha256(snapshot.data).hexdigest()
 
+    def sidecar_digest(self, file: SourceFile) -> str:
+        return self._source.sidecar_digest(file)
+
 
 async def find_folder(
     settings: Settings, recorded: Origin | None

@@ -20,7 +20,7 @@ class Contents(LedgerFile):
         with self._translated():
             rows = self._db.execute(
                 """SELECT id, source, complete, size, mtime_ns, ctime_ns, read_at_ns,
-                    digest, chunk_count
+                    digest, chunk_count, sidecars, sidecar_digest
                 FROM documents WHERE collection_id = ? AND id > ? ORDER BY id LIMIT ?""",
                 (collection, after, PAGE),
             ).fetchall()

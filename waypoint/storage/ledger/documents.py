@@ -36,18 +36,21 @@ class Documents(Rejects):
         document, file = whole.document, whole.document.file
         (document_id,) = db.execute(
             """INSERT INTO documents (collection_id, source, complete, size, mtime_ns, ctime_ns,
-                read_at_ns, digest, chunk_count, file, file_documents, warnings, reader)
-            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                read_at_ns, digest, chunk_count, file, file_documents, warnings, reader,
+                sidecars, sidecar_digest)
+            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (collection_id, source) DO UPDATE SET complete = 1,
                 size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
                 read_at_ns = excluded.read_at_ns, digest = excluded.digest,
                 chunk_count = excluded.chunk_count, file = excluded.file,
                 file_documents = excluded.file_documents, warnings = excluded.warnings,
-                reader = excluded.reader RETURNING id""",
+                reader = excluded.reader, sidecars = excluded.sidecars,
+                sidecar_digest = excluded.sidecar_digest RETURNING id""",
             (
                 collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
                 document.read_at_ns, document.digest, len(whole.chunks), file.source,
                 whole.siblings, _packed(document.warnings), document.reader,
+                file.sidecar_version, document.sidecar_digest,
             ),
         ).fetchone()  # fmt: skip
         db.execute("DELETE FROM chunks WHERE document_id = ?", (document_id,))
@@ -64,7 +67,7 @@ class Documents(Rejects):
     def refresh_documents(
         self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
     ) -> None:
-        """Note the new times, and the warnings, of documents whose bytes are what they were.
+        """Note the new times, and the warnings, of documents that are what they were.
 
         ``siblings``: for each, how many documents its file has; one, if nothing is said.
         What kept one from being read meanwhile is over; its chunks' rejects stand.
@@ -72,13 +75,13 @@ class Documents(Rejects):
         with self._transaction() as db:
             db.executemany(
                 """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?,
-                    file = ?, file_documents = ?, warnings = ?
+                    file = ?, file_documents = ?, warnings = ?, sidecars = ?
                 WHERE collection_id = ? AND source = ?""",
                 [
                     (
                         document.file.size, document.file.mtime_ns, document.file.ctime_ns,
                         document.read_at_ns, document.file.source, of, _packed(document.warnings),
-                        collection, document.source,
+                        document.file.sidecar_version, collection, document.source,
                     )
                     for document, of in zip(
                         documents, siblings or [1] * len(documents), strict=True

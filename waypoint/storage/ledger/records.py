@@ -66,6 +66,10 @@ class LedgerDocument:
     digest: str
     chunk_count: int
     """With the chunks that are rejected."""
+    sidecars: str = ""
+    """Version of its file's sidecars when it was read."""
+    sidecar_digest: str = ""
+    """As in ``Document``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,12 @@ class KnownDocument:
     complete: bool
     reader: str = ""
     """Which reader made it; empty if that was not noted."""
+    sidecar_digest: str = ""
+
+    def is_same(self, document: Document) -> bool:
+        """Whether a document that was read now is what the store holds."""
+        read = document.digest, document.sidecar_digest
+        return self.complete and (self.digest, self.sidecar_digest) == read
 
 
 @dataclass(frozen=True, slots=True)

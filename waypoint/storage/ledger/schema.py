@@ -148,6 +148,11 @@ MIGRATIONS = (
     UPDATE documents SET complete = state = 'done';
     ALTER TABLE documents DROP COLUMN state;
     """,
+    """
+    -- Which sidecars its file had when it was read, in which versions, and what they said.
+    ALTER TABLE documents ADD COLUMN sidecars TEXT NOT NULL DEFAULT '';
+    ALTER TABLE documents ADD COLUMN sidecar_digest TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -7,13 +7,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from waypoint.models import SourceFile
+from waypoint.models import RACY_NS, UNSETTLED, SourceFile
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, lies_in
 from waypoint.storage.ledger.records import KnownDocument, Partition
-
-RACY_NS = 2_000_000_000
-"""A file whose mtime lies this close before our reading may have been edited since without a
-change of size or mtime: it is read again."""
 
 
 def any_reader(_file: str) -> str:
@@ -64,7 +60,7 @@ class Walk(LedgerFile):
             query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
                 min(complete), min(read_at_ns), min(size), max(size), min(mtime_ns),
                 max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != ''),
-                min(reader), max(reader) FROM documents
+                min(reader), max(reader), min(sidecars), max(sidecars) FROM documents
                 WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
             for file, *figures in self._db.execute(query, (collection, *some)):
                 known[file] = _KnownFile(*figures)
@@ -98,12 +94,12 @@ class Walk(LedgerFile):
         with self._translated():
             for some in _portions(sources):
                 query = (
-                    "SELECT source, digest, chunk_count, complete, reader FROM documents"  # noqa: S608
-                    f" WHERE collection_id = ? AND source IN ({_marks(some)})"
+                    "SELECT source, digest, chunk_count, complete, reader, sidecar_digest"  # noqa: S608
+                    f" FROM documents WHERE collection_id = ? AND source IN ({_marks(some)})"
                 )
                 for source, *figures in self._db.execute(query, (collection, *some)):
-                    digest, count, complete, reader = figures
-                    known[source] = KnownDocument(digest, count, bool(complete), reader)
+                    digest, count, complete, *further = figures
+                    known[source] = KnownDocument(digest, count, bool(complete), *further)
         return known
 
     def readers(self, collection: int) -> set[str]:
@@ -167,6 +163,8 @@ class _KnownFile:
     has_warnings: int
     first_reader: str
     last_reader: str
+    first_sidecars: str
+    last_sidecars: str
 
     def is_outdated(self, reader: str) -> bool:
         """Whether another reader than this one made any of the documents."""
@@ -182,6 +180,8 @@ def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
         and known.first_mtime_ns == file.mtime_ns == known.last_mtime_ns
         and known.first_ctime_ns == file.ctime_ns == known.last_ctime_ns
         and known.read_at_ns - file.mtime_ns >= RACY_NS
+        and known.first_sidecars == file.sidecar_version == known.last_sidecars
+        and all(sidecar.size != UNSETTLED for sidecar in file.sidecars)
     )
 
 
