@@ -70,7 +70,8 @@ def _value(facts: SettingFacts, value: Any, equals: str) -> str:
         return ""
     if isinstance(value, list | tuple):
         value = ",".join(map(str, value))
-    shown = str(value)
+    if not (shown := str(value).strip()):
+        return ""
     if len(shown) > _LONGEST_SHOWN:
         shown = f"{shown[:_LONGEST_SHOWN]}…"
     return f"{equals}{shown}"
