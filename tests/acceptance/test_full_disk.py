@@ -200,7 +200,7 @@ def test_what_is_lost_all_the_same_is_told_and_counted(tmp_path: Path) -> None:
     write_corpus(workspace.knowledge_base, documents=6, sections=20)
     log = workspace.store / "waypoint.sqlite3-wal"
     failing = [strace, "-f", "-qq", "-o", "/dev/null", "-P", str(log), "-e", "trace=pwrite64"]
-    failing += ["-e", "inject=pwrite64:error=EIO:when=80+"]
+    failing += ["-e", "inject=pwrite64:error=EIO:when=100+"]
     with background_simulator() as simulator, ChromaCommand(tmp_path / "server") as server:
         workspace.use(simulator.environment)
         workspace.use(server.environment)
