@@ -22,7 +22,9 @@ RUN --mount=type=cache,target=/var/cache/pip \
     pip install --disable-pip-version-check --root-user-action=ignore --target /opt/uv "uv==${UV_VERSION}" \
     && python -m venv --without-pip /opt/venv \
     && rm -rf "$PYTHONPYCACHEPREFIX"
-COPY requirements.txt .
+COPY requirements.txt requirements-ocr.txt ./
+# 1 for text recognition (--ocr).
+ARG WITH_OCR=
 # chromadb names these for parts of it that are never loaded here: a cluster of its own
 # (kubernetes), the model of its default embedding function (onnxruntime, tokenizers), a server
 # in Python (most of uvicorn's extras), a build of itself. Half of what would be installed.
@@ -30,6 +32,7 @@ ARG UNUSED="build durationpy filelock flatbuffers fsspec hf-xet httptools huggin
 # All is pinned, so nothing is resolved: what is left out isn't brought back by those who name it.
 RUN --mount=type=cache,target=/var/cache/uv \
     grep --invert-match --extended-regexp "^($(echo "$UNUSED" | tr ' ' '|'))==" requirements.txt >used.txt \
+    && if [ -n "$WITH_OCR" ]; then cat requirements-ocr.txt >>used.txt; fi \
     && /opt/uv/bin/uv pip install --python /opt/venv/bin/python --no-deps --requirement used.txt
 # Bytecode of what is loaded, of Python's own library too, and of nothing else: the image's user
 # can't write it, and all of it would weigh as much as the code.
@@ -61,6 +64,12 @@ LABEL org.opencontainers.image.title="Waypoint" \
       org.opencontainers.image.base.name="docker.io/library/python:3.11-slim" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# Text recognition, in the languages of these Debian packages.
+ARG WITH_OCR=
+ARG OCR_PACKAGES="tesseract-ocr tesseract-ocr-deu"
+RUN if [ -n "$WITH_OCR" ]; then apt-get update \
+      && apt-get install -y --no-install-recommends $OCR_PACKAGES \
+      && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log; fi
 WORKDIR /app
 RUN groupadd --gid 1000 waypoint \
     && useradd --uid 1000 --gid waypoint --no-create-home --home-dir /tmp waypoint \

@@ -55,6 +55,9 @@ requirements: $(VENV)/.dev ## Pin the requirements anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
 	  --no-emit-index-url --upgrade --constraint requirements.txt requirements-plots.in \
 	  --output-file requirements-plots.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+	  --no-emit-index-url --upgrade --constraint requirements.txt requirements-ocr.in \
+	  --output-file requirements-ocr.txt
 
 clean: ## Remove the environment and caches; stores, logs and reports stay
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -180,6 +180,8 @@ class Document:
     """What its bytes were decoded from, as Python names it; empty for a binary format."""
     sidecar_digest: str = ""
     """SHA-256 of the fields that its file's sidecars give, hexadecimal; empty if they give none."""
+    to_recognise: int = 0
+    """Pages for OCR, where they are only counted."""
 
     @property
     def source(self) -> str:
@@ -218,6 +220,8 @@ class SkippedFile:
     named: bool = True
     """Whether the user is told of it by name (a link, a device), or only how many there are of
     its reason (no reader, hidden, ignored)."""
+    stays: bool = False
+    """Whether what an earlier run made of it stays."""
 
 
 @dataclass(frozen=True, slots=True)

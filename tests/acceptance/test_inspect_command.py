@@ -57,7 +57,8 @@ def test_what_a_pdf_lost_is_told_and_what_was_typed_is_shown(tmp_path: Path) -> 
     assert outcome.code == 0
     assert "Rope 40 5\n" in outcome.stdout
     assert "Vessel: MS Ostara" in outcome.stdout
-    assert "warning: images without text (ocrmypdf adds it): pages 2 to 3" in outcome.stdout
+    assert "warning: images without text (--ocr auto" in outcome.stdout
+    assert "reads them): pages 2 to 3" in outcome.stdout
 
 
 def test_a_file_of_records_is_several_documents(tmp_path: Path) -> None:

@@ -180,9 +180,11 @@ async def test_documents_of_another_reader_are_counted_and_read_again_on_demand(
     read = replace(document("a.md"), reader="markdown 1")
     await complete(ledger, collection, read)
     ask = ledger.partition_unchanged
-    assert (await ask(collection, [read.file], lambda _: "markdown 1", True)).changed == []
-    assert (await ask(collection, [read.file], lambda _: "markdown 2")).outdated_documents == 1
-    assert (await ask(collection, [read.file], lambda _: "markdown 2", True)).changed == [read.file]
+    assert (await ask(collection, [read.file], lambda _: ("markdown 1",), True)).changed == []
+    assert (await ask(collection, [read.file], lambda _: ("markdown 2",))).outdated_documents == 1
+    assert (await ask(collection, [read.file], lambda _: ("markdown 2",), True)).changed == [
+        read.file
+    ]
 
 
 async def test_what_is_not_seen_has_vanished(ledger: Ledger, collection: int) -> None:

@@ -219,7 +219,7 @@ class MemoryLedger:
         self,
         collection: int,
         files: Sequence[SourceFile],
-        reader_of: Callable[[str], str] = lambda _: "",
+        readers_of: Callable[[str], Sequence[str]] = lambda _: (),
         reread: bool = False,
     ) -> Partition:
         changed: list[SourceFile] = []
@@ -227,7 +227,7 @@ class MemoryLedger:
         outdated = 0
         for file in files:
             documents = self._of_file(collection, file.source)
-            older = any(each.reader != reader_of(file.source) for each in documents)
+            older = any(each.reader not in readers_of(file.source) for each in documents)
             whole = bool(documents) and all(
                 each.is_of(file) and each.siblings == len(documents) for each in documents
             )

@@ -50,6 +50,12 @@ class MemorySource:
     def takes_long(self, file: SourceFile) -> bool:
         return False
 
+    def readers_of(self, source: str) -> Sequence[str]:
+        return default_registry().readers_of(source)
+
+    def may_read_more(self, source: str, warnings: Sequence[str]) -> bool:
+        return False
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DocumentReader]:
         yield self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from waypoint.errors import DocumentRejectedError
@@ -15,7 +17,7 @@ from waypoint.formats.registry import (
 REGISTRY = default_registry()
 
 
-def read_all(name: str, data: bytes, **options: str) -> tuple[ParsedDocument, ...]:
+def read_all(name: str, data: bytes, **options: Any) -> tuple[ParsedDocument, ...]:
     """All documents of a file of this name."""
     registry = default_registry(ReaderOptions(**options)) if options else REGISTRY
     parsed = registry.reader_of(name).read(name, data)
@@ -24,7 +26,7 @@ def read_all(name: str, data: bytes, **options: str) -> tuple[ParsedDocument, ..
     return tuple(part for part in parsed if isinstance(part, ParsedDocument))
 
 
-def rejects_in(name: str, data: bytes, **options: str) -> dict[str, RejectedRecord]:
+def rejects_in(name: str, data: bytes, **options: Any) -> dict[str, RejectedRecord]:
     """The records of a file of this name that are rejected, by record; each has a way out."""
     registry = default_registry(ReaderOptions(**options)) if options else REGISTRY
     parsed = registry.reader_of(name).read(name, data)
@@ -34,13 +36,13 @@ def rejects_in(name: str, data: bytes, **options: str) -> dict[str, RejectedReco
     return {reject.record: reject for reject in rejects}
 
 
-def read_one(name: str, data: bytes, **options: str) -> ParsedDocument:
+def read_one(name: str, data: bytes, **options: Any) -> ParsedDocument:
     """The one document of a file of this name."""
     (document,) = read_all(name, data, **options)
     return document
 
 
-def reject_of(name: str, data: bytes, **options: str) -> DocumentRejectedError:
+def reject_of(name: str, data: bytes, **options: Any) -> DocumentRejectedError:
     """Why a file of this name is rejected; it names the file, and a way out."""
     with pytest.raises(DocumentRejectedError) as caught:
         read_all(name, data, **options)

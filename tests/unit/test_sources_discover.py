@@ -52,11 +52,11 @@ def test_files_come_sorted_folder_by_folder_with_their_status(tmp_path: Path) ->
 
 
 def test_files_without_reader_are_left_out(tmp_path: Path) -> None:
-    """What no reader takes is counted, by its suffix."""
+    """What no reader takes is counted, by its suffix; an image that OCR read before stays."""
     put(tmp_path, "UNKNOWN", "photo.JPG")
     assert walk(tmp_path) == [
         SkippedFile("UNKNOWN", "no reader for files without a suffix", named=False),
-        SkippedFile("photo.JPG", "no reader for .jpg", named=False),
+        SkippedFile("photo.JPG", "no reader for .jpg", named=False, stays=True),
     ]
 
 

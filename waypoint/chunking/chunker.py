@@ -56,7 +56,9 @@ class Chunker:
         pieces: list[Piece] = []
         of_split: set[Piece] = set()
         apart = {place.start for place in document.places}
-        for section in find_sections(text, document.headings, settings, apart):
+        # A chunk whose text is by OCR in part could be marked neither so nor so.
+        edges = [place.start for place in document.places if place.name == "ocr"]
+        for section in find_sections(text, document.headings, settings, apart, edges):
             for piece in splitter.split(section):
                 parts = [piece] if limiter is None else limiter.split(piece)
                 if len(parts) > 1:

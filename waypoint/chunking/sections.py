@@ -25,17 +25,19 @@ def find_sections(
     headings: Sequence[Heading],
     settings: ChunkingSettings,
     apart: Container[int] = (),
+    edges: Sequence[int] = (),
 ) -> list[Span]:
     """Spans, in order, that no chunk crosses and that together hold all but white space.
 
     A tiny section (a heading alone, mostly) is joined to what follows; the last one is joined to
     what comes before it, if both fit into a chunk. One that starts at a place in ``apart``, as a
-    slide or a sheet does, is never joined to what comes before it.
+    slide or a sheet does, is never joined to what comes before it. At ``edges`` a section begins
+    without a heading.
     """
     ruler = Ruler(text, settings.unit)
     sections: list[Span] = []
     pending: Span | None = None
-    for start, end in _between_headings(text, headings):
+    for start, end in _between(text, headings, edges):
         if pending is not None and start in apart:
             sections.append(pending)
             pending = None
@@ -53,8 +55,10 @@ def find_sections(
     return sections
 
 
-def _between_headings(text: str, headings: Sequence[Heading]) -> Iterator[Span]:
+def _between(text: str, headings: Sequence[Heading], edges: Sequence[int]) -> Iterator[Span]:
     starts = [each.start for each in headings if each.level <= _SECTION_LEVEL]
+    if edges:
+        starts = sorted({*starts, *edges})
     for start, end in zip([0, *starts], [*starts, len(text)], strict=True):
         trimmed = trim(text, start, end)
         if trimmed[0] < trimmed[1]:

@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from waypoint.settings import Settings
 
 
-@takes_settings("chunk_size", "chunk_overlap", "max_file_size", "json_text_field")
+@takes_settings(
+    "chunk_size",
+    "chunk_overlap",
+    "max_file_size",
+    "json_text_field",
+    "ocr",
+    "ocr_languages",
+    "ocr_timeout",
+)
 def inspect(
     file: Annotated[Path, typer.Argument(help="File to show as Waypoint sees it.")],
     *,
@@ -78,7 +86,9 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
     # Its size and times don't matter: they are taken anew at the reading.
     file = SourceFile(path.name, path.absolute(), 0, 0, 0, sidecars)
     settings = settings.model_copy(update={"knowledge_base_path": root})
-    with LocalFolders([Root("", settings)]).reading() as read:
+    folder = LocalFolders([Root("", settings)])
+    folder.require_ocr()
+    with folder.reading() as read:
         content = read(file)
     if isinstance(content, DocumentRejectedError):
         raise content

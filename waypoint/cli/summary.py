@@ -112,6 +112,7 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         f"chunks: {plan.chunks:,}",
         f"texts to embed: {plan.texts_to_embed:,} ({before})",
         f"tokens: about {plan.tokens_to_embed:,}",
+        *_for_ocr(plan),
         f"calls: {plan.calls:,} at least",
         f"cost: about ${plan.cost_usd:.4f}",
         f"time: at least {_least(plan.least_seconds, plan.least_days, plan.binding_quota)} "
@@ -126,6 +127,16 @@ def print_plan(console: Terminal, plan: Plan) -> None:
     _print_warnings(console, plan.warnings, plan.with_warnings)
     _print_rejects(console, plan.rejects, plan.rejected)
     console.print("nothing was written")
+
+
+def _for_ocr(plan: Plan) -> list[str]:
+    if not plan.pages_for_ocr:
+        return []
+    rate = 60 * plan.pages_for_ocr / max(plan.ocr_seconds, 0.001)
+    return [
+        f"OCR: {plan.pages_for_ocr:,} pages, about {duration(plan.ocr_seconds)} here "
+        f"({rate:,.0f} pages a minute); their texts come on top"
+    ]
 
 
 def _least(seconds: float, days: int, binding: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import accumulate
 from threading import Lock
@@ -15,10 +16,12 @@ from pypdfium2 import raw
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.losses import Losses
 from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.ocr import HOW, Recogniser
 from waypoint.formats.pdf_page import IMAGES, read_page
 from waypoint.formats.pdf_words import count_unreadable
-from waypoint.formats.registry import ParsedDocument
+from waypoint.formats.registry import ParsedDocument, ReaderOptions
 from waypoint.formats.text import MAX_CHARACTERS, too_much_text
+from waypoint.models import Place
 
 MAX_PAGES = 50_000
 # A small file can draw the same text over and over: what it comes to is bounded.
@@ -53,7 +56,9 @@ _REJECTS = {
     ),
 }
 _DAMAGED = ("damaged, or not a PDF", "open it in a viewer and save it anew")
-_RECOGNISE = "run text recognition over it (for example: ocrmypdf in.pdf out.pdf)"
+_RECOGNISE = f"{HOW}; or run ocrmypdf in.pdf out.pdf over it"
+
+_BETTER = "scan it anew, at 300 dpi"
 
 
 class PdfReader:
@@ -62,25 +67,45 @@ class PdfReader:
     Of a portfolio, the pages of its PDFs are read in the place of its cover.
     """
 
+    def __init__(self, options: ReaderOptions | None = None) -> None:
+        self._options = options or ReaderOptions()
+
     def read(self, source: str, data: bytes) -> ParsedDocument:
         losses = Losses()
+        recogniser = Recogniser(self._options) if self._options.ocr != "off" else None
         with _PDFIUM:
             document = _open(source, data)
             try:
                 fields = _fields(document)
-                pages = _pages(source, document, losses)
+                pages = _pages(source, document, losses, recogniser)
             finally:
                 document.close()
-        _refuse_hardly_any_text(source, pages, losses)
+        tried = recogniser.tried if recogniser else 0
+        if not (tried and self._options.ocr_counts):
+            _refuse_hardly_any_text(source, pages, losses, recogniser)
         text = "".join(f"{page}\n\n" if page else "" for page in pages).rstrip("\n")
         ends = accumulate(len(page) + 2 if page else 0 for page in pages)
+        starts = (0, *(min(end, len(text)) for end in ends))[: len(pages)]
         return ParsedDocument(
             text=text,
-            pages=(0, *(min(end, len(text)) for end in ends))[: len(pages)],
+            pages=starts,
+            places=_places(starts, recogniser.recognised if recogniser else set()),
+            recognised=bool(tried),
+            to_recognise=tried if self._options.ocr_counts else 0,
             title="" if _NO_TITLE.fullmatch(fields.title) else fields.title,
             metadata=fields.metadata,
             warnings=(*fields.warnings, *losses.warnings()),
         )
+
+
+def _places(starts: Sequence[int], recognised: set[int]) -> tuple[Place, ...]:
+    """Where text by OCR begins, and other text again."""
+    places: list[Place] = []
+    for number, start in enumerate(starts, 1):
+        by_ocr = number in recognised
+        if by_ocr != (bool(places) and places[-1].value is True):
+            places.append(Place(start, "ocr", by_ocr))
+    return tuple(places)
 
 
 def _open(source: str, data: bytes) -> pdfium.PdfDocument:
@@ -108,12 +133,14 @@ def _fields(document: pdfium.PdfDocument) -> FieldCollector:
     return fields
 
 
-def _pages(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+def _pages(
+    source: str, document: pdfium.PdfDocument, losses: Losses, recogniser: Recogniser | None
+) -> list[str]:
     """The text of each page; empty for one without text, or that cannot be read."""
     form = document.get_formtype()
     if form == raw.FORMTYPE_ACRO_FORM or form == raw.FORMTYPE_XFA_FOREGROUND:
         _init_forms(document)
-    pages = _read_pages(source, document, losses)
+    pages = _read_pages(source, document, losses, recogniser)
     shown = sum(map(len, pages))
     text = "\n".join(pages) if shown <= _PLACEHOLDER_CHARACTERS else ""
     if form == raw.FORMTYPE_XFA_FULL and (not shown or text):
@@ -137,12 +164,17 @@ def _init_forms(document: pdfium.PdfDocument) -> None:
         document.init_forms()
 
 
-def _read_pages(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+def _read_pages(
+    source: str,
+    document: pdfium.PdfDocument,
+    losses: Losses,
+    recogniser: Recogniser | None = None,
+) -> list[str]:
     pages: list[str] = []
     characters = damaged = 0
     for index in range(len(document)):
         try:
-            text = read_page(source, document, index, MAX_CHARACTERS, losses)
+            text = read_page(source, document, index, MAX_CHARACTERS, losses, recogniser)
         except pdfium.PdfiumError:
             losses.add("damaged, not read", "page", index + 1)
             damaged += 1
@@ -188,11 +220,16 @@ def _portfolio(source: str, document: pdfium.PdfDocument, losses: Losses) -> lis
     return pages
 
 
-def _refuse_hardly_any_text(source: str, pages: list[str], losses: Losses) -> None:
+def _refuse_hardly_any_text(
+    source: str, pages: list[str], losses: Losses, recogniser: Recogniser | None
+) -> None:
     characters = sum(map(len, pages))
     if not characters:
-        reason = f"no text in its {len(pages):,} pages: they are images, or empty"
-        raise DocumentRejectedError(source, reason, hint=_RECOGNISE)
+        told = "they are images, or empty"
+        if recogniser and recogniser.tried:
+            told = "; ".join(losses.warnings())
+        reason = f"no text in its {len(pages):,} pages: {told}"
+        raise DocumentRejectedError(source, reason, hint=_RECOGNISE if not recogniser else _BETTER)
     images = losses.places(IMAGES)
     with_text = {number for number, page in enumerate(pages, 1) if page}
     stamps = {_NUMBERS.sub("", page) for page in pages if page}

@@ -11,12 +11,14 @@ import pypdfium2 as pdfium
 from pypdfium2 import raw
 
 from waypoint.formats.losses import Losses
+from waypoint.formats.ocr import HOW, Recogniser, fitting_dpi
 from waypoint.formats.pdf_annotations import typed_words
 from waypoint.formats.pdf_layout import page_text
 from waypoint.formats.pdf_words import Box, PageText, count_unreadable
+from waypoint.formats.registry import READ_BY_OCR
 from waypoint.formats.text import normalise_text, too_much_text
 
-IMAGES = "images without text (ocrmypdf adds it)"
+IMAGES, DRAWINGS = (f"{each} ({HOW})" for each in READ_BY_OCR)
 _HARDLY_ANY = 100
 """Characters: a scanned page may bear a number, a court's stamp or its scanner's name."""
 _COVERED = 0.7
@@ -31,7 +33,12 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 def read_page(
-    source: str, document: pdfium.PdfDocument, index: int, most: int, losses: Losses
+    source: str,
+    document: pdfium.PdfDocument,
+    index: int,
+    most: int,
+    losses: Losses,
+    recogniser: Recogniser | None = None,
 ) -> str:
     """The normalised text of a page; losses are noted under its number.
 
@@ -49,8 +56,11 @@ def read_page(
         text = page_text(drawn, typed_words(page, losses, number))
         text = normalise_text(text, source=source)
         text = _BLANK_LINES.sub("\n\n", _LINE_TAILS.sub("", text)).strip()
-        if len(text) <= _HARDLY_ANY:
-            _note_pictures(page, box, bool(text), losses, number)
+        lost = _pictures(page, box, bool(text)) if len(text) <= _HARDLY_ANY else ""
+        if recogniser and (lost or recogniser.force):
+            text = _recognised(page, box, text, recogniser, losses, number)
+        elif lost:
+            losses.add(lost, "page", number)
     if count_unreadable(text):
         losses.add("characters that have no meaning outside their fonts", "page", number)
     return text
@@ -71,10 +81,28 @@ def _box(page: pdfium.PdfPage) -> Box:
     return Box(box.left, box.bottom, box.right, box.top)
 
 
-def _note_pictures(
-    page: pdfium.PdfPage, box: Box, has_text: bool, losses: Losses, number: int
-) -> None:
-    """Tell of images, or of a drawing, where someone who looks at the page may see text."""
+def _recognised(
+    page: pdfium.PdfPage,
+    box: Box,
+    text: str,
+    recogniser: Recogniser,
+    losses: Losses,
+    number: int,
+) -> str:
+    """The page's text by OCR; ``text``, which it had, if that gives none."""
+    if not recogniser.may_try(losses, number):
+        return text
+    dpi = fitting_dpi(box.right - box.left, box.top - box.bottom)
+    bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)
+    try:
+        pixels = bitmap.to_numpy().reshape(bitmap.height, bitmap.width)
+        return recogniser.read(pixels, round(dpi), losses, number) or text
+    finally:
+        bitmap.close()
+
+
+def _pictures(page: pdfium.PdfPage, box: Box, has_text: bool) -> str:
+    """What is lost: images, or a drawing, where who looks at the page may see text; or nothing."""
     lines, covered, images = 0, 0.0, 0
     for item in islice(page.get_objects(max_depth=_MOST_DEPTH), _MOST_OBJECTS):
         if item.type == raw.FPDF_PAGEOBJ_PATH:
@@ -85,9 +113,10 @@ def _note_pictures(
             # Within a form, the size is that before the form is scaled.
             covered += 1.0 if item.level else _area(Box(left, bottom, right, top)) / _area(box)
     if images and (covered >= _COVERED or not has_text):
-        losses.add(IMAGES, "page", number)
-    elif lines >= _FEWEST_LINES and not has_text:
-        losses.add("drawings without text", "page", number)
+        return IMAGES
+    if lines >= _FEWEST_LINES and not has_text:
+        return DRAWINGS
+    return ""
 
 
 def _area(box: Box) -> float:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError, described
 from waypoint.formats.losses import bounded
-from waypoint.formats.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
+from waypoint.formats.registry import ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.formats.sidecars import NO_FIELDS, SidecarFields
 from waypoint.models import Document, Heading, SourceFile
 from waypoint.sources.snapshot import Snapshot, take_snapshot
@@ -47,12 +47,11 @@ def documents_of(
     """``read_documents`` for bytes, wherever they are from."""
     file = snapshot.file
     parts = _parse(file.source, snapshot.data, registry)
-    made_by = registry.format_of(file.source)
     file_digest = hashlib.sha256(snapshot.data).hexdigest()
     return [
         _rejected(part, file.source, record)
         if isinstance(part, RejectedRecord)
-        else _document(part, snapshot, made_by, given, record, part.digest or file_digest)
+        else _document(part, snapshot, registry, given, record, part.digest or file_digest)
         for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
     ]
 
@@ -80,15 +79,17 @@ def _rejected(part: RejectedRecord, source: str, record: str) -> RecordRejectedE
 def _document(
     parsed: ParsedDocument,
     snapshot: Snapshot,
-    made_by: Format,
+    registry: ReaderRegistry,
     given: SidecarFields,
     record: str,
     digest: str,
 ) -> Document:
     source = snapshot.file.source
+    made_by = registry.format_of(source)
     said_title, metadata, warnings = given.merged_with(parsed, made_by)
     empty = not parsed.text.strip()
-    warnings = (*parsed.warnings, *warnings, *(("no text in it",) if empty else ()))
+    if empty and not parsed.to_recognise:
+        warnings = (*warnings, "no text in it")
     return Document(
         file=snapshot.file,
         doc_id=make_doc_id(source, record),
@@ -99,10 +100,11 @@ def _document(
         digest=digest,
         sidecar_digest=given.digest(),
         read_at_ns=snapshot.read_at_ns,
-        warnings=bounded(warnings),
+        warnings=bounded((*parsed.warnings, *warnings)),
         format=made_by.name,
         is_markdown=made_by.markdown,
-        reader=made_by.reader_name,
+        reader=registry.name_of(made_by, parsed),
+        to_recognise=parsed.to_recognise,
         pages=() if empty else parsed.pages,
         places=() if empty else parsed.places,
         blocks=() if empty else parsed.blocks,

@@ -37,6 +37,10 @@ class ParsedDocument:
     """What its bytes were decoded from, as Python names it; empty for a binary format."""
     digest: str = ""
     """SHA-256 of the record's own content, hexadecimal; empty for that of the file's bytes."""
+    recognised: bool = False
+    """Whether OCR took part in it, with success or without."""
+    to_recognise: int = 0
+    """Pages for OCR, where they are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,19 @@ class ReaderOptions:
 
     json_text_field: str | None = None
     """The field of a JSON record that holds its text; None to look for a usual one."""
+    ocr: str = "off"
+    """off, auto (what has no text) or force (all pages)."""
+    ocr_languages: str = "eng"
+    """As tesseract names them, with + between."""
+    ocr_timeout: float = 600.0
+    """Seconds for the images of one file."""
+    ocr_counts: bool = False
+    """Whether images are only counted."""
+
+    @property
+    def ocr_name(self) -> str:
+        """What is added to the name of a reader whose document it took part in."""
+        return f" ocr {self.ocr} {self.ocr_languages}"
 
 
 class Reader(Protocol):
@@ -103,6 +120,8 @@ class Format:
     untrusted: bool = False
     """Whether its parser may crash, or go on for ever, on what a file says: such files are read
     in processes of their own (waypoint.formats.worker)."""
+    images: bool = False
+    """Whether it is nothing but images: there is a reader only with OCR."""
 
     @property
     def reader_name(self) -> str:
@@ -135,7 +154,15 @@ FORMATS = (
         markdown=True,
         untrusted=True,
     ),
-    Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", untrusted=True),
+    Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", takes_options=True, untrusted=True),
+    Format(
+        "image",
+        (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"),
+        "waypoint.formats.images:ImageReader",
+        takes_options=True,
+        untrusted=True,
+        images=True,
+    ),
     Format(
         "docx",
         (".docx", ".docm", ".dotx", ".dotm"),
@@ -205,13 +232,20 @@ FORMATS = (
 
 
 READER_NAMES = frozenset(each.reader_name for each in FORMATS)
+"""Without OCR."""
+IMAGE_SUFFIXES = frozenset(suffix for each in FORMATS if each.images for suffix in each.suffixes)
 
 
 class ReaderRegistry:
     """Maps a file's name to its format and its reader."""
 
     def __init__(self, formats: Iterable[Format], options: ReaderOptions = ReaderOptions()) -> None:
-        self._formats = {suffix: each for each in formats for suffix in each.suffixes}
+        self._formats = {
+            suffix: each
+            for each in formats
+            if options.ocr != "off" or not each.images
+            for suffix in each.suffixes
+        }
         self._options = options
         self._readers: dict[str, Reader] = {}
 
@@ -234,11 +268,41 @@ class ReaderRegistry:
             self._readers[chosen.reader] = reader
         return reader
 
+    def readers_of(self, name: str) -> tuple[str, ...]:
+        """What ``Document.reader`` can be now, of a file of this name or path; empty for none."""
+        chosen = self._formats.get(_suffix(name))
+        if chosen is None:
+            return ()
+        if self._options.ocr == "off" or not self.may_take_ocr(name):
+            return (chosen.reader_name,)
+        by_ocr = chosen.reader_name + self._options.ocr_name
+        return (by_ocr,) if self._options.ocr == "force" else (chosen.reader_name, by_ocr)
 
-def reader_of_name(name: str) -> str:
-    """The reader of a file of this name or path, with its version: ``docx 1``; empty for none."""
-    registry = _all_formats()
-    return registry.format_of(name).reader_name if registry.supports(name) else ""
+    def may_take_ocr(self, name: str) -> bool:
+        """Whether OCR is asked for, and may read something of a file of this name or path."""
+        chosen = self._formats.get(_suffix(name))
+        return self._options.ocr != "off" and bool(chosen and chosen.reader in _WITH_OCR)
+
+    def name_of(self, made_by: Format, parsed: ParsedDocument) -> str:
+        """The reader that made a document, with its version and how it took OCR."""
+        return made_by.reader_name + (self._options.ocr_name if parsed.recognised else "")
+
+
+_WITH_OCR = ("waypoint.formats.pdf:PdfReader", "waypoint.formats.images:ImageReader")
+
+
+READ_BY_OCR = ("images without text", "drawings without text")
+"""How warnings begin of what OCR may read."""
+
+
+def took_ocr(reader: str) -> bool:
+    """Whether OCR took part in a document of this ``Document.reader``."""
+    return " ocr " in reader
+
+
+def is_image(name: str) -> bool:
+    """Whether a file of this name or path can be read by OCR alone."""
+    return _suffix(name) in IMAGE_SUFFIXES
 
 
 def default_registry(options: ReaderOptions = ReaderOptions()) -> ReaderRegistry:

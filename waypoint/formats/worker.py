@@ -96,14 +96,14 @@ class ParseWorker:
         self._parsed += 1
         self._is_busy = True
         try:
-            with anyio.fail_after(self._setup.timeout):
+            with anyio.fail_after(self._setup.seconds_for(file.source)):
                 await self._process.stdin.send(encode_request(file, given))
                 reply = await self._receive(file)
         except TimeoutError:
             await self.close()
             raise DocumentRejectedError(
                 file.source,
-                f"its parser did not finish within {self._setup.timeout:g} s",
+                f"its parser did not finish within {self._setup.seconds_for(file.source):g} s",
                 hint="raise --parse-timeout, or split the file",
             ) from None
         except (anyio.EndOfStream, anyio.IncompleteRead, anyio.BrokenResourceError) as error:
@@ -190,7 +190,8 @@ class ParseWorker:
                 await process.wait()
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                os.kill(process.pid, signal.SIGKILL)
+                # With what it has started: text recognition.
+                os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
         await process.aclose()
 

@@ -46,7 +46,7 @@ def main() -> None:
     _send(replies, (0).to_bytes(LENGTH_BYTES, "big"))
     while True:
         file, given = decode_request(requests.get())
-        signal.setitimer(signal.ITIMER_REAL, setup.timeout + _ALARM_AFTER)
+        signal.setitimer(signal.ITIMER_REAL, setup.seconds_for(file.source) + _ALARM_AFTER)
         reply = _read(file, given, registry, setup)
         signal.setitimer(signal.ITIMER_REAL, 0)
         _send(replies, reply)
@@ -74,6 +74,9 @@ def _limit(memory: int) -> None:
 def _receive(requests: queue.SimpleQueue[bytes]) -> None:
     while line := sys.stdin.buffer.readline():
         requests.put(line)
+    if os.getpid() == os.getpgrp():
+        # With text recognition, if that is going on.
+        os.killpg(0, signal.SIGKILL)
     os._exit(0)
 
 

@@ -33,6 +33,11 @@ class WorkerSetup:
     options: ReaderOptions = field(default_factory=ReaderOptions)
     formats: Sequence[Format] = FORMATS
 
+    def seconds_for(self, source: str) -> float:
+        """Seconds for this file."""
+        by_ocr = self.registry().may_take_ocr(source)
+        return self.timeout + (self.options.ocr_timeout if by_ocr else 0.0)
+
     def registry(self) -> ReaderRegistry:
         return ReaderRegistry(self.formats, self.options)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from anyio import to_thread
 from anyio.abc import ObjectSendStream
 
-from waypoint.formats.registry import reader_of_name
 from waypoint.ingest.read import ReadStage
 from waypoint.models import (
     Discovery,
@@ -73,13 +72,30 @@ class DiscoverStage:
         walk = await to_thread.run_sync(self._source.discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
-            sifted = await self._ledger.partition_unchanged(
-                self._collection, files, reader_of_name, self._reading.reread
-            )
+            sifted = await self._partition(files)
             self._announce(files, sifted, rejected)
             for some in self._parcels(sifted.changed):
                 await found.send(some)
         self.walk.complete = True
+
+    async def _partition(self, files: Sequence[SourceFile]) -> Partition:
+        sifted = await self._ledger.partition_unchanged(
+            self._collection, files, self._source.readers_of, self._reading.reread
+        )
+        more = {
+            source
+            for source, warnings in sifted.warnings.items()
+            if self._source.may_read_more(source, warnings)
+        }
+        if not more:
+            return sifted
+        changed = {file.source for file in sifted.changed} | more
+        return replace(
+            sifted,
+            changed=[file for file in files if file.source in changed],
+            unchanged_documents=sifted.unchanged_documents - len(more),
+            warnings={each: told for each, told in sifted.warnings.items() if each not in more},
+        )
 
     async def _sort_out(self, entries: Sequence[Discovery]) -> tuple[list[SourceFile], int]:
         """The files that can be read, and the number of those that cannot."""
@@ -92,6 +108,8 @@ class DiscoverStage:
                 files.append(entry)
             elif isinstance(entry, SkippedFile):
                 self._events.emit(FileSkipped(entry.source, entry.reason, entry.named))
+                if entry.stays and not self._reading.reread:
+                    await self._ledger.mark_seen([entry.source])
             elif isinstance(entry, WalkWarning):
                 self._events.emit(DocumentWarning(entry.source, entry.warning))
             elif isinstance(entry, UnreadableFolder):

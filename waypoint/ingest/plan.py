@@ -18,7 +18,7 @@ from waypoint.errors import (
     StoreLockedError,
     StoreWriteError,
 )
-from waypoint.formats.registry import READER_NAMES
+from waypoint.formats.registry import READER_NAMES, took_ocr
 from waypoint.ingest.chunk_setup import build_chunker, split_notice
 from waypoint.ingest.collection_manager import recorded_origin
 from waypoint.ingest.options import IngestOptions
@@ -70,6 +70,10 @@ class Plan:
     outdated: int = 0
     """Documents that an earlier version of their reader made; without ``--reread`` they stay as
     they are, and none of their texts is to be sent."""
+    pages_for_ocr: int = 0
+    """Their text isn't known yet, and is not among the texts to embed."""
+    ocr_seconds: float = 0.0
+    """What they take here, by the time of one page that was tried."""
     with_warnings: int = 0
     """Documents of which something was lost or is odd."""
     chunks: int = 0
@@ -138,7 +142,9 @@ def make_plan(
         ledger = stack.enter_context(_ledger_if_there(settings, plan))
         reader = _folder(settings, options, recorded, ledger, plan)
         read = stack.enter_context(reader.reading())
-        stays = _made_by_another(settings, provider, ledger, anew=options.reread or options.clear)
+        anew = options.reread or options.clear
+        stays = _made_by_another(settings, provider, ledger, anew=anew)
+        was_recognised = _recognised_before(settings, provider, ledger, anew=options.clear)
         for document in _documents(reader, read, plan):
             try:
                 chunks = chunker.plan(document)
@@ -147,6 +153,7 @@ def make_plan(
                 continue
             plan.documents += 1
             _note_warnings(plan, document)
+            plan.pages_for_ocr += 0 if was_recognised(document) else document.to_recognise
             plan.chunks += chunks.count
             plan.chunks_split += chunks.split
             if stays(document):
@@ -164,6 +171,11 @@ def make_plan(
         if ledger:
             used = ledger.day_use(service_day().isoformat(), space)
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
+    if plan.pages_for_ocr:
+        from waypoint.formats.ocr import seconds_a_page
+
+        languages = reader.settings.ocr_languages
+        plan.ocr_seconds = plan.pages_for_ocr * seconds_a_page(languages) / reader.readers
     if plan.chunks_split:
         plan.notices.append(split_notice(plan.chunks_split, model))
     plan.calls = -(-plan.texts_to_embed // min(settings.batch_size, model.max_texts))
@@ -182,9 +194,28 @@ def _made_by_another(
 
     def stays(document: Document) -> bool:
         known = ledger.known_documents(entry.id, [document.source]).get(document.source)
-        return known is not None and known.is_same(document) and known.reader != document.reader
+        if known is None or not known.is_same(document) or known.reader == document.reader:
+            return False
+        # Pages without text are read once OCR is on.
+        return took_ocr(known.reader) or " ocr auto " not in document.reader
 
     return stays
+
+
+def _recognised_before(
+    settings: Settings, provider: Provider, ledger: SqliteLedger | None, *, anew: bool
+) -> Callable[[Document], bool]:
+    """Whether what is stored of an unchanged document is by OCR, just as it would be now."""
+    entry = ledger.collection(collection_name(settings, provider)) if ledger else None
+
+    def recognised(document: Document) -> bool:
+        if not document.to_recognise or ledger is None or entry is None or anew:
+            return False
+        known = ledger.known_documents(entry.id, [document.source]).get(document.source)
+        same = known is not None and known.complete and known.digest == document.digest
+        return same and known is not None and known.reader == document.reader
+
+    return recognised
 
 
 def _folder(
@@ -203,7 +234,9 @@ def _folder(
         empty = not ledger.document_count(known.id)
     settled = settle(settings, options, name, recorded, empty=empty)
     plan.notices += settled.notices
-    return LocalFolders(settled.roots, options.category)
+    folder = LocalFolders(settled.roots, options.category, ocr_counts=True)
+    folder.require_ocr()
+    return folder
 
 
 def _documents(

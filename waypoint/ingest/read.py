@@ -9,6 +9,7 @@ import anyio.lowlevel
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.formats.registry import took_ocr
 from waypoint.ingest.messages import ReadDocument
 from waypoint.models import Document, SourceFile
 from waypoint.observe.events import (
@@ -104,12 +105,16 @@ class ReadStage:
                 self._events.emit(DocumentWarning(document.source, warning, first=not number))
             before = known.get(document.source)
             same = before is not None and before.is_same(document)
-            if same and not (self.reread and before and before.reader != document.reader):
+            if same and before and not self._makes_anew(before.reader, document.reader):
                 touched.append((document, siblings))
             else:
                 changed.append(ReadDocument(document, before, siblings))
         await self._touch(touched)
         return changed
+
+    def _makes_anew(self, before: str, now: str) -> bool:
+        """Whether an unchanged document is replaced, by the readers that made and make it."""
+        return (self.reread and before != now) or (took_ocr(now) and not took_ocr(before))
 
     async def _reject_records(
         self, file: SourceFile, errors: Sequence[RecordRejectedError], size: int

@@ -239,9 +239,12 @@ class Ingestion:
             settled = settle(self._settings, options, name, recorded, empty=empty)
             return settled.origin
 
+        # Before it is kept with the collection that OCR is asked for.
+        await to_thread.run_sync(LocalFolders([Root("", self._settings)]).require_ocr)
         await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
         assert settled is not None
         source = LocalFolders(settled.roots, options.category)
+        await to_thread.run_sync(source.require_ocr)
         for notice in settled.notices:
             if notice not in self._told:
                 self._told.add(notice)

@@ -31,6 +31,14 @@ class ChunkUnit(StrEnum):
     TOKENS = "tokens"
 
 
+class Ocr(StrEnum):
+    """Which pages are read by text recognition."""
+
+    OFF = "off"
+    AUTO = "auto"
+    FORCE = "force"
+
+
 class LogFormat(StrEnum):
     """How lines look where there is no terminal."""
 

@@ -16,6 +16,7 @@ from waypoint.settings.choices import (
     ChunkUnit,
     LogFormat,
     LogLevel,
+    Ocr,
     QuotaSettings,
     QuotaTier,
     QuotaUnit,
@@ -26,7 +27,10 @@ MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
 """What ``CONCURRENCY=auto`` never exceeds."""
 
-CHOICE_NAMES = ("include", "exclude", "json_text_field", "max_file_size")
+CHOICE_NAMES = (
+    *("include", "exclude", "json_text_field", "max_file_size"),
+    *("ocr", "ocr_languages"),
+)
 """Settings that decide which documents a folder has: they are kept with the collection."""
 
 NAMES = ("knowledge_base_path", "chroma_persist_path", "log_dir", "collection_name")
@@ -230,6 +234,23 @@ class Settings(BaseModel):
         ge=256 * 1024 * 1024,
         le=MOST,
     )
+    ocr: Ocr = _setting(
+        Ocr.OFF,
+        "Text recognition: off, auto (images and pages without text) or force (all pages)",
+        option="--ocr",
+    )
+    ocr_languages: str = _setting(
+        "eng",
+        "Languages of text recognition, as tesseract names them: deu+eng",
+        option="--ocr-languages",
+    )
+    ocr_timeout: float = _setting(
+        600.0,
+        "Seconds that text recognition may take for one file, beyond PARSE_TIMEOUT",
+        option="--ocr-timeout",
+        gt=0,
+        le=86_400,
+    )
     metrics_port: int | None = _setting(
         None,
         "Port of the live page, /metrics and /health; 0 for any free one",
@@ -389,6 +410,12 @@ class Settings(BaseModel):
     def _no_field_is_a_usual_one(cls, field: object) -> object:
         return field or None
 
+    @field_validator("ocr", "ocr_languages", mode="before")
+    @classmethod
+    def _nothing_is_the_default(cls, value: object, info: ValidationInfo) -> object:
+        # ``--ocr ''`` ends what earlier runs were told.
+        return value or cls.model_fields[info.field_name or ""].default
+
     @field_validator("quota_tier", mode="before")
     @classmethod
     def _tier_may_be_a_number(cls, tier: object) -> object:
@@ -412,7 +439,8 @@ class Settings(BaseModel):
     @property
     def stall_after(self) -> float:
         """Seconds; longer than one call may take, so that a single late one is no hang."""
-        return self.stall_timeout or 1.5 * self.call_timeout
+        a_file = 0.0 if self.ocr == Ocr.OFF else self.parse_timeout + self.ocr_timeout
+        return self.stall_timeout or max(1.5 * self.call_timeout, a_file)
 
     @property
     def quota(self) -> QuotaSettings:

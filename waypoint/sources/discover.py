@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from waypoint.errors import UsageError, no_more_files
-from waypoint.formats.registry import ReaderRegistry
+from waypoint.formats.registry import ReaderRegistry, is_image
 from waypoint.models import (
     Discovery,
     FileReject,
@@ -273,7 +273,8 @@ class _Walk:
             if not entry.is_file(follow_symlinks=False):
                 return SkippedFile(source, _irregular_reason(entry))
             if not self._registry.supports(entry.name):
-                return SkippedFile(source, _no_reader_reason(entry.name), named=False)
+                reason = _no_reader_reason(entry.name)
+                return SkippedFile(source, reason, named=False, stays=is_image(entry.name))
             status = entry.stat(follow_symlinks=False)
         except OSError as error:
             return FileReject(source, f"its size and time cannot be asked: {error.strerror}")

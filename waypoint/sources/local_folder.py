@@ -13,7 +13,7 @@ from anyio.from_thread import start_blocking_portal
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import read_documents
-from waypoint.formats.registry import ReaderOptions
+from waypoint.formats.registry import READ_BY_OCR, ReaderOptions
 from waypoint.formats.sidecars import MAX_BYTES, NO_FIELDS
 from waypoint.formats.worker import ParseWorker
 from waypoint.formats.worker_messages import WorkerSetup
@@ -57,11 +57,15 @@ class Root:
 class LocalFolders:
     """A ``Source``: the folders of a run, one after the other."""
 
-    def __init__(self, roots: Sequence[Root], category: str | None = None) -> None:
+    def __init__(
+        self, roots: Sequence[Root], category: str | None = None, *, ocr_counts: bool = False
+    ) -> None:
         self.category = category
+        self.settings = roots[0].settings
+        """Of the first root."""
         self.readers = min(_cores(), MOST_READERS)
         self._scoped = [root.name for root in roots if root.files is None]
-        self._folders = {root.name: _Folder(root, category) for root in roots}
+        self._folders = {root.name: _Folder(root, category, ocr_counts) for root in roots}
 
     @property
     def scopes(self) -> list[str]:
@@ -76,6 +80,24 @@ class LocalFolders:
     def takes_long(self, file: SourceFile) -> bool:
         """Whether a file is read in a process of its own."""
         return self._folder_of(file).is_untrusted(file)
+
+    def readers_of(self, source: str) -> Sequence[str]:
+        """As ``Source``."""
+        return self._folders[root_of(source)].registry.readers_of(source)
+
+    def may_read_more(self, source: str, warnings: Sequence[str]) -> bool:
+        """As ``Source``."""
+        return self._folders[root_of(source)].registry.may_take_ocr(source) and any(
+            each.startswith(READ_BY_OCR) for each in warnings
+        )
+
+    def require_ocr(self) -> None:
+        """Raises UsageError if text recognition is asked for, and can't be had."""
+        for options in {folder.options for folder in self._folders.values()}:
+            if options.ocr != "off":
+                from waypoint.formats.ocr import require_engine
+
+                require_engine(options)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[DocumentReader]:
@@ -125,17 +147,24 @@ class LocalFolders:
 class _Folder:
     """Walks one folder; opens readers, each for one worker of the pipeline."""
 
-    def __init__(self, root: Root, category: str | None) -> None:
+    def __init__(self, root: Root, category: str | None, ocr_counts: bool) -> None:
         settings = root.settings
         self._root = root
         self._category = category
+        self.options = ReaderOptions(
+            settings.json_text_field,
+            str(settings.ocr),
+            settings.ocr_languages,
+            settings.ocr_timeout,
+            ocr_counts,
+        )
         self._setup = WorkerSetup(
             settings.max_file_size,
             settings.parse_timeout,
             settings.parse_memory,
-            ReaderOptions(settings.json_text_field),
+            self.options,
         )
-        self._registry = self._setup.registry()
+        self.registry = self._setup.registry()
         self._own = (settings.log_dir, settings.chroma_persist_path)
         self._rules = Rules(settings.include, settings.exclude)
         self.sidecars = SidecarReader(self._read_sidecar)
@@ -143,7 +172,7 @@ class _Folder:
     def discover(self) -> Iterator[Discovery]:
         walk = discover(
             self._root.settings.knowledge_base_path,
-            registry=self._registry,
+            registry=self.registry,
             category=self._category,
             only=self._root.only,
             max_file_size=self._setup.max_file_size,
@@ -156,7 +185,7 @@ class _Folder:
 
     def is_untrusted(self, file: SourceFile) -> bool:
         name = file.source
-        return self._registry.supports(name) and self._registry.format_of(name).untrusted
+        return self.registry.supports(name) and self.registry.format_of(name).untrusted
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[FileReader]:
@@ -171,7 +200,7 @@ class _Folder:
         file, given = self.sidecars.fields_of(file)
         try:
             return read_documents(
-                file, registry=self._registry, max_file_size=self._setup.max_file_size, given=given
+                file, registry=self.registry, max_file_size=self._setup.max_file_size, given=given
             )
         except DocumentRejectedError as error:
             return error

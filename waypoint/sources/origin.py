@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
-from waypoint.settings import CHOICE_NAMES, Settings
+from waypoint.settings import CHOICE_NAMES, Ocr, Settings
 from waypoint.sources.names import name_problem, printable_name
 
 Choice: TypeAlias = tuple[str, ...] | str | int | None
@@ -151,8 +151,10 @@ def _choice(name: str, value: object) -> Choice:
     match name, value:
         case (("include" | "exclude"), list()) if _are_texts(value):
             return tuple(value)
-        case "json_text_field", str(text) if text:
+        case (("json_text_field" | "ocr_languages"), str(text)) if text:
             return text
+        case "ocr", str(mode) if mode in list(Ocr):
+            return Ocr(mode)
         case "max_file_size", int(size) if size > 0 and not isinstance(value, bool):
             return size
     return CHOICES[name]

@@ -54,6 +54,14 @@ class Source(Protocol):
         """Whether reading a file takes so long that others should not wait with it."""
         ...
 
+    def readers_of(self, source: str) -> Sequence[str]:
+        """What ``Document.reader`` can be now, of a file's documents; empty for none."""
+        ...
+
+    def may_read_more(self, source: str, warnings: Sequence[str]) -> bool:
+        """Whether an unchanged document, with these warnings, would say more if read now."""
+        ...
+
     def open(self) -> AbstractAsyncContextManager[DocumentReader]:
         """A reader for one worker; what it holds ends with the context."""
         ...

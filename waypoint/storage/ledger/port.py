@@ -84,7 +84,7 @@ class DocumentLedger(Protocol):
         self,
         collection: int,
         files: Sequence[SourceFile],
-        reader_of: Callable[[str], str] = ...,
+        readers_of: Callable[[str], Sequence[str]] = ...,
         reread: bool = False,
     ) -> Partition:
         """Files that may have changed, and the rest; documents of the rest count as seen."""

@@ -133,11 +133,11 @@ class LedgerThread(Ledger):
         self,
         collection: int,
         files: Sequence[SourceFile],
-        reader_of: Callable[[str], str] = any_reader,
+        readers_of: Callable[[str], Sequence[str]] = any_reader,
         reread: bool = False,
     ) -> Partition:
         return await self._run(
-            self._ledger.partition_unchanged, collection, files, reader_of, reread
+            self._ledger.partition_unchanged, collection, files, readers_of, reread
         )
 
     async def find_documents(

@@ -12,9 +12,9 @@ from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, l
 from waypoint.storage.ledger.records import KnownDocument, Partition
 
 
-def any_reader(_file: str) -> str:
+def any_reader(_file: str) -> Sequence[str]:
     """For whoever does not ask which reader made a document."""
-    return ""
+    return ()
 
 
 class Walk(LedgerFile):
@@ -24,12 +24,12 @@ class Walk(LedgerFile):
         self,
         collection: int,
         files: Sequence[SourceFile],
-        reader_of: Callable[[str], str] = any_reader,
+        readers_of: Callable[[str], Sequence[str]] = any_reader,
         reread: bool = False,
     ) -> Partition:
         """Find the files that may have changed.
 
-        ``reader_of``: which reader would make a file's documents now; with ``reread``, those
+        ``readers_of``: which readers may make a file's documents now; with ``reread``, those
         that another one made count as changed.
 
         A file has not if all its documents are complete, none is missing, and all were read from
@@ -37,7 +37,7 @@ class Walk(LedgerFile):
         """
         with self._translated():
             known = self._known_files(collection, [file.source for file in files])
-        outdated = {file for file, each in known.items() if each.is_outdated(reader_of(file))}
+        outdated = {file for file, each in known.items() if each.is_outdated(readers_of(file))}
         changed = [
             file
             for file in files
@@ -166,9 +166,9 @@ class _KnownFile:
     first_sidecars: str
     last_sidecars: str
 
-    def is_outdated(self, reader: str) -> bool:
-        """Whether another reader than this one made any of the documents."""
-        return not self.first_reader == self.last_reader == reader
+    def is_outdated(self, readers: Sequence[str]) -> bool:
+        """Whether another reader than these made any of the documents."""
+        return not {self.first_reader, self.last_reader} <= set(readers)
 
 
 def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
