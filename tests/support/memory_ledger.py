@@ -219,7 +219,7 @@ class MemoryLedger:
         self,
         collection: int,
         files: Sequence[SourceFile],
-        readers_of: Callable[[str], Sequence[str]] = lambda _: (),
+        readers_of: Callable[[str], Sequence[str]] = lambda _: ("",),
         reread: bool = False,
     ) -> Partition:
         changed: list[SourceFile] = []

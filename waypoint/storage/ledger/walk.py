@@ -14,7 +14,7 @@ from waypoint.storage.ledger.records import KnownDocument, Partition
 
 def any_reader(_file: str) -> Sequence[str]:
     """For whoever does not ask which reader made a document."""
-    return ()
+    return ("",)
 
 
 class Walk(LedgerFile):
