@@ -67,7 +67,7 @@ def test_context(clone: Path) -> None:
         assert not any(SECRET.encode() in text.read() for text in texts if text is not None)
     assert not files.keys() & set(PLANTED)
     assert {name.split("/")[0] for name in files} == {
-        "LICENSE", "README.md", "requirements.txt", "scripts", "waypoint",
+        "LICENSE", "README.md", "requirements-ocr.txt", "requirements.txt", "scripts", "waypoint",
     }  # fmt: skip
     assert [name for name in files if name.endswith(".md")] == ["README.md"]
     assert sum(files.values()) < MOST_CONTEXT_BYTES
