@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.collection import read_embedded
-from tests.support.command import Workspace
+from tests.support.command import VERIFY, Workspace
 from tests.support.scans import as_bytes, pdf_of, scan
 
 TEXT = "The words of this page are text as they are, more than a hundred characters of them, so "
@@ -60,6 +60,8 @@ def test_ocr_reads_what_it_may_add_to_and_off_takes_nothing_away(tmp_path: Path)
     for options in ((), ("--ocr=off",), ("--ocr=auto",)):
         again = workspace.report_of("--simulate", *options)
         assert again["documents"]["ingested"] == again["documents"]["removed"] == 0
+        verdict = workspace.run(entry=VERIFY)
+        assert verdict.code == 0, verdict.stdout
     assert workspace.run("--simulate", "--dry-run", "--json").report["pages_for_ocr"] == 0
     assert texts_of(workspace) == stored
 

@@ -10,11 +10,10 @@ import orjson
 import pytest
 
 from tests.support.collection import assert_holds, chunks_of, read_embedded
-from tests.support.command import Outcome, Workspace
+from tests.support.command import VERIFY, Outcome, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.verified_store import move_root
 
-VERIFY = ("-m", "waypoint", "verify")
 STATUS = ("-m", "waypoint", "status")
 COLLECTION = "waypoint_kb_simulated"
 

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.collection import read_embedded
-from tests.support.command import Outcome, Workspace
+from tests.support.command import VERIFY, Outcome, Workspace
 
-VERIFY = ("-m", "waypoint", "verify")
 COLLECTION = "waypoint_kb_simulated"
 
 

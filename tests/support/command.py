@@ -20,6 +20,7 @@ from tests.support.processes import command_line, is_alive
 PROJECT = Path(__file__).resolve().parents[2]
 SCRIPT = (str(PROJECT / "scripts" / "ingest.py"),)
 MODULE = ("-m", "waypoint", "ingest")
+VERIFY = ("-m", "waypoint", "verify")
 
 RUN_TIMEOUT = 120.0
 """Seconds; a run of these tests takes a few, but the machine may be busy."""

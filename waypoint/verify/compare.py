@@ -72,13 +72,17 @@ def check_sources(inventory: Inventory) -> CheckResult:
 
 
 def check_orphans(inventory: Inventory) -> CheckResult:
-    """Every record is of a file that is there, or in a folder that cannot be listed."""
+    """Every record is of a file that is there, or in a folder that cannot be listed.
+
+    An image that an earlier run read by OCR, and this one would not, is there.
+    """
     readable = _READABLE.format(column="s.file")
     inventory.write(
         f"""INSERT INTO findings (check_name, id, source, what)
         SELECT 'orphans', '', coalesce(source, ''), count(*) || ' chunks without a source'
         FROM stored AS s
-        WHERE read AND (source IS NULL OR file NOT IN (SELECT source FROM files))
+        WHERE read AND (source IS NULL OR file NOT IN (
+                SELECT source FROM files UNION ALL SELECT source FROM kept))
             AND {readable.replace("s.file", "coalesce(s.file, '')")}
         GROUP BY source ORDER BY source"""  # noqa: S608
     )

@@ -38,6 +38,7 @@ CREATE TABLE files (
     sidecar_version TEXT NOT NULL DEFAULT '', sidecars BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID;
 CREATE TABLE unreadable (folder TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE kept (source TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE documents (
     source TEXT PRIMARY KEY, file TEXT NOT NULL, complete INTEGER NOT NULL,
     size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, read_at_ns INTEGER,
@@ -104,7 +105,7 @@ class Inventory:
     # -- what was seen ---------------------------------------------------------------------
 
     def add_files(self, entries: Iterable[Discovery]) -> None:
-        """Entries of the walk; what is left out by rule counts as not there."""
+        """Entries of the walk; what is left out by rule counts as not there, unless it stays."""
         for entry in entries:
             match entry:
                 case SourceFile():
@@ -117,6 +118,9 @@ class Inventory:
                     row = (entry.source, "", 0, 0, 0, 1, "", b"")
                 case UnreadableFolder():
                     self._run("INSERT OR IGNORE INTO unreadable VALUES (?)", entry.source)
+                    continue
+                case SkippedFile(stays=True):
+                    self._run("INSERT OR IGNORE INTO kept VALUES (?)", entry.source)
                     continue
                 case SkippedFile() | WalkWarning():
                     continue
