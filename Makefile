@@ -19,7 +19,7 @@ ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simula
 test: $(VENV)/.dev ## Run the tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not docker and not slow" $(ARGS)
 
-quick: $(VENV)/.dev ## Run the unit and contract tests, in less than a minute
+quick: $(VENV)/.dev ## Run the unit and contract tests, in little more than a minute
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not docker and not slow" \
 	  tests/unit tests/contract $(ARGS)
 
