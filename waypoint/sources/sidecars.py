@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -45,7 +45,7 @@ class FolderSidecars:
 
 
 def find_sidecars(
-    entries: Iterable[Entry],
+    entries: Sequence[Entry],
     prefix: str,
     above: tuple[Sidecar, ...],
     is_left_out: Callable[[Entry], bool],
@@ -54,16 +54,16 @@ def find_sidecars(
 
     Opens none. One that somebody left out says nothing, and is no document either.
     """
-    files = {entry.name: entry for entry in entries}
     about = {
-        name: file
-        for name in files
-        if name.lower().endswith(_EITHER)
-        and (file := _about(name)) is not None
-        and not is_directory(files[name])
+        entry.name: file
+        for entry in entries
+        if entry.name.lower().endswith(_EITHER)
+        and (file := _about(entry.name)) is not None
+        and not is_directory(entry)
     }
     if not about:
         return FolderSidecars(above=above)
+    files = {entry.name: entry for entry in entries}
     warnings: dict[str, str] = {}
     found: dict[str, list[Sidecar]] = {"": []}
     for name in sorted(about, key=_rank):
@@ -117,7 +117,7 @@ def sidecars_of(root: Path, source: str) -> tuple[Sidecar, ...]:
     for depth, part in enumerate(parts):
         with os.scandir(root.joinpath(*parts[:depth])) as entries:
             prefix = "".join(f"{part}/" for part in parts[:depth])
-            found = find_sidecars(entries, prefix, above, lambda _: False)
+            found = find_sidecars(list(entries), prefix, above, lambda _: False)
         above = found.above
     return found.of(part)
 
