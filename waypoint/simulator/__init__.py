@@ -1,13 +1,14 @@
 """A local server that speaks the Gemini embedding API, with its quotas, errors and faults.
 
-The real google-genai SDK works against it unmodified: set ``GOOGLE_GEMINI_BASE_URL`` (or
-``HttpOptions(base_url=…)``) to its ``base_url`` and use any key. It knows nothing of the
-rest of Waypoint.
+It also serves uploaded files and asynchronous batch jobs, whose time may pass faster
+(``batch_speed``, or ``Simulator.advance``). The real google-genai SDK works against it
+unmodified: set ``GOOGLE_GEMINI_BASE_URL`` (or ``HttpOptions(base_url=…)``) to its
+``base_url`` and use any key. It knows nothing of the rest of Waypoint.
 
 Run it in this process (``async with Simulator(settings) as simulator``), as a process
 (``python -m waypoint.simulator --rpm 3000``), or as a coroutine that owns its process
-(``serve``). While it runs, ``/_simulator/stats``, ``/texts``, ``/settings`` and ``/reset``
-tell and change what it does.
+(``serve``). While it runs, ``/_simulator/stats``, ``/texts``, ``/settings``, ``/reset`` and
+``/advance`` tell and change what it does.
 
 Speed, measured on one core of a 2-core x86-64 virtual machine, CPython 3.11: 7,100 to
 8,500 texts/s (batches of 100 texts of 600 characters that all differ, 768 dimensions, gzip, 8
@@ -21,6 +22,7 @@ other work on the machine.
 
 from __future__ import annotations
 
+from waypoint.simulator.batch.faults import JobFault
 from waypoint.simulator.faults import Fault
 from waypoint.simulator.settings import SimulatorSettings
 from waypoint.simulator.simulator import Simulator, serve
@@ -30,6 +32,7 @@ from waypoint.simulator.vectors import Embedder, vector_of
 __all__ = [
     "Embedder",
     "Fault",
+    "JobFault",
     "Simulator",
     "SimulatorSettings",
     "SimulatorStats",

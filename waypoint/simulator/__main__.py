@@ -15,13 +15,17 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, fields
-from typing import Annotated, Any, get_origin, get_type_hints
+from enum import StrEnum
+from typing import Annotated, Any, TypeVar, get_origin, get_type_hints
 
 import typer
 
+from waypoint.simulator.batch.faults import JobFault
 from waypoint.simulator.faults import Fault
 from waypoint.simulator.settings import SimulatorSettings
 from waypoint.simulator.simulator import serve
+
+T = TypeVar("T", bound=StrEnum)
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port, 0 for any free one.")]
@@ -94,29 +98,34 @@ def _settings(options: dict[str, Any]) -> SimulatorSettings:
     Raises:
         ValueError: a value is impossible.
     """
-    script = (None if name == "none" else _fault(name) for name in options["fault_script"] or ())
     parsed = {
-        "faults": dict(map(_rate, options["faults"] or ())),
-        "fault_script": tuple(script),
+        "faults": dict(_rate(text, Fault) for text in options["faults"] or ()),
+        "fault_script": _script(options["fault_script"], Fault),
+        "job_faults": dict(_rate(text, JobFault) for text in options["job_faults"] or ()),
+        "job_fault_script": _script(options["job_fault_script"], JobFault),
         "refused_keys": tuple(options["refused_keys"] or ()),
         "leaked_keys": tuple(options["leaked_keys"] or ()),
     }
     return SimulatorSettings(**{**options, **parsed})
 
 
-def _rate(text: str) -> tuple[Fault, float]:
+def _script(names: Sequence[str] | None, kind: type[T]) -> tuple[T | None, ...]:
+    return tuple(None if name == "none" else _fault(name, kind) for name in names or ())
+
+
+def _rate(text: str, kind: type[T]) -> tuple[T, float]:
     name, _, rate = text.partition("=")
-    fault = _fault(name)
+    fault = _fault(name, kind)
     try:
         return fault, float(rate)
     except ValueError:
-        raise ValueError(f"--fault {text!r} is not NAME=RATE, as in unavailable=0.1") from None
+        raise ValueError(f"{text!r} is not NAME=RATE, as in {fault}=0.1") from None
 
 
-def _fault(name: str) -> Fault:
-    if name not in list(Fault):
+def _fault(name: str, kind: type[T]) -> T:
+    if name not in list(kind):
         raise ValueError(f"there is no fault {name!r}")
-    return Fault(name)
+    return kind(name)
 
 
 def _announce(base_url: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import StrEnum
+from typing import Generic, TypeVar
+
+T = TypeVar("T", bound=StrEnum)
 
 
 class Fault(StrEnum):
@@ -43,26 +46,34 @@ class Fault(StrEnum):
     """200 with ``null`` in the first vector."""
 
 
-class FaultPicker:
+class FaultPicker(Generic[T]):
     """Draws at most one fault a call: those of the script first, then by their rates."""
 
     def __init__(
-        self, seed: int, rates: Mapping[Fault, float], script: Iterable[Fault | None] = ()
+        self, seed: int, rates: Mapping[T, float], script: Iterable[T | None] = ()
     ) -> None:
         self._random = random.Random(seed)  # noqa: S311
         self.configure(rates, script)
 
-    def configure(self, rates: Mapping[Fault, float], script: Iterable[Fault | None]) -> None:
+    def configure(self, rates: Mapping[T, float], script: Iterable[T | None]) -> None:
         """Change rates and script, and go on in the same sequence of random numbers."""
         self._rates = dict(rates)
         self._script = deque(script)
 
-    def pick(self) -> Fault | None:
-        """The next call's fault. One number is drawn a call, so that a seed repeats a run."""
+    def pick(self, among: Container[T] | None = None) -> T | None:
+        """The next call's fault. One number is drawn a call, so that a seed repeats a run.
+
+        ``among``: those that can be met; another that is next in the script stays there.
+        """
         drawn = self._random.random()
         if self._script:
-            return self._script.popleft()
+            following = self._script[0]
+            if among is None or following is None or following in among:
+                return self._script.popleft()
+            return None
         for fault, rate in self._rates.items():
+            if among is not None and fault not in among:
+                continue
             if drawn < rate:
                 return fault
             drawn -= rate

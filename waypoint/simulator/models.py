@@ -24,6 +24,8 @@ class SimulatedModel:
     """What quota errors call it."""
     reports_usage: bool
     """Whether its answers carry ``usageMetadata``."""
+    usd_per_million_tokens: float
+    """Of a call; a batch job costs half."""
 
     def resource(self) -> dict[str, object]:
         """The body of ``GET models/…``; ``displayName`` says that this is the simulator."""
@@ -33,7 +35,11 @@ class SimulatedModel:
             "displayName": f"Waypoint simulator ({self.title})",
             "inputTokenLimit": self.input_token_limit,
             "outputTokenLimit": 1,
-            "supportedGenerationMethods": ["embedContent", "batchEmbedContents"],
+            "supportedGenerationMethods": [
+                "embedContent",
+                "batchEmbedContents",
+                "asyncBatchEmbedContent",
+            ],
         }
 
 
@@ -47,6 +53,7 @@ KNOWN_MODELS = {
             input_token_limit=2048,
             quota_name="gemini-embedding-1.0",
             reports_usage=False,
+            usd_per_million_tokens=0.15,
         ),
         SimulatedModel(
             name="gemini-embedding-2",
@@ -55,6 +62,7 @@ KNOWN_MODELS = {
             input_token_limit=8192,
             quota_name="gemini-embedding-2",
             reports_usage=True,
+            usd_per_million_tokens=0.20,
         ),
     )
 }

@@ -7,28 +7,27 @@ byte is in the system's socket buffer; only then is it counted as answered.
 from __future__ import annotations
 
 import asyncio
-import socket
-import struct
-from collections.abc import Mapping
-from typing import NoReturn
 
 import orjson
 from aiohttp import web
 
 from waypoint.simulator import errors
+from waypoint.simulator.batch.routes import batch_routes
 from waypoint.simulator.calls import EmbedCall, find_model, parse_call
 from waypoint.simulator.errors import Refusal
 from waypoint.simulator.faults import Fault
 from waypoint.simulator.models import MAX_BODY_BYTES
 from waypoint.simulator.quota import SECOND_NS
+from waypoint.simulator.responses import (
+    HEADERS,
+    cut_short,
+    json_response,
+    key_of,
+    send,
+    stay_silent,
+)
 from waypoint.simulator.service import EmbeddingService
 
-_HEADERS = {
-    "Content-Type": "application/json; charset=UTF-8",
-    "Vary": "Origin, X-Origin, Referer",
-    "Server": "waypoint-simulator",
-    "x-waypoint-simulator": "1",
-}
 _METHODS = {"embedContent": True, "batchEmbedContents": False}
 _REFUSALS = {
     Fault.INTERNAL: errors.internal,
@@ -37,7 +36,7 @@ _REFUSALS = {
 }
 _BODIES = {
     Fault.NOT_JSON: ("text/html; charset=UTF-8", b"<!DOCTYPE html><title>Error</title>\n"),
-    Fault.EMPTY_OBJECT: (_HEADERS["Content-Type"], b"{}\n"),
+    Fault.EMPTY_OBJECT: (HEADERS["Content-Type"], b"{}\n"),
 }
 _CUT_SHORT = frozenset({Fault.RESET_IN_BODY, Fault.TRUNCATED})
 _SILENT = frozenset({Fault.RESET_BEFORE_ANSWER, Fault.HANG})
@@ -49,6 +48,7 @@ def create_app(service: EmbeddingService) -> web.Application:
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     app.add_routes(
         [
+            *batch_routes(service),
             web.post(r"/{version:v1|v1beta}/models/{model:[^:/]+}:{method}", handlers.embed),
             web.get(r"/{version:v1|v1beta}/models/{model:[^:/]+}", handlers.describe),
             web.get("/_simulator/stats", handlers.stats),
@@ -56,6 +56,7 @@ def create_app(service: EmbeddingService) -> web.Application:
             web.get("/_simulator/settings", handlers.settings),
             web.post("/_simulator/settings", handlers.configure),
             web.post("/_simulator/reset", handlers.reset),
+            web.post("/_simulator/advance", handlers.advance),
         ]
     )
     return app
@@ -67,12 +68,12 @@ class _Handlers:
 
     async def describe(self, request: web.Request) -> web.StreamResponse:
         try:
-            self._service.check_key(_key_of(request))
+            self._service.check_key(key_of(request))
             info = request.match_info
             model = find_model(info["model"], info["version"], "getModel")
         except Refusal as refusal:
-            return _json_response(refusal.body(), refusal.code)
-        return _json_response(model.resource())
+            return json_response(refusal.body(), refusal.code)
+        return json_response(model.resource())
 
     async def embed(self, request: web.Request) -> web.StreamResponse:
         self._service.stats.call_begins()
@@ -82,25 +83,33 @@ class _Handlers:
             self._service.stats.call_ends()
 
     async def stats(self, _request: web.Request) -> web.StreamResponse:
-        return _json_response(self._service.stats.snapshot())
+        return json_response(self._service.snapshot())
 
     async def texts(self, _request: web.Request) -> web.StreamResponse:
-        return _json_response(self._service.stats.answers_by_text())
+        return json_response(self._service.answers_by_text())
 
     async def settings(self, _request: web.Request) -> web.StreamResponse:
-        return _json_response(self._service.settings.public())
+        return json_response(self._service.settings.public())
 
     async def configure(self, request: web.Request) -> web.StreamResponse:
         try:
             changes = orjson.loads(await request.read())
             self._service.configure(**changes)
         except (TypeError, ValueError) as error:
-            return _json_response(errors.invalid_argument(str(error)).body(), 400)
-        return _json_response(self._service.settings.public())
+            return json_response(errors.invalid_argument(str(error)).body(), 400)
+        return json_response(self._service.settings.public())
 
     async def reset(self, _request: web.Request) -> web.StreamResponse:
         self._service.reset()
-        return _json_response({})
+        return json_response({})
+
+    async def advance(self, request: web.Request) -> web.StreamResponse:
+        try:
+            seconds = float(orjson.loads(await request.read())["seconds"])
+        except (TypeError, ValueError, KeyError):
+            return json_response(errors.invalid_argument('not {"seconds": …}').body(), 400)
+        self._service.batch_clock.advance(seconds)
+        return json_response({})
 
     async def _embed(self, request: web.Request) -> web.StreamResponse:
         service = self._service
@@ -115,8 +124,8 @@ class _Handlers:
                 fault = service.admit(call, arrival_ns)
                 return await self._answer(request, call, fault, arrival_ns)
             except Refusal as refusal:
-                response = _json_response(refusal.body(), refusal.code)
-                await _send(request, response)
+                response = json_response(refusal.body(), refusal.code)
+                await send(request, response)
                 service.stats.sent(refusal.code)
                 return response
         except (ConnectionError, asyncio.CancelledError):
@@ -130,7 +139,7 @@ class _Handlers:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge as error:
             raise errors.body_too_large(MAX_BODY_BYTES) from error
-        self._service.check_key(_key_of(request))
+        self._service.check_key(key_of(request))
         info = request.match_info
         method = info["method"]
         model = find_model(info["model"], info["version"], method)
@@ -145,7 +154,7 @@ class _Handlers:
         """Answer an admitted call after its latency, or spoil it as its fault says."""
         service = self._service
         due_ns = arrival_ns + round(service.latency_s(call) * SECOND_NS)
-        headers = dict(_HEADERS)
+        headers = dict(HEADERS)
         digests: list[bytes] = []
         if fault in _REFUSALS or fault in _SILENT:
             body = b""
@@ -160,80 +169,12 @@ class _Handlers:
         if fault in _REFUSALS:
             raise _REFUSALS[fault]()
         if fault in _SILENT:
-            await _stay_silent(request, reset=fault is Fault.RESET_BEFORE_ANSWER)
+            await stay_silent(request, reset=fault is Fault.RESET_BEFORE_ANSWER)
         if fault in _CUT_SHORT:
-            await _cut_short(request, headers, body, reset=fault is Fault.RESET_IN_BODY)
+            await cut_short(request, headers, body, reset=fault is Fault.RESET_IN_BODY)
         response = web.Response(body=body, headers=headers)
-        await _send(request, response)
+        await send(request, response)
         service.stats.sent(200)
         if fault is None:
             service.stats.answered(call, digests, record=service.settings.record_texts)
         return response
-
-
-def _key_of(request: web.Request) -> str:
-    return request.headers.get("x-goog-api-key") or request.query.get("key", "")
-
-
-def _json_response(body: object, status: int = 200) -> web.Response:
-    data = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return web.Response(body=data, status=status, headers=_HEADERS)
-
-
-async def _send(request: web.Request, response: web.Response) -> None:
-    """Write a response until the system has taken its last byte.
-
-    Raises:
-        ConnectionError: the client left before.
-    """
-    _pause_when_anything_is_buffered(request)
-    await response.prepare(request)
-    await response.write_eof()
-    await request.writer.drain()
-
-
-async def _cut_short(
-    request: web.Request, headers: Mapping[str, str], body: bytes, *, reset: bool
-) -> NoReturn:
-    """Promise the whole body, send half of it, and end the connection."""
-    _pause_when_anything_is_buffered(request)
-    response = web.StreamResponse(headers={**headers, "Content-Length": str(len(body))})
-    await response.prepare(request)
-    await response.write(body[: len(body) // 2])
-    await request.writer.drain()
-    transport = _transport_of(request)
-    if reset:
-        _reset(transport)
-    else:
-        transport.close()
-    await _until_disconnected()
-
-
-async def _stay_silent(request: web.Request, *, reset: bool) -> NoReturn:
-    if reset:
-        _reset(_transport_of(request))
-    await _until_disconnected()
-
-
-async def _until_disconnected() -> NoReturn:
-    """Wait for the cancellation by which the end of a connection reaches its handler."""
-    await asyncio.get_running_loop().create_future()
-    raise AssertionError("a future that nobody holds was resolved")
-
-
-def _reset(transport: asyncio.Transport) -> None:
-    """Close with a TCP RST, which only a socket that must not linger sends."""
-    connection = transport.get_extra_info("socket")
-    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    transport.abort()
-
-
-def _pause_when_anything_is_buffered(request: web.Request) -> None:
-    """Make ``drain`` wait for an empty buffer, not for one below the usual 64 KiB."""
-    _transport_of(request).set_write_buffer_limits(high=0)
-
-
-def _transport_of(request: web.Request) -> asyncio.Transport:
-    if request.transport is None:
-        raise ConnectionResetError("the client left")
-    return request.transport

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 from waypoint.simulator import errors
 from waypoint.simulator.answers import AnswerWriter, four_digits
+from waypoint.simulator.batch.clock import BatchClock
+from waypoint.simulator.batch.faults import CREATE_FAULTS, JobFault
+from waypoint.simulator.batch.files import FileStore, StoredFile
+from waypoint.simulator.batch.jobs import Job, JobBoard
+from waypoint.simulator.batch.rows import Row, failing, read_rows, result_lines
 from waypoint.simulator.calls import EmbedCall
 from waypoint.simulator.faults import Fault, FaultPicker
-from waypoint.simulator.models import KNOWN_MODELS
+from waypoint.simulator.models import KNOWN_MODELS, SimulatedModel
 from waypoint.simulator.quota import SECOND_NS, Limit, Quota, QuotaExceeded, Violation
 from waypoint.simulator.settings import SimulatorSettings
-from waypoint.simulator.stats import StatsRecorder
+from waypoint.simulator.stats import SimulatorStats, StatsRecorder
 from waypoint.simulator.vectors import Embedder, text_digest
 
 Clock = Callable[[], int]
@@ -34,10 +39,12 @@ class EmbeddingService:
         self.settings = settings
         self.stats = StatsRecorder(clock())
         self._quota = Quota(clock())
-        self._faults = FaultPicker(settings.seed, settings.faults, settings.fault_script)
-        self._jitter = random.Random(settings.seed)  # noqa: S311
         self._embedders = {name: Embedder(name) for name in KNOWN_MODELS}
         self._digits = four_digits()
+        self._sow()
+        self.batch_clock = BatchClock(clock, settings.batch_speed)
+        self.files = FileStore(self.batch_clock)
+        self.jobs = JobBoard(self.batch_clock, self._bill)
 
     def configure(self, **changes: Any) -> None:
         """Change settings; what the quotas have counted so far stays counted.
@@ -48,11 +55,19 @@ class EmbeddingService:
         self.settings = self.settings.changed(**changes)
         if changes.keys() & {"faults", "fault_script"}:
             self._faults.configure(self.settings.faults, self.settings.fault_script)
+        if changes.keys() & {"job_faults", "job_fault_script"}:
+            self._job_faults.configure(self.settings.job_faults, self.settings.job_fault_script)
+        if "batch_speed" in changes:
+            self.batch_clock.run_at(self.settings.batch_speed)
         if "seed" in changes:
             self._sow()
 
     def reset(self) -> None:
-        """Begin anew with the present settings: counts, quotas, and what was drawn."""
+        """Begin anew with the present settings: counts, quotas, and what was drawn.
+
+        Files and jobs stay; what ended before is not billed anew.
+        """
+        self.jobs.settle()
         now_ns = self.clock()
         self.stats = self.stats.begun_anew(now_ns)
         self._quota = Quota(now_ns)
@@ -135,7 +150,63 @@ class EmbeddingService:
         named = (Violation(Limit.TEXTS_PER_MINUTE, settings.rpm),) if settings.rpm else ()
         return errors.quota_exceeded(call.model, settings.tier, QuotaExceeded(named, delay_ns))
 
+    def snapshot(self) -> SimulatorStats:
+        """The counts as they stand, with what has been billed by now."""
+        self.jobs.settle()
+        return self.stats.snapshot()
+
+    def answers_by_text(self) -> dict[str, int]:
+        """How often each text was answered correctly, or billed as a row of a batch job."""
+        self.jobs.settle()
+        return self.stats.answers_by_text()
+
+    def pick_job_fault(self, among: frozenset[JobFault]) -> JobFault | None:
+        """What the upload, or the job, that begins now is to meet."""
+        fault = self._job_faults.pick(among)
+        if fault is not None:
+            self.stats.met(fault)
+        return fault
+
+    async def create_job(
+        self, model: SimulatedModel, file: StoredFile, display_name: str
+    ) -> tuple[Job | None, JobFault | None]:
+        """Read an input file and queue its rows; no job if that is what the fault is.
+
+        Raises:
+            Refusal: 400 for a file that is not in order, 429 for a queue that is full.
+        """
+        settings = self.settings
+        rows = await read_rows(file.content, model)
+        fault = self.pick_job_fault(CREATE_FAULTS)
+        if fault is JobFault.CREATE_DROPPED:
+            return None, fault
+        rows = failing(rows, fault, settings.poison, settings.spoil)
+        try:
+            job = self.jobs.create(model, display_name, rows, fault, settings)
+        except errors.Refusal:
+            self.stats.job_refusals += 1
+            raise
+        self.stats.jobs += 1 + (fault is JobFault.CREATED_TWICE)
+        return job, fault
+
+    def result_lines(self, job: Job) -> AsyncIterator[bytes]:
+        """The results of a job, some lines at a time."""
+        return result_lines(
+            job.rows, job.fault, self._embedders[job.model.name], self.settings.seed
+        )
+
+    def _bill(self, model: SimulatedModel, rows: Sequence[Row]) -> None:
+        self.stats.billed_in_job(
+            model,
+            sum(row.tokens for row in rows),
+            [text_digest(row.text) for row in rows],
+            record=self.settings.record_texts,
+        )
+
     def _sow(self) -> None:
         settings = self.settings
+        self._job_faults = FaultPicker(
+            settings.seed, settings.job_faults, settings.job_fault_script
+        )
         self._faults = FaultPicker(settings.seed, settings.faults, settings.fault_script)
         self._jitter = random.Random(settings.seed)  # noqa: S311

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args
 
+from waypoint.simulator.batch.faults import JobFault
 from waypoint.simulator.faults import Fault
 
 Tier = Literal["free", "paid"]
@@ -14,14 +15,19 @@ WindowKind = Literal["sliding", "fixed"]
 QuotaUnit = Literal["texts", "calls"]
 QuotaTold = Literal["limit", "nothing"]
 
-_COUNTS = ("rpm", "tpm", "rpd")
+_COUNTS = ("rpm", "tpm", "rpd", "batch_queue_tokens", "file_storage_bytes")
 _DURATIONS = (
     "latency_ms",
     "latency_per_text_ms",
     "latency_jitter_ms",
     "arrival_jitter_ms",
     "fault_retry_delay_s",
+    "batch_speed",
+    "job_pending_s",
+    "job_ms_per_text",
+    "job_list_lag_s",
 )
+_SWITCHES = ("record_texts", "no_batch")
 _CHOICES = {
     "tier": Tier,
     "quota_window": WindowKind,
@@ -102,6 +108,50 @@ class SimulatorSettings:
     )
     seed: int = field(default=0, metadata=_told("Of the draws of faults and jitter."))
 
+    batch_speed: float = field(
+        default=1.0,
+        metadata=_told(
+            "How fast time passes for files and batch jobs: 86400 makes a second of a day."
+        ),
+    )
+    batch_queue_tokens: int = field(
+        default=0,
+        metadata=_told("Tokens that all live batch jobs of a model may have, 0 for no limit."),
+    )
+    no_batch: bool = field(
+        default=False, metadata=_told("Refuse batch jobs, as the free tier does.")
+    )
+    job_pending_s: float = field(
+        default=60.0, metadata=_told("Seconds of that time before a job begins to run.")
+    )
+    job_ms_per_text: float = field(
+        default=30.0, metadata=_told("What a job then takes for each text.")
+    )
+    job_list_lag_s: float = field(
+        default=0.0, metadata=_told("How long a job is not listed yet, though it can be got.")
+    )
+    job_faults: Mapping[JobFault, float] = field(
+        default_factory=dict,
+        metadata=_told(
+            "Share of the uploads, or of the jobs, that meet a fault; may be repeated. "
+            f"Faults: {', '.join(JobFault)}.",
+            option="--job-fault",
+            value="NAME=RATE",
+        ),
+    )
+    job_fault_script: tuple[JobFault | None, ...] = field(
+        default=(),
+        metadata=_told(
+            "Fault of the next upload or job, or none; repeated, of those after it. A fault of "
+            "the other kind waits for its turn. Before --job-fault.",
+            option="--next-job-fault",
+            value="NAME",
+        ),
+    )
+    file_storage_bytes: int = field(
+        default=20 * 1024**3, metadata=_told("Bytes that all uploaded files may have.")
+    )
+
     api_key: str | None = field(
         default=None, repr=False, metadata=_told("The only key accepted; without it, any is.")
     )
@@ -154,7 +204,9 @@ class SimulatorSettings:
     def public(self) -> dict[str, object]:
         """All settings but the keys, as they may be shown."""
         shown = {each.name: getattr(self, each.name) for each in fields(self) if each.repr}
-        return {**shown, "faults": {str(fault): rate for fault, rate in self.faults.items()}}
+        for name in ("faults", "job_faults"):
+            shown[name] = {str(fault): rate for fault, rate in getattr(self, name).items()}
+        return shown
 
     def _number_problems(self) -> list[str]:
         problems = []
@@ -176,11 +228,14 @@ class SimulatorSettings:
             if getattr(self, name) not in get_args(choices)
         ]
         # JSON may bring any type, whatever the annotations say.
-        record_texts: object = self.record_texts
         words: dict[str, object] = {"poison": self.poison, "spoil": self.spoil}
         api_key: object = self.api_key
-        if not isinstance(record_texts, bool):
-            problems.append(f"record_texts must be true or false, not {record_texts!r}")
+        switches: dict[str, object] = {name: getattr(self, name) for name in _SWITCHES}
+        problems += [
+            f"{name} must be true or false, not {value!r}"
+            for name, value in switches.items()
+            if not isinstance(value, bool)
+        ]
         problems += [
             f"{name} must be a string" for name, word in words.items() if not isinstance(word, str)
         ]
@@ -195,6 +250,10 @@ class SimulatorSettings:
         rates = {Fault(name): rate for name, rate in self.faults.items()}
         object.__setattr__(self, "faults", rates)
         object.__setattr__(self, "spoil_with", Fault(self.spoil_with))
+        steps = tuple(None if item is None else JobFault(item) for item in self.job_fault_script)
+        object.__setattr__(self, "job_fault_script", steps)
+        shares = {JobFault(name): rate for name, rate in self.job_faults.items()}
+        object.__setattr__(self, "job_faults", shares)
         for name in ("refused_keys", "leaked_keys"):
             keys = getattr(self, name)
             if isinstance(keys, str) or not all(isinstance(key, str) for key in keys):
@@ -202,10 +261,15 @@ class SimulatorSettings:
             object.__setattr__(self, name, tuple(keys))
 
     def _fault_problems(self) -> list[str]:
-        rates = self.faults.values()
-        if not all(_is_amount(rate) for rate in rates) or sum(rates) > 1 + 1e-9:
-            return ["the rates of faults must be 0 or more, and together at most 1"]
-        return []
+        return [
+            f"the rates of {name} must be 0 or more, and together at most 1"
+            for name in ("faults", "job_faults")
+            if not _are_shares(getattr(self, name).values())
+        ]
+
+
+def _are_shares(rates: Collection[float]) -> bool:
+    return all(_is_amount(rate) for rate in rates) and sum(rates) <= 1 + 1e-9
 
 
 def _is_amount(value: object) -> bool:

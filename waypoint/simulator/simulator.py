@@ -89,13 +89,17 @@ class Simulator:
         """Forget counts, quotas' past and recorded texts, and begin the draws anew."""
         self._service.reset()
 
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass at once for files and batch jobs."""
+        self._service.batch_clock.advance(seconds)
+
     def stats(self) -> SimulatorStats:
         """The counts since the start or the last reset."""
-        return self._service.stats.snapshot()
+        return self._service.snapshot()
 
     def answers_by_text(self) -> dict[str, int]:
         """How often each text was answered correctly, by the SHA-256 of its UTF-8 in hex."""
-        return self._service.stats.answers_by_text()
+        return self._service.answers_by_text()
 
 
 async def serve(

@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from waypoint.simulator.batch.faults import JobFault
 from waypoint.simulator.calls import EmbedCall
 from waypoint.simulator.faults import Fault
+from waypoint.simulator.models import SimulatedModel
 from waypoint.simulator.quota import MINUTE_NS, SECOND_NS, Limit, QuotaExceeded, Window
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatorStats:
-    """Counts since the start or the last reset. Only embedding calls are counted.
+    """Counts since the start or the last reset: of embedding calls, uploads and batch jobs.
 
     *Received* is every text of a call that was in order, refused by a quota or not;
     *admitted* what the quotas let in; *answered* what was given its correct vector by an
@@ -24,7 +26,7 @@ class SimulatorStats:
     calls_by_status: Mapping[str, int]
     """Answers sent whole, by HTTP status."""
     faults: Mapping[str, int]
-    """Calls that met a fault, by ``Fault``."""
+    """Calls that met a fault, by ``Fault``; uploads and jobs, by ``JobFault``."""
     quota_refusals: Mapping[str, int]
     """429 by ``Limit``; a call that breaks several counts for each."""
     abandoned: int
@@ -44,6 +46,18 @@ class SimulatorStats:
     peak_tokens_admitted: int
     calls_in_flight: int
     peak_calls_in_flight: int
+    uploads: int
+    """Files that were taken in whole."""
+    jobs: int
+    """Batch jobs that were made."""
+    job_refusals: int
+    """429 of a request for one."""
+    job_texts_billed: int
+    """Rows of ended jobs that were done without an error, whether or not anyone gets the results.
+    ``answers_by_text`` has them as well."""
+    job_tokens_billed: int
+    cost_usd: float
+    """Of answered texts, and of billed rows at half the price."""
     first_arrival_s: float | None
     """Seconds from the start or reset; of the first and the last call in order."""
     last_arrival_s: float | None
@@ -73,13 +87,16 @@ class StatsRecorder:
         self._in_flight = self._peak_in_flight = 0
         self._texts_answered = self._tokens_answered = 0
         self._statuses: Counter[str] = Counter()
-        self._faults: Counter[Fault] = Counter()
+        self._faults: Counter[str] = Counter()
         self._refusals: Counter[Limit] = Counter()
         self._received = _Flow()
         self._admitted = _Flow()
         self._first_ns: int | None = None
         self._last_ns: int | None = None
         self._answers_by_text: Counter[bytes] = Counter()
+        self.uploads = self.jobs = self.job_refusals = 0
+        self._job_texts = self._job_tokens = 0
+        self._cost_usd = 0.0
 
     def call_begins(self) -> None:
         self._calls += 1
@@ -103,7 +120,7 @@ class StatsRecorder:
     def admitted(self, now_ns: int, call: EmbedCall) -> None:
         self._admitted.add(now_ns, len(call.texts), sum(call.tokens))
 
-    def met(self, fault: Fault) -> None:
+    def met(self, fault: Fault | JobFault) -> None:
         self._faults[fault] += 1
 
     def sent(self, status: int) -> None:
@@ -112,6 +129,17 @@ class StatsRecorder:
     def answered(self, call: EmbedCall, digests: Sequence[bytes], *, record: bool) -> None:
         self._texts_answered += len(call.texts)
         self._tokens_answered += sum(call.tokens)
+        self._cost_usd += sum(call.tokens) * call.model.usd_per_million_tokens / 1_000_000
+        if record:
+            self._answers_by_text.update(digests)
+
+    def billed_in_job(
+        self, model: SimulatedModel, tokens: int, digests: Sequence[bytes], *, record: bool
+    ) -> None:
+        """Rows of a batch job, at half the price of a call."""
+        self._job_texts += len(digests)
+        self._job_tokens += tokens
+        self._cost_usd += tokens * model.usd_per_million_tokens / 2 / 1_000_000
         if record:
             self._answers_by_text.update(digests)
 
@@ -149,6 +177,12 @@ class StatsRecorder:
             peak_tokens_admitted=self._admitted.peak_tokens,
             calls_in_flight=self._in_flight,
             peak_calls_in_flight=self._peak_in_flight,
+            uploads=self.uploads,
+            jobs=self.jobs,
+            job_refusals=self.job_refusals,
+            job_texts_billed=self._job_texts,
+            job_tokens_billed=self._job_tokens,
+            cost_usd=self._cost_usd,
             first_arrival_s=self._since_start(self._first_ns),
             last_arrival_s=self._since_start(self._last_ns),
         )

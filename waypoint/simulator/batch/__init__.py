@@ -1,0 +1,1 @@
+"""The asynchronous batch API for embeddings: uploaded files, jobs, and results by download."""
