@@ -78,6 +78,8 @@ COPY --from=requirements /opt/venv /opt/venv
 COPY --from=requirements /opt/bytecode /opt/bytecode
 COPY --from=code /app /app
 COPY --from=code /opt/app-bytecode /opt/bytecode/app
+RUN printf '#!/opt/venv/bin/python\nimport sys\nsys.path.insert(0, "/app")\nfrom waypoint.cli import main\nmain()\n' \
+      >/opt/venv/bin/waypoint && chmod 755 /opt/venv/bin/waypoint
 # HOME: whatever user a container is given has one, and may write there.
 ENV HOME=/tmp \
     IN_CONTAINER=true \

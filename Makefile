@@ -70,6 +70,9 @@ $(VENV)/bin/python:
 # Not compiled: half of it is never loaded, and Python compiles the rest when it is.
 $(VENV)/.runtime: requirements.txt | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt
+	@# `waypoint`: a path to this folder, not a copy of it.
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps \
+	  --config-settings editable_mode=compat --editable .
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.runtime

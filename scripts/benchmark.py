@@ -1,4 +1,4 @@
-"""``python scripts/benchmark.py …`` is ``python -m waypoint benchmark …``."""
+"""``python scripts/benchmark.py …`` is ``waypoint benchmark …``."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from waypoint.cli import main
 
 if __name__ == "__main__":
-    main(["benchmark", *sys.argv[1:]], program="benchmark.py")
+    main(command="benchmark", program="benchmark.py")

@@ -1,4 +1,4 @@
-"""``python scripts/ingest.py …`` is ``python -m waypoint ingest …``."""
+"""``python scripts/ingest.py …`` is ``waypoint ingest …``."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from waypoint.cli import main
 
 if __name__ == "__main__":
-    main(["ingest", *sys.argv[1:]], program="ingest.py")
+    main(command="ingest", program="ingest.py")

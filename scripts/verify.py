@@ -1,4 +1,4 @@
-"""``python scripts/verify.py …`` is ``python -m waypoint verify …``."""
+"""``python scripts/verify.py …`` is ``waypoint verify …``."""
 
 from __future__ import annotations
 
@@ -11,4 +11,4 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from waypoint.cli import main
 
 if __name__ == "__main__":
-    main(["verify", *sys.argv[1:]], program="verify.py")
+    main(command="verify", program="verify.py")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated, cast
 
 import typer
+from typer.core import TyperGroup
 
+from waypoint import __version__
 from waypoint.cli.cache import cache
 from waypoint.cli.config import config, init
 from waypoint.cli.ingest import ingest
@@ -17,19 +20,33 @@ from waypoint.cli.streams import steady_streams
 from waypoint.cli.verify import verify
 from waypoint.errors import ExitCode
 
+_HELP = ["-h", "--help"]
+
 main_app = typer.Typer(
     name="waypoint",
     help="Stream a folder of documents into a Chroma collection of Gemini embeddings.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": _HELP},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"waypoint {__version__}")
+        raise typer.Exit
+
+
 @main_app.callback()
-def _root() -> None:
-    # A callback keeps the commands' names even while there are few of them.
+def _root(
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     return
 
 
@@ -42,10 +59,10 @@ for command in (ingest, verify, search, status, cache, inspect, config, init):
     add_help_option=False,
 )
 def simulate(context: typer.Context) -> None:
-    """Serve the Gemini embedding API locally, with quotas and faults (`simulate --help`)."""
+    """Serve the Gemini embedding API locally, for trials."""
     from waypoint.simulator.__main__ import main as serve
 
-    serve(context.args, program=f"{context.find_root().info_name} simulate")
+    serve(context.args, program=context.command_path)
 
 
 @main_app.command(
@@ -53,17 +70,26 @@ def simulate(context: typer.Context) -> None:
     add_help_option=False,
 )
 def benchmark(context: typer.Context) -> None:
-    """Measure throughput, or the use of a quota, against the simulator (`benchmark --help`)."""
+    """Measure throughput and the use of a quota."""
     from waypoint.cli.benchmark import benchmark_app
 
-    benchmark_app(context.args, prog_name=f"{context.find_root().info_name} benchmark")
+    benchmark_app(context.args, prog_name=context.command_path)
 
 
-def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> None:
-    """Run the command line and exit with its code."""
+def main(
+    arguments: list[str] | None = None, *, command: str = "", program: str = "waypoint"
+) -> None:
+    """Run the command line and exit with its code.
+
+    ``command``: the only one that ``program`` is, instead of all.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
     with steady_streams() as lost_of_stdout:
         try:
-            main_app(sys.argv[1:] if arguments is None else arguments, prog_name=program)
+            app = typer.main.get_command(main_app)
+            if command:
+                app = cast(TyperGroup, app).commands[command]
+            app.main(arguments, prog_name=program, help_option_names=_HELP)
         except KeyboardInterrupt:
             # Before the run has its own handlers there is nothing to drain.
             sys.exit(ExitCode.INTERRUPTED)
@@ -73,8 +99,7 @@ def main(arguments: list[str] | None = None, *, program: str = "waypoint") -> No
             from waypoint.observe.terminal import Terminal
 
             failure = flatten(error)
-            verbose = "--verbose" in (sys.argv if arguments is None else arguments)
-            tell_failure(Terminal(stderr=True), failure, verbose=verbose)
+            tell_failure(Terminal(stderr=True), failure, verbose="--verbose" in arguments)
             sys.exit(failure.exit_code)
         except SystemExit as end:
             # A report that is cut off must not look like a whole one.

@@ -31,7 +31,7 @@ def cache(
     json: Json = False,
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Show what the ledger holds: vectors, collections, size; or make room."""
+    """Show what the ledger holds, or make room in it."""
     from waypoint.storage.cache_report import read_cache
 
     folder = load({}).chroma_persist_path

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from waypoint.cli.options import Json, load_with_origins
 from waypoint.errors import UsageError
 from waypoint.observe.terminal import Terminal, print_json
 from waypoint.sanitize import MASK
-from waypoint.settings import FACTS, TOML_FILE, SettingFacts, Settings
+from waypoint.settings import FACTS, TOML_FILE, Group, SettingFacts, Settings
 
 USERS = [facts for facts in FACTS.values() if not facts.internal]
 
 
 def config(*, json: Json = False) -> None:
-    """Show each setting, its value, and where it comes from."""
+    """Show each setting, its value and where it comes from."""
     loaded = load_with_origins({})
     origins = {
         facts: given.origin if (given := loaded.given.get(facts.name)) else "default"
@@ -34,7 +35,7 @@ def config(*, json: Json = False) -> None:
 
 
 def init() -> None:
-    """Write a waypoint.toml with every setting, commented out, into the working folder."""
+    """Write a waypoint.toml with every setting, commented out."""
     try:
         with TOML_FILE.open("x", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in _lines())
@@ -48,7 +49,17 @@ def init() -> None:
 def _lines() -> Iterator[str]:
     yield "# Settings of Waypoint. Options, the environment and .env take precedence over this"
     yield "# file. Keys belong in the environment or in .env, which nobody commits."
-    for facts in USERS:
+    for group, settings in groupby(sorted(USERS, key=_place), key=lambda each: each.group):
+        yield from ("", "", f"# --- {group} ---")
+        yield from _entries(settings)
+
+
+def _place(facts: SettingFacts) -> int:
+    return list(Group).index(facts.group)
+
+
+def _entries(settings: Iterable[SettingFacts]) -> Iterator[str]:
+    for facts in settings:
         if facts.secret:
             continue
         default = _toml(Settings.model_fields[facts.name].default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 
+from waypoint.cli.command_names import as_typed
 from waypoint.errors import (
     QUOTE_NOTHING,
     CannotContinueError,
@@ -66,7 +67,7 @@ def tell_failure(console: Terminal, error: WaypointError, *, verbose: bool) -> N
     line.append(error.message, style="default")
     console.tell(line)
     if error.hint:
-        console.tell(f"hint: {error.hint}")
+        console.tell(f"hint: {as_typed(error.hint)}")
 
 
 def _traceback(error: BaseException, shown: frozenset[int] = frozenset()) -> Iterator[str]:

@@ -23,7 +23,7 @@ def ingest(
         list[Path] | None,
         knowledge_base(
             " Several folders go into one collection, each under its own name but the first.",
-            metavar="[PATH]...",
+            metavar="PATH",
         ),
     ] = None,
     *,
@@ -101,7 +101,7 @@ def ingest(
         bool, typer.Option("--verbose", help="Show every event, and tracebacks of errors.")
     ] = False,
 ) -> None:
-    """Ingest a folder of documents: what changed, and nothing else."""
+    """Ingest what changed in a folder of documents."""
     # numpy starts threads for linear algebra, which no ingestion uses: 0.1 s of CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from waypoint.cli.ingestion import run_ingestion

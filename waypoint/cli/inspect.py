@@ -34,7 +34,7 @@ def inspect(
     json: Json = False,
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Show a file as Waypoint sees it: reader, metadata, warnings, chunks. Writes nothing.
+    """Show a file as Waypoint reads it: metadata, chunks, warnings.
 
     Its metadata are those of a run over KNOWLEDGE_BASE_PATH, if it lies in that folder, else of
     one over the working folder, if it lies in that, else over its own.

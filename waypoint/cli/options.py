@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,12 +13,13 @@ from typer._click.exceptions import NoSuchOption
 from typer.core import TyperCommand
 
 from waypoint.files import keep_private
-from waypoint.settings import CHOICE_NAMES, FACTS, Loaded, LogLevel, Settings
+from waypoint.settings import CHOICE_NAMES, FACTS, Group, Loaded, LogLevel, Settings
 from waypoint.settings import load as load_from_everywhere
 from waypoint.settings.renamed import refuse_old_option
 
 if TYPE_CHECKING:
     from typer._click.core import Context
+    from typer._click.formatting import HelpFormatter
 
 
 class StrictCommand(TyperCommand):
@@ -46,6 +48,22 @@ class StrictCommand(TyperCommand):
             if empty and parameter.name not in CHOICE_NAMES:
                 raise typer.BadParameter("it is empty", param_hint=repr(parameter.opts[0]))
         return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """The options by what they are about, the command's own before the settings."""
+        groups: dict[str, list[tuple[str, str]]] = {each: [] for each in ("Arguments", "Options")}
+        groups |= {group: [] for group in Group}
+        for parameter in self.get_params(ctx):
+            if told := parameter.get_help_record(ctx):
+                if parameter.param_type_name == "argument":
+                    groups["Arguments"].append((told[0].partition(" <")[0], told[1]))
+                else:
+                    group = getattr(parameter, "rich_help_panel", None)
+                    groups[group or "Options"].append(told)
+        for group, options in groups.items():
+            if options:
+                with formatter.section(group):
+                    formatter.write_dl(options)
 
 
 def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -77,9 +95,18 @@ def takes_settings(*names: str) -> Callable[[Callable[..., None]], Callable[...,
     return decorate
 
 
+_METAVARS = {int: "N", float: "N", Path: "PATH"}
+
+
 def _parameter(name: str) -> inspect.Parameter:
     facts = FACTS[name]
-    option = typer.Option(facts.option, help=facts.told, show_default=False)
+    option = typer.Option(
+        facts.option,
+        help=facts.told,
+        metavar=None if facts.choices or facts.kind is bool else _METAVARS.get(facts.kind, "TEXT"),
+        show_default=False,
+        rich_help_panel=facts.group,
+    )
     annotation = Annotated[facts.kind | None, option]  # type: ignore[name-defined]
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=None, annotation=annotation)

@@ -41,7 +41,7 @@ def search(
     json: Json = False,
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Search a collection: the passages nearest to a question."""
+    """Find the passages nearest to a question."""
     from waypoint.bounded_http import spare_loopback
     from waypoint.ingest import runtime
     from waypoint.observe.events import EventBus

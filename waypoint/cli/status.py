@@ -16,7 +16,7 @@ def status(
     json: Json = False,
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
-    """Show what there is: collections, the last run, rejects, cost to date, sizes on disk."""
+    """Show collections, the last run, rejects, cost and sizes."""
     from waypoint.bounded_http import spare_loopback
     from waypoint.ingest import runtime
     from waypoint.observe.events import EventBus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rich.table import Table
 
+from waypoint.cli.command_names import as_typed
 from waypoint.observe.terminal import Terminal, Text
 from waypoint.verify.checks import CheckResult, Status
 from waypoint.verify.retrieval import QuestionResult, TierResult
@@ -95,4 +96,4 @@ def _print_failure(console: Terminal, check: CheckResult) -> None:
     if check.found > len(check.examples) > 0:
         console.print(f"  and {check.found - len(check.examples):,} more")
     if check.advice:
-        console.tell(f"  what to do: {check.advice}")
+        console.tell(f"  what to do: {as_typed(check.advice)}")

@@ -83,7 +83,7 @@ def verify(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Verify a collection: is it whole, is it right, and does it find things?"""
+    """Check that a collection is whole and right."""
     from waypoint.cli.verification import VerifyCommand, VerifyRequest
 
     request = VerifyRequest(

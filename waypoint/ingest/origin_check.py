@@ -255,8 +255,8 @@ def _another_root(name: str, recorded: Origin, now: Origin) -> CollectionMismatc
         f"collection {name!r} holds the documents of {recorded}, and this run is over {now}",
         hint="to add this folder to it, give it a name with --as NAME; or ingest that folder, or "
         "choose another collection with --collection; if it is the same folder, moved or seen "
-        "from another machine or a container, `ingest --root-moved` says so; `ingest --clear` "
-        "starts the collection anew from this one",
+        "from another machine or a container, `waypoint ingest --root-moved` says so; "
+        "`waypoint ingest --clear` starts the collection anew from this one",
     )
 
 

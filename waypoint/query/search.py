@@ -108,7 +108,9 @@ async def search(
         WaypointError: store or service cannot be asked.
     """
     if not question.strip():
-        raise UsageError("the question is empty", hint='ask in words: search "who may vote?"')
+        raise UsageError(
+            "the question is empty", hint='ask in words: `waypoint search "who may vote?"`'
+        )
     if not is_unicode(question):
         raise UsageError("the question is not valid UTF-8", hint="type it anew")
     conditions = parse_where(where)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from waypoint.settings.choices import (
     ChunkUnit,
+    Group,
     LogFormat,
     LogLevel,
     Ocr,
@@ -36,6 +37,7 @@ __all__ = [
     "MOST_FOUND_CONCURRENCY",
     "TOML_FILE",
     "ChunkUnit",
+    "Group",
     "Loaded",
     "LogFormat",
     "LogLevel",

@@ -7,6 +7,17 @@ from enum import StrEnum
 from pathlib import Path
 
 
+class Group(StrEnum):
+    """What a setting is about: the headings of help and of ``waypoint.toml``, in this order."""
+
+    DOCUMENTS = "Documents"
+    EMBEDDING = "Embedding"
+    QUOTA = "Quota and cost"
+    CHUNKS = "Chunks"
+    STORE = "Store"
+    WATCHING = "Progress and logs"
+
+
 class QuotaTier(StrEnum):
     """The account's tier; ``auto`` starts at the free pace and finds its way up."""
 

@@ -14,6 +14,7 @@ from typing import Any, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
+from waypoint.settings.choices import Group
 from waypoint.settings.model import MOST, Settings
 
 
@@ -23,6 +24,7 @@ class SettingFacts:
 
     name: str
     """The field of ``Settings``."""
+    group: Group
     option: str
     """``--name``, ``--name/--no-name``, ``PATH``; empty for a variable alone."""
     kind: Any
@@ -76,6 +78,7 @@ def _facts(name: str, field: FieldInfo) -> SettingFacts:
     }
     return SettingFacts(
         name,
+        Group(str(about["group"])),
         option,
         _kind(field.annotation),
         help_,

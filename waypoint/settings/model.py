@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from waypoint.settings.choices import (
     ChunkUnit,
+    Group,
     LogFormat,
     LogLevel,
     Ocr,
@@ -49,6 +50,7 @@ MOST = 10**12
 def _setting(
     default: Any,
     help_: str,
+    group: Group,
     *,
     option: str = "",
     unset: str = "",
@@ -57,14 +59,19 @@ def _setting(
 ) -> Any:
     """A setting: all that is said of it anywhere stands here (``facts.py`` reads it).
 
-    ``option``: on the command line, for those that have one. ``unset``: what a default of nothing
-    means. ``internal``: set by the image and the compose file, not by users. ``limits``:
-    pydantic's, as ``ge`` and ``le``.
+    ``group``: the heading that help and files show it under. ``option``: on the command line, for
+    those that have one. ``unset``: what a default of nothing means. ``internal``: set by the image
+    and the compose file, not by users. ``limits``: pydantic's, as ``ge`` and ``le``.
     """
     return Field(
         default,
         description=help_,
-        json_schema_extra={"option": option, "unset": unset, "internal": internal},
+        json_schema_extra={
+            "group": group,
+            "option": option,
+            "unset": unset,
+            "internal": internal,
+        },
         **limits,
     )
 
@@ -83,15 +90,20 @@ class Settings(BaseModel):
         defer_build=True,
     )
 
-    embedding_provider: str = _setting("gemini", "Embedding provider: gemini or simulator")
-    google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API")
-    google_gemini_base_url: str | None = _setting(
-        None, "Another server that speaks the Gemini API", unset="Google's"
+    embedding_provider: str = _setting(
+        "gemini", "Embedding provider: gemini or simulator", Group.EMBEDDING
     )
-    embedding_model: str = _setting("gemini-embedding-001", "Embedding model", option="--model")
+    google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API", Group.EMBEDDING)
+    google_gemini_base_url: str | None = _setting(
+        None, "Another server that speaks the Gemini API", Group.EMBEDDING, unset="Google's"
+    )
+    embedding_model: str = _setting(
+        "gemini-embedding-001", "Embedding model", Group.EMBEDDING, option="--model"
+    )
     embedding_dimensions: int = _setting(
         768,
         "Vector dimensions; 768, 1536 and 3072 are recommended",
+        Group.EMBEDDING,
         option="--dimensions",
         ge=128,
         le=3072,
@@ -99,59 +111,87 @@ class Settings(BaseModel):
     collection_name: str | None = _setting(
         None,
         "Name of the collection",
+        Group.STORE,
         option="--collection",
         unset="waypoint_kb; simulated: waypoint_kb_simulated",
     )
     knowledge_base_path: Path = _setting(
-        Path("knowledge_base"), "Folder of documents to ingest", option="PATH"
+        Path("knowledge_base"), "Folder of documents to ingest", Group.DOCUMENTS, option="PATH"
     )
     chroma_persist_path: Path = _setting(
-        Path("chroma_db"), "Folder of the ledger and of the embedded store"
+        Path("chroma_db"), "Folder of the ledger and of the embedded store", Group.STORE
     )
-    chroma_host: str | None = _setting(None, "Host of a Chroma server", unset="the embedded store")
-    chroma_port: int = _setting(8000, "Port of that Chroma server", ge=1, le=65_535)
-    chroma_ssl: bool = _setting(False, "Speak TLS to that Chroma server")
+    chroma_host: str | None = _setting(
+        None, "Host of a Chroma server", Group.STORE, unset="the embedded store"
+    )
+    chroma_port: int = _setting(8000, "Port of that Chroma server", Group.STORE, ge=1, le=65_535)
+    chroma_ssl: bool = _setting(False, "Speak TLS to that Chroma server", Group.STORE)
     chroma_give_up_after: float = _setting(
-        120.0, "Seconds to retry a Chroma server that does not answer, before the run fails", gt=0
+        120.0,
+        "Seconds to retry a Chroma server that does not answer, before the run fails",
+        Group.STORE,
+        gt=0,
     )
     concurrency: int | Literal["auto"] = _setting(
         8,
         "Embedding calls in flight, or auto for as many as improve throughput",
+        Group.EMBEDDING,
         option="--concurrency",
         ge=1,
         le=MOST_CONCURRENCY,
     )
     batch_size: int = _setting(
-        100, "Maximum texts in one call", option="--batch-size", ge=1, le=100
+        100, "Maximum texts in one call", Group.EMBEDDING, option="--batch-size", ge=1, le=100
     )
     quota_tier: QuotaTier = _setting(
-        QuotaTier.AUTO, "The account's tier: auto, free, 1, 2 or 3", option="--quota-tier"
+        QuotaTier.AUTO,
+        "The account's tier: auto, free, 1, 2 or 3",
+        Group.QUOTA,
+        option="--quota-tier",
     )
     quota_rpm: int | None = _setting(
-        None, "Texts a minute, 0 for no limit", option="--rpm", unset="the tier's", ge=0, le=MOST
+        None,
+        "Texts a minute, 0 for no limit",
+        Group.QUOTA,
+        option="--rpm",
+        unset="the tier's",
+        ge=0,
+        le=MOST,
     )
     quota_tpm: int | None = _setting(
-        None, "Tokens a minute, 0 for no limit", option="--tpm", unset="the tier's", ge=0, le=MOST
+        None,
+        "Tokens a minute, 0 for no limit",
+        Group.QUOTA,
+        option="--tpm",
+        unset="the tier's",
+        ge=0,
+        le=MOST,
     )
     quota_rpd: int | None = _setting(
         None,
         "Texts a day (Pacific time), 0 for no limit",
+        Group.QUOTA,
         option="--rpd",
         unset="the tier's",
         ge=0,
         le=MOST,
     )
     quota_unit: QuotaUnit = _setting(
-        QuotaUnit.TEXTS, "What counts against the quota: texts or calls", option="--quota-unit"
+        QuotaUnit.TEXTS,
+        "What counts against the quota: texts or calls",
+        Group.QUOTA,
+        option="--quota-unit",
     )
     quota_wait: bool = _setting(
         False,
         "When the day's quota is used up, sleep until it resets instead of ending with exit code 4",
+        Group.QUOTA,
         option="--wait/--no-wait",
     )
     max_texts: int | None = _setting(
         None,
         "Maximum texts that a run may embed; it stops before exceeding them",
+        Group.QUOTA,
         option="--max-texts",
         unset="no limit",
         ge=0,
@@ -160,6 +200,7 @@ class Settings(BaseModel):
     max_cost: float | None = _setting(
         None,
         "Maximum US dollars that a run may spend; it stops before exceeding them",
+        Group.QUOTA,
         option="--max-cost",
         unset="no limit",
         ge=0,
@@ -167,6 +208,7 @@ class Settings(BaseModel):
     call_timeout: float = _setting(
         60.0,
         "Seconds after which a call is abandoned and retried",
+        Group.EMBEDDING,
         option="--call-timeout",
         gt=0,
         le=600,
@@ -174,43 +216,56 @@ class Settings(BaseModel):
     give_up_after: float = _setting(
         600.0,
         "Seconds without one successful call after which the run fails",
+        Group.EMBEDDING,
         option="--give-up-after",
         gt=0,
     )
     shutdown_timeout: float = _setting(
-        30.0, "Seconds that an interrupted run may take to finish what is in flight", gt=0
+        30.0,
+        "Seconds that an interrupted run may take to finish what is in flight",
+        Group.EMBEDDING,
+        gt=0,
     )
     chunk_size: int = _setting(
-        600, "Largest chunk, in CHUNK_UNIT", option="--chunk-size", ge=50, le=16_000
+        600, "Largest chunk, in CHUNK_UNIT", Group.CHUNKS, option="--chunk-size", ge=50, le=16_000
     )
     chunk_overlap: int = _setting(
-        90, "Overlap of neighbouring chunks, in CHUNK_UNIT", option="--chunk-overlap", ge=0
+        90,
+        "Overlap of neighbouring chunks, in CHUNK_UNIT",
+        Group.CHUNKS,
+        option="--chunk-overlap",
+        ge=0,
     )
     chunk_unit: ChunkUnit = _setting(
         ChunkUnit.CHARACTERS,
         "Unit of chunk sizes: characters or (estimated) tokens",
+        Group.CHUNKS,
         option="--chunk-unit",
     )
     context_headers: bool = _setting(
         False,
         "Embed title and heading path before each chunk's text",
+        Group.CHUNKS,
         option="--context-headers/--no-context-headers",
     )
     include: tuple[str, ...] = _setting(
         (),
         "Take only files that match this pattern, in gitignore syntax",
+        Group.DOCUMENTS,
         option="--include",
         unset="everything",
     )
     exclude: tuple[str, ...] = _setting(
         (),
         "Leave out what matches this pattern, in gitignore syntax",
+        Group.DOCUMENTS,
         option="--exclude",
         unset="nothing",
     )
     max_file_size: int = _setting(
         50 * 1024 * 1024,
         "Largest file that is read, in bytes",
+        Group.DOCUMENTS,
         option="--max-file-size",
         ge=1,
         le=MOST,
@@ -218,12 +273,14 @@ class Settings(BaseModel):
     json_text_field: str | None = _setting(
         None,
         "Field of a JSON record that holds its text",
+        Group.DOCUMENTS,
         option="--json-text-field",
         unset="a usual one",
     )
     parse_timeout: float = _setting(
         60.0,
         "Seconds after which parsing a file is abandoned and the file rejected",
+        Group.DOCUMENTS,
         option="--parse-timeout",
         gt=0,
         le=3600,
@@ -231,22 +288,26 @@ class Settings(BaseModel):
     parse_memory: int = _setting(
         1024 * 1024 * 1024,
         "Bytes that each process that parses documents may allocate",
+        Group.DOCUMENTS,
         ge=256 * 1024 * 1024,
         le=MOST,
     )
     ocr: Ocr = _setting(
         Ocr.OFF,
         "Text recognition: off, auto (images and pages without text) or force (all pages)",
+        Group.DOCUMENTS,
         option="--ocr",
     )
     ocr_languages: str = _setting(
         "eng",
         "Languages of text recognition, as tesseract names them: deu+eng",
+        Group.DOCUMENTS,
         option="--ocr-languages",
     )
     ocr_timeout: float = _setting(
         600.0,
         "Seconds that text recognition may take for one file, beyond PARSE_TIMEOUT",
+        Group.DOCUMENTS,
         option="--ocr-timeout",
         gt=0,
         le=86_400,
@@ -254,41 +315,52 @@ class Settings(BaseModel):
     metrics_port: int | None = _setting(
         None,
         "Port of the live page, /metrics and /health; 0 for any free one",
+        Group.WATCHING,
         option="--monitor-port",
         unset="off",
         ge=0,
         le=65_535,
     )
     metrics_host: str = _setting(
-        "127.0.0.1", "Address that the monitor listens on", option="--monitor-host"
+        "127.0.0.1", "Address that the monitor listens on", Group.WATCHING, option="--monitor-host"
     )
     stall_timeout: float | None = _setting(
         None,
         "Seconds without progress after which /health reports a stalled run",
+        Group.WATCHING,
         unset="1.5 times CALL_TIMEOUT",
         gt=0,
     )
     stats_interval: float = _setting(
-        0.0, "Seconds between samples of stages, streams, memory and event loop, 0 for none", ge=0
+        0.0,
+        "Seconds between samples of stages, streams, memory and event loop, 0 for none",
+        Group.WATCHING,
+        ge=0,
     )
-    log_dir: Path = _setting(Path("logs"), "Folder of logs and reports")
+    log_dir: Path = _setting(Path("logs"), "Folder of logs and reports", Group.WATCHING)
     log_level: LogLevel = _setting(
-        LogLevel.INFO, "Least severe level shown: DEBUG, INFO, WARNING or ERROR"
+        LogLevel.INFO, "Least severe level shown: DEBUG, INFO, WARNING or ERROR", Group.WATCHING
     )
     log_format: LogFormat = _setting(
-        LogFormat.TEXT, "Format of lines where there is no terminal: text or json"
+        LogFormat.TEXT, "Format of lines where there is no terminal: text or json", Group.WATCHING
     )
     log_max_bytes: int = _setting(
-        10_000_000, "Size in bytes at which waypoint.jsonl is rotated, 0 for never", ge=0
+        10_000_000,
+        "Size in bytes at which waypoint.jsonl is rotated, 0 for never",
+        Group.WATCHING,
+        ge=0,
     )
-    log_backups: int = _setting(5, "Rotated logs to keep", ge=0, le=100)
-    private_files: bool = _setting(True, "Make files and folders readable by their owner alone")
+    log_backups: int = _setting(5, "Rotated logs to keep", Group.WATCHING, ge=0, le=100)
+    private_files: bool = _setting(
+        True, "Make files and folders readable by their owner alone", Group.WATCHING
+    )
     knowledge_base_dir: str | None = _setting(
-        None, "Folder of documents on the host, in a container", internal=True
+        None, "Folder of documents on the host, in a container", Group.DOCUMENTS, internal=True
     )
     in_container: bool = _setting(
         False,
         "Whether folders are mounted from a host: errors say what to do there",
+        Group.DOCUMENTS,
         internal=True,
     )
 

@@ -40,7 +40,12 @@ def main(arguments: Sequence[str], *, program: str = "python -m waypoint.simulat
     Raises:
         SystemExit: always, with the exit code.
     """
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+    app = typer.Typer(
+        context_settings={"help_option_names": ["-h", "--help"]},
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
     app.command()(_with_settings())
     app(list(arguments), prog_name=program)
 

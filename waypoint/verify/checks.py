@@ -49,7 +49,7 @@ class CheckKind:
     advice: str
 
 
-_REPAIR = "run `verify --repair`"
+_REPAIR = "run `waypoint verify --repair`"
 _ANEW = (
     f"{_REPAIR}: the index is built anew, and nothing is embedded again. If it fails again, and "
     "`contents` counts many chunks with the text of another, it is these: an HNSW index finds its "
@@ -74,7 +74,7 @@ KINDS = {
             "recipe",
             INTEGRITY,
             "model, dimensions, task type and chunking are the collection's",
-            "use the settings it was made with, or start it anew with `ingest --clear`",
+            "use the settings it was made with, or start it anew with `waypoint ingest --clear`",
         ),
         CheckKind(
             "sources",
@@ -87,7 +87,7 @@ KINDS = {
             INTEGRITY,
             "nothing in the collection is without a source",
             f"see that the folder is the right one, then {_REPAIR}; where that removes nothing, "
-            "run `ingest --allow-mass-delete`",
+            "run `waypoint ingest --allow-mass-delete`",
         ),
         CheckKind("sequence", INTEGRITY, "chunk indexes run from 0 without a gap", _REPAIR),
         CheckKind("ids", INTEGRITY, "ids are unique", _REPAIR),
@@ -120,7 +120,7 @@ KINDS = {
             "texts embedded anew have the vectors that are stored",
             "the service gives other vectors for these texts than were committed: is the model "
             "still the same? To embed all of them again, move the ledger (waypoint.sqlite3) "
-            "away and run `ingest --clear`",
+            "away and run `waypoint ingest --clear`",
         ),
         CheckKind(
             "recall",

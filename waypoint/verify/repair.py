@@ -77,7 +77,8 @@ def plan_repair(
         raise UsageError(
             f"collection {verdict.collection!r} was made with other settings, so it cannot be "
             "repaired with these",
-            hint="use the settings it was made with, or start it anew with `ingest --clear`",
+            hint="use the settings it was made with, or start it anew with "
+            "`waypoint ingest --clear`",
         )
     if not failing - NOT_MENDED:
         return None

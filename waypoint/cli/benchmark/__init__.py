@@ -11,6 +11,7 @@ from waypoint.cli.benchmark.sweep import sweep
 benchmark_app = typer.Typer(
     invoke_without_command=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
