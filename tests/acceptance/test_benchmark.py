@@ -176,6 +176,25 @@ def test_what_a_call_costs_beside_the_sdk_alone(tmp_path: Path) -> None:
     assert page_of(tmp_path / "benchmark" / "calls.html").tags.count("table") == 1
 
 
+def test_reading_is_measured_alone(tmp_path: Path) -> None:
+    """Files of each format, read whole, without a key or a store."""
+    workspace = Workspace(tmp_path, timeout=200)
+    outcome = benchmark(
+        workspace, "reading", "--files=7", "--formats=pdf,docx,md", "--chunks-per-file=3",
+        "--rounds=1", "--json",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.stderr
+    results = outcome.report
+    assert results == orjson.loads((tmp_path / "benchmark" / "reading.json").read_bytes())
+    (run,) = results["runs"]
+    assert (run["files"], run["chunks"]) == (7, 21)
+    assert run["files_a_minute"] == pytest.approx(7 * 60 / run["wall"])
+    assert 0 < run["cpu"] < run["wall"] * 4
+    assert run["peak_memory"] > 50e6
+    assert page_of(tmp_path / "benchmark" / "reading.html").tags.count("table") == 1
+    assert not (tmp_path / "chroma_db").exists()
+
+
 def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
     """Without a terminal and --yes nothing is called, but the cost is said; with it, it is."""
     workspace = Workspace(tmp_path, timeout=400)
@@ -212,6 +231,8 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
         (("--chunks=10,20", "--concurrency=4,8"), "one --concurrency"),
         (("--files=20", "--chunks=10"), "20 files cannot hold 10 chunks"),
         (("pace", "--tiers=9"), "--tiers: '9'"),
+        (("reading", "--formats=pages"), "--formats: 'pages'"),
+        (("reading", "--files=1"), "--files: 1 are fewer than 2 formats"),
     ],
 )
 def test_wrong_usage_is_told(

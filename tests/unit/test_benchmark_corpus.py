@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.collection import chunks_of
 from waypoint.benchmark.corpus import WORDS, CorpusSettings, write_corpus
+from waypoint.benchmark.office_corpus import OFFICE_SUFFIXES, write_office_files
 from waypoint.errors import UsageError
 
 
@@ -56,3 +57,25 @@ def test_what_cannot_be_made_is_told() -> None:
         CorpusSettings(10, files=11)
     with pytest.raises(UsageError, match="unknown languages: tlh"):
         CorpusSettings(10, languages=("en", "tlh"))
+
+
+@pytest.mark.parametrize("suffix", OFFICE_SUFFIXES)
+def test_office_files_are_read_whole(tmp_path: Path, suffix: str) -> None:
+    """All that was written comes back in order; each section is a chunk, and no two are alike."""
+    written = write_office_files(tmp_path, suffix, 3, 10, seed=7)
+    chunks = chunks_of(tmp_path, overlap=0)
+    assert len(chunks) == len({chunk.text for chunk in chunks.values()}) == 30
+    read = "".join("".join(chunk.text.split()) for chunk in chunks.values())
+    signs = read.count("|") + read.count("#") + read.count("---") * 3
+    assert len(read) - signs == written
+
+
+def test_office_files_are_the_same_by_seed(tmp_path: Path) -> None:
+    """Whenever they are made; another seed makes others."""
+    for suffix in OFFICE_SUFFIXES:
+        contents = []
+        for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+            write_office_files(tmp_path / name, suffix, 1, 2, seed=seed)
+            (path,) = (tmp_path / name).rglob(f"*.{suffix}")
+            contents.append(path.read_bytes())
+        assert contents[0] == contents[1] != contents[2]

@@ -6,6 +6,7 @@ import typer
 
 from waypoint.cli.benchmark.calls import calls
 from waypoint.cli.benchmark.pace import pace
+from waypoint.cli.benchmark.reading import reading
 from waypoint.cli.benchmark.sweep import sweep
 
 benchmark_app = typer.Typer(
@@ -16,5 +17,5 @@ benchmark_app = typer.Typer(
     rich_markup_mode=None,
 )
 benchmark_app.callback()(sweep)
-for command in (pace, calls):
+for command in (pace, calls, reading):
     benchmark_app.command()(command)
