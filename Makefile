@@ -12,7 +12,7 @@ help: ## Show this help
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 ingest: $(VENV)/.runtime ## Ingest the sample knowledge base (against the simulator if there is no key)
-	@if [[ -n "$$GOOGLE_API_KEY" ]] || grep -qsE '^GOOGLE_API_KEY=.+' .env; then simulate=; \
+	@if [[ -n "$$GOOGLE_API_KEY$$GEMINI_API_KEY" ]] || grep -qsE '^(GOOGLE|GEMINI)_API_KEY=.+' .env; then simulate=; \
 	else simulate=--simulate; echo "no GOOGLE_API_KEY: using the built-in simulator"; fi; \
 	$(BIN)/python scripts/ingest.py examples/knowledge_base $$simulate $(ARGS)
 

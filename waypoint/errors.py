@@ -7,6 +7,7 @@
     │   └── CollectionMismatchError     the collection was made with other settings
     ├── CannotContinueError (3)         something outside has to be mended first
     │   ├── KeyRefusedError             the service refuses the key
+    │   ├── AccountRefusedError         the service refuses the account: billing, location, project
     │   ├── RequestRefusedError         the service refuses model or request as such
     │   ├── ServiceUnavailableError     the service stayed away longer than we wait
     │   ├── StoreUnavailableError       Chroma cannot be reached, or died
@@ -116,6 +117,10 @@ class CannotContinueError(WaypointError):
 
 class KeyRefusedError(CannotContinueError):
     """The service refuses the key (400 API_KEY_INVALID, 401, 403)."""
+
+
+class AccountRefusedError(CannotContinueError):
+    """The service takes no call of this account, whatever the key: no waiting mends it."""
 
 
 class RequestRefusedError(CannotContinueError):

@@ -65,6 +65,12 @@ _SECRET_NAME = re.compile(
     r"(?!.*_(?:FILE|DIR|PATH)$)\w*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)(?:_|$)",
     re.IGNORECASE,
 )
+_SECRET_HEADER = re.compile(
+    r"[\w-]*(?:key|token|secret|passw(?:or)?d|credential|auth|cookie)[\w-]*\s*:\s*"
+    r"(?:(?:basic|bearer)\s+)?([^\r\n]+?)\s*(?=$|[\r\n]|;\s*[\w-]+\s*:)",
+    re.IGNORECASE,
+)
+"""In a variable like ``CHROMA_HEADERS``."""
 _USER_OF_URL = re.compile(r"(?:[A-Za-z][\w+.-]*://)?([^\s/@][^\s@]*)@[^\s@]+")
 
 _known: set[str] = set()
@@ -89,6 +95,8 @@ def _secrets_of(variables: Mapping[str, str | None]) -> Iterable[str]:
         if not value:
             continue
         parts = [value.strip()] if _SECRET_NAME.match(name) else []
+        if name.upper().endswith("_HEADERS"):
+            parts += _SECRET_HEADER.findall(value)
         for user in _USER_OF_URL.findall(value):
             password = user.partition(":")[2]
             parts += [user, password]

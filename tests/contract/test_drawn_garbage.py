@@ -26,8 +26,10 @@ from waypoint.bounded_http import (
 )
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import Answer, CallError
-from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.gemini import GeminiEmbedder, open_client
 from waypoint.embedding.providers.gemini_answers import read_answer as read_gemini
+from waypoint.embedding.providers.model_card import model_card
+from waypoint.embedding.providers.refusals import Called
 from waypoint.errors import ConfigurationError, WaypointError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
@@ -166,7 +168,7 @@ async def _ask_all(port: int) -> None:
         with suppress(CallError, WaypointError):
             await GeminiEmbedder(client, space, 5).embed(["a text"])
         with suppress(CallError, WaypointError):
-            await is_simulator(client, MODEL, deadline=5)
+            await model_card(f"http://127.0.0.1:{port}", "key", Called(MODEL), deadline=5)
     async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=1e-9) as store:
         with suppress(CallError, WaypointError):
             await store.names()

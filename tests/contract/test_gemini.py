@@ -18,9 +18,10 @@ from waypoint.embedding.known_models import DOCUMENT_TASK, QUERY_TASK
 from waypoint.embedding.port import Answer, CallError, TransientCallError
 from waypoint.embedding.providers import gemini as gemini_module
 from waypoint.embedding.providers import known_model
-from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
+from waypoint.embedding.providers.gemini import GeminiEmbedder, open_client
 from waypoint.embedding.providers.gemini_answers import read_answer
 from waypoint.embedding.providers.model_card import model_card, names_simulator
+from waypoint.embedding.providers.refusals import Called
 from waypoint.errors import KeyRefusedError, RequestRefusedError
 from waypoint.models import EmbeddingSpace, Vector
 from waypoint.simulator import Fault, Simulator, SimulatorSettings, vector_of
@@ -176,43 +177,32 @@ async def test_a_call_that_is_cancelled_leaves_nothing_behind() -> None:
 
 async def test_the_simulator_is_known_by_its_own_word() -> None:
     """So that its vectors are never taken for the real model's."""
-    async with Simulator() as simulator, open_client(KEY, simulator.base_url) as client:
-        assert await is_simulator(client, FIRST, deadline=5)
-        assert await is_simulator(client, SECOND, deadline=5)
+    async with Simulator(SimulatorSettings(api_key=KEY)) as simulator:
+        for model in (FIRST, SECOND):
+            for end in ("", "/", "/v1", "/v1beta/"):
+                url = f"{simulator.base_url}{end}"
+                card = await model_card(url, KEY, Called(model), deadline=5)
+                assert names_simulator(card["displayName"])
         assert simulator.stats().calls == 0
 
 
-async def test_its_word_can_be_had_without_the_sdk() -> None:
-    """The same answer; what is not a good one is left to the SDK, which says why."""
-    settings = SimulatorSettings(api_key=KEY)
-    async with Simulator(settings) as simulator:
-        url = simulator.base_url
-        card = await model_card(f"{url}/", KEY, FIRST, deadline=5)
-        assert names_simulator(card["displayName"])
-        assert await model_card(url, "another", FIRST, deadline=5) == {}
-        assert await model_card(url, KEY, "gecko", deadline=5) == {}
-    assert await model_card(url, KEY, FIRST, deadline=5) == {}
-    assert await model_card("no address", KEY, FIRST, deadline=5) == {}
-
-
 async def test_a_server_that_is_asked_for_its_word_may_refuse() -> None:
-    """A key or model that it does not take ends the run before anything is read."""
-    settings = SimulatorSettings(api_key="another")
-    async with Simulator(settings) as simulator, open_client(KEY, simulator.base_url) as client:
+    """A key that it does not take ends the run before anything is read; one that does not serve
+    the question may embed all the same."""
+    async with Simulator(SimulatorSettings(api_key="another")) as simulator:
         with pytest.raises(KeyRefusedError):
-            await is_simulator(client, FIRST, deadline=5)
+            await model_card(simulator.base_url, KEY, Called(FIRST), deadline=5)
         simulator.configure(api_key=None)
-        with pytest.raises(RequestRefusedError, match="gecko"):
-            await is_simulator(client, "gecko", deadline=5)
+        assert await model_card(simulator.base_url, KEY, Called("gecko"), deadline=5) == {}
 
 
 async def test_a_server_that_is_not_there_is_a_transient_failure() -> None:
     """For a call as for the first question."""
     async with Simulator() as simulator:
         pass_by = simulator.base_url
+    with pytest.raises(TransientCallError, match="connection failed"):
+        await model_card(pass_by, KEY, Called(FIRST), deadline=5)
     async with open_client(KEY, pass_by) as client:
-        with pytest.raises(TransientCallError, match="connection failed"):
-            await is_simulator(client, FIRST, deadline=5)
         space = EmbeddingSpace("gemini", FIRST, 768, DOCUMENT_TASK)
         with pytest.raises(TransientCallError, match="connection failed"):
             await GeminiEmbedder(client, space, 5).embed(["a"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import orjson
 import pytest
 from aiohttp import web
-from google.genai import errors
 
+from tests.support.hostile_server import HostileAnswer, hostile_server
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.port import (
     CallError,
@@ -19,15 +22,19 @@ from waypoint.embedding.port import (
     QuotaExceededError,
     TransientCallError,
 )
-from waypoint.embedding.providers.gemini import GeminiEmbedder, is_simulator, open_client
-from waypoint.embedding.providers.refusals import translate
+from waypoint.embedding.providers.error_answer import ErrorAnswer
+from waypoint.embedding.providers.gemini import GeminiEmbedder, open_client
+from waypoint.embedding.providers.model_card import model_card, names_simulator
+from waypoint.embedding.providers.refusals import Called, translate
 from waypoint.errors import (
+    AccountRefusedError,
     DailyQuotaError,
     KeyRefusedError,
     RequestRefusedError,
     WaypointError,
 )
 from waypoint.models import EmbeddingSpace
+from waypoint.sanitize import QUOTING
 from waypoint.simulator import Fault, Simulator, SimulatorSettings
 
 MODEL = "gemini-embedding-001"
@@ -224,8 +231,9 @@ async def test_vectors_that_cannot_be_used(values: str) -> None:
 async def test_a_server_of_another_kind_is_not_the_simulator() -> None:
     """What another server calls its model decides nothing."""
     body = '{"name": "models/gemini-embedding-001", "displayName": "Gemini Embedding 001"}'
-    async with answering(200, body, "application/json") as url, open_client(KEY, url) as client:
-        assert not await is_simulator(client, MODEL, deadline=5)
+    async with answering(200, body, "application/json") as url:
+        card = await model_card(url, KEY, Called(MODEL), deadline=5)
+    assert not names_simulator(card["displayName"])
 
 
 async def test_a_server_that_hangs_is_not_waited_for() -> None:
@@ -234,16 +242,15 @@ async def test_a_server_that_hangs_is_not_waited_for() -> None:
     async with Simulator(settings) as simulator:
         await failure_of(simulator.base_url, patience=0.2)
         simulator.configure(fault_script=())
-        async with open_client(KEY, simulator.base_url) as client:
-            assert await is_simulator(client, MODEL, deadline=5)
+        assert await model_card(simulator.base_url, KEY, Called(MODEL), deadline=5)
 
 
 def test_a_key_that_the_service_quotes_is_masked() -> None:
     """Google names the suspended consumer by its key."""
     message = f"Permission denied: Consumer 'api_key:{KEY}' has been suspended."
     body = {"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}}
-    translated = translate(errors.ClientError(403, body), MODEL)
-    assert isinstance(translated, KeyRefusedError)
+    translated = translate(ErrorAnswer(403, "Forbidden", orjson.dumps(body)), Called(MODEL))
+    assert isinstance(translated, AccountRefusedError)
     assert "has been suspended" in str(translated)
     assert KEY not in str(translated)
 
@@ -251,6 +258,106 @@ def test_a_key_that_the_service_quotes_is_masked() -> None:
 def test_what_the_service_says_can_be_shown_anywhere() -> None:
     """Codes for terminals and halves of surrogate pairs are spelled out."""
     body = {"error": {"code": 400, "status": "INVALID", "message": "\x1b[31mred \ud800 grün"}}
-    told = translate(errors.APIError(400, body), MODEL)
+    answer = ErrorAnswer(400, "Bad Request", json.dumps(body).encode())
+    told = translate(answer, Called(MODEL))
     assert isinstance(told, CallRefusedError)
     assert told.reason == r"400 INVALID: \x1b[31mred \ud800 grün"
+
+
+LINK = (
+    "https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/overview"
+    "?project=123"
+)
+QUOTA = "type.googleapis.com/google.rpc.QuotaFailure"
+INFO = "type.googleapis.com/google.rpc.ErrorInfo"
+
+
+def because(name: str) -> dict[str, str]:
+    return {"@type": INFO, "reason": name, "domain": "googleapis.com"}
+
+
+FINAL: dict[str, tuple[int, str, tuple[dict[str, Any], ...]]] = {
+    "Your prepayment credits are depleted. Please go to AI Studio.": (429, "billing", ()),
+    "Your project has exceeded its monthly spending cap.": (429, "billing", ()),
+    "You exceeded your current quota, please check your plan and billing details.\n* Quota "
+    "exceeded for metric: m/embed_content_free_tier_requests, limit: 0, model: x\nPlease retry in "
+    "2.1s.": (429, "enable billing", ()),
+    "You exceeded your quota.": (
+        429, "enable billing", ({"@type": QUOTA, "violations": [
+            {"quotaId": "EmbedContentRequestsPerDay-FreeTier", "quotaValue": "0"}]},),
+    ),
+    "User location is not supported for the API use.": (400, "available-regions", ()),
+    f"Generative Language API has not been used in project 123 before or it is disabled. Enable it "
+    f"by visiting {LINK} then retry.": (403, "enable the API", (because("SERVICE_DISABLED"),)),
+    "This API method requires billing to be enabled.": (403, "billing", ()),
+    "Project 123 has been suspended / billing disabled.": (403, "another project", ()),
+    "Your API key was reported as leaked. Please use another API key.": (403, "delete", ()),
+    "The provided API key has an IP address restriction.": (
+        403, "restricted", (because("API_KEY_IP_ADDRESS_BLOCKED"),),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("said", FINAL, ids=lambda said: said[:30])
+def test_what_no_waiting_mends_is_told_with_its_way_out(said: str) -> None:
+    """The whole sentence, and a hint that fits it."""
+    code, hint, details = FINAL[said]
+    status = {400: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED"}[code]
+    body = {"error": {"code": code, "message": said, "status": status, "details": details}}
+    told = translate(ErrorAnswer(code, "", json.dumps(body).encode()), Called(MODEL))
+    assert isinstance(told, KeyRefusedError | AccountRefusedError)
+    assert " ".join(said.splitlines()) in told.message
+    assert hint in told.hint
+
+
+PAGES = {
+    b"<html><body><h1>It works!</h1></body></html>": "an HTML page: It works!",
+    b"<!DOCTYPE html><title>Log\nin</title>": "an HTML page: Log in",
+    b'{"detail": "Not Found"}': "JSON of another API: Not Found",
+    b'{"error": "no route"}': "JSON of another API: no route",
+    b'{"data": [], "object": "list"}': 'JSON of another API: {"data": [], "object": "list"}',
+    b"[" * 60_000: "[" * 200 + "\u2026",
+    b"Bad Gateway": "Bad Gateway",
+    b'{"detail": "You asked for: the secret cargo of the Ever Given"}': QUOTING,
+    b"": "",
+}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page[:20])
+async def test_what_is_no_answer_is_told_as_what_it_is(page: bytes) -> None:
+    """A gateway's login page, another API, or nothing, with status 200 or another."""
+    for status in (200, 503):
+        with hostile_server(lambda *_asked, status=status: HostileAnswer([page], status)) as port:
+            asked = ["the secret cargo of the Ever Given, and more of it"]
+            failure = await failure_of(f"http://127.0.0.1:{port}", texts=asked)
+        assert isinstance(failure, TransientCallError)
+        assert failure.status == status
+        assert failure.said == PAGES[page]
+
+
+async def test_an_answer_that_is_cut_short_is_no_page() -> None:
+    """Its numbers are not the service's words."""
+    cut = b'{"embeddings": [{"values": [0.1, 0.2'
+    with hostile_server(lambda *_asked: HostileAnswer([cut])) as port:
+        failure = await failure_of(f"http://127.0.0.1:{port}")
+    assert isinstance(failure, TransientCallError)
+    assert (failure.reason, failure.said) == ("malformed answer (not JSON)", "")
+
+
+DEEP = json.loads("[" * 900 + "]" * 900)
+ODD_DETAILS = (
+    [{"@type": DEEP, "reason": DEEP, "retryDelay": DEEP}],
+    [{"@type": QUOTA, "violations": [{"quotaId": DEEP, "quotaValue": DEEP}, DEEP]}],
+    [{"@type": QUOTA, "violations": {"a": 1}}, DEEP],
+    DEEP,
+)
+
+
+@pytest.mark.parametrize("details", ODD_DETAILS, ids=range(len(ODD_DETAILS)))
+@pytest.mark.parametrize("code", [400, 403, 429, 503])
+def test_fields_of_any_shape_do_no_harm(code: int, details: object) -> None:
+    """However deep: they are as if they were not there."""
+    error = {"error": {"code": DEEP, "message": DEEP, "status": DEEP, "details": details}}
+    told = translate(ErrorAnswer(code, "", json.dumps(error).encode()), Called(MODEL), TEXTS)
+    assert isinstance(told, CallError | WaypointError)
+    assert len(str(told)) < 200

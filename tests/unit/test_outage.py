@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
 import anyio
 import pytest
-from google.genai import errors
 
 from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
 from tests.support.scripted_embedder import Outcome
 from waypoint.embedding.port import QuotaExceededError
-from waypoint.embedding.providers.refusals import LONGEST_DELAY, translate
+from waypoint.embedding.providers.error_answer import ErrorAnswer
+from waypoint.embedding.providers.refusals import LONGEST_DELAY, Called, translate
 from waypoint.embedding.rate_limit import QuotaLimits
 from waypoint.embedding.retrying import RetryCounter
 from waypoint.errors import ServiceUnavailableError
@@ -89,6 +90,12 @@ def test_waiting_for_our_own_quota_is_no_failure() -> None:
     assert on_bench(run, outcomes, limits=QuotaLimits(1, 0, 0), give_up_after=40) == 6
 
 
+def refused(details: object) -> Exception:
+    """What a 429 with these details becomes."""
+    body = json.dumps({"error": {"details": details}}).encode()
+    return translate(ErrorAnswer(429, "Too Many Requests", body), Called("model"))
+
+
 @pytest.mark.parametrize(
     ("delay", "seconds"),
     [
@@ -101,7 +108,7 @@ def test_waiting_for_our_own_quota_is_no_failure() -> None:
 def test_a_delay_is_taken_within_reason(delay: object, seconds: float | None) -> None:
     """Anything that cannot be meant is as none."""
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
-    told = translate(errors.APIError(429, {"error": {"details": details}}), "model")
+    told = refused(details)
     assert isinstance(told, QuotaExceededError)
     assert told.retry_after == seconds
 
@@ -109,7 +116,7 @@ def test_a_delay_is_taken_within_reason(delay: object, seconds: float | None) ->
 @pytest.mark.parametrize(
     ("value", "figure"),
     [
-        *[("3000", 3000), (3000, 3000), ("0", None), ("-5", None), (-5, None), (0, None)],
+        *[("3000", 3000), (3000, 3000), ("-5", None), (-5, None), ("00", None)],
         *[("1e30", None), (1e30, None), (math.inf, None), ("9" * 5000, None), (10**30, None)],
         *[("", None), (None, None), (True, None), ([], None), ("1_000", None), ("3000.5", None)],
     ],
@@ -118,6 +125,6 @@ def test_a_quotas_value_is_taken_within_reason(value: object, figure: int | None
     """Anything that cannot be meant is as if nothing was said."""
     violation = {"quotaId": "EmbedContentRequestsPerMinutePerUser", "quotaValue": value}
     details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}]
-    told = translate(errors.APIError(429, {"error": {"details": details}}), "model")
+    told = refused(details)
     assert isinstance(told, QuotaExceededError)
     assert told.rpm == figure

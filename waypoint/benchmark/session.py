@@ -173,20 +173,22 @@ class Benchmark:
 
     def _real_service(self) -> Service:
         settings = load_settings(quota_tier=self._options.quota_tier)
-        key = settings.google_api_key
-        if key is None or not key.get_secret_value().strip():
+        key, _ = settings.gemini_key
+        if not key:
             raise MissingKeyError(
                 "no API key: GOOGLE_API_KEY is not set",
                 hint="set GOOGLE_API_KEY in the environment or in .env, or leave --real out to "
                 "measure against the simulator",
             )
         variables = {
-            "GOOGLE_API_KEY": key.get_secret_value(),
+            "GOOGLE_API_KEY": key,
             "EMBEDDING_MODEL": settings.embedding_model,
             "EMBEDDING_DIMENSIONS": str(settings.embedding_dimensions),
         }
         if settings.google_gemini_base_url:
             variables["GOOGLE_GEMINI_BASE_URL"] = settings.google_gemini_base_url
+        if settings.google_gemini_headers is not None:
+            variables["GOOGLE_GEMINI_HEADERS"] = settings.google_gemini_headers.get_secret_value()
         variables["QUOTA_TIER"] = settings.quota_tier.value
         for name in ("quota_rpm", "quota_tpm"):
             limit = getattr(settings, name)

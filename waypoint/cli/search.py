@@ -68,9 +68,11 @@ def search(
 
 
 def _tell(console: Terminal, event: Event) -> None:
-    from waypoint.observe.events import StoreRetried, TextsLost
+    from waypoint.observe.events import ServiceSaid, StoreNotice, StoreRetried, TextsLost
 
-    if isinstance(event, StoreRetried):
+    if isinstance(event, StoreNotice | ServiceSaid):
+        console.tell(event.message)
+    elif isinstance(event, StoreRetried):
         console.tell(f"Chroma: {event.operation}: {event.reason}")
     elif isinstance(event, TextsLost):
         console.tell(str(event))

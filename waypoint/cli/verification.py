@@ -21,7 +21,14 @@ from waypoint.files import make_log_folder, told
 from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.runtime import return_large_blocks
-from waypoint.observe.events import Event, EventBus, StoreNotice, StoreRetried, TextsLost
+from waypoint.observe.events import (
+    Event,
+    EventBus,
+    ServiceSaid,
+    StoreNotice,
+    StoreRetried,
+    TextsLost,
+)
 from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import Settings
 from waypoint.verify.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
@@ -220,7 +227,7 @@ class VerifyCommand:
     # -- telling ---------------------------------------------------------------------------
 
     def _tell_event(self, event: Event) -> None:
-        if isinstance(event, StoreNotice):
+        if isinstance(event, StoreNotice | ServiceSaid):
             self._console.tell(event.message)
         elif isinstance(event, TextsLost):
             self._console.tell(str(event))

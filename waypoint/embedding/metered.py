@@ -156,7 +156,9 @@ class MeteredEmbedder:
             if isinstance(error, QuotaExceededError):
                 await self._learn(error, admission)
                 if len(texts) > 1 and not self._quota.fits(len(texts), tokens):
-                    self._events.emit(CallFailed(error.reason, error.status, 0.0, attempt))
+                    self._events.emit(
+                        CallFailed(error.reason, error.status, 0.0, attempt, error.said)
+                    )
                     raise BatchTooLargeError(_TOO_LARGE, error.status) from error
             elif isinstance(error, TransientCallError) and error.overload:
                 self._concurrency.overloaded()
@@ -174,7 +176,7 @@ class MeteredEmbedder:
         is_new = self._outage.fail(error.retry_after)
         delay = error.retry_after or 0.0
         if is_new and delay >= TOLD_FROM and not self._outage.is_hopeless(delay):
-            self._events.emit(ServiceDelay(error.reason, delay))
+            self._events.emit(ServiceDelay(error.whole, delay))
 
     async def _learn(self, error: QuotaExceededError, admission: Admission) -> None:
         before = self._quota.learned

@@ -57,7 +57,8 @@ class Provider(Protocol):
 
         Raises:
             MissingKeyError: a key is needed, and there is none.
-            KeyRefusedError, RequestRefusedError, ServiceUnavailableError: from that one call.
+            KeyRefusedError, AccountRefusedError, RequestRefusedError, ServiceUnavailableError:
+                from that one call.
         """
         ...
 
@@ -75,6 +76,8 @@ class Endpoint:
     """Of what answers there."""
     open: Callable[[EmbeddingSpace], AbstractAsyncContextManager[Embedder]]
     """Connects; what it opened is closed at the context's end."""
+    notices: tuple[str, ...] = ()
+    """What of the configuration is not as one would think."""
 
 
 class Embedder(Protocol):
@@ -89,7 +92,7 @@ class Embedder(Protocol):
         Raises:
             TransientCallError: worth another try; ``QuotaExceededError`` after a wait.
             CallRefusedError: the service refuses these texts as such.
-            KeyRefusedError, RequestRefusedError: no call will succeed.
+            KeyRefusedError, AccountRefusedError, RequestRefusedError: no call will succeed.
             DailyQuotaError: the day's quota is used up.
         """
         ...
@@ -108,19 +111,31 @@ class Answer:
 class CallError(Exception):
     """One call failed. The message never holds a text."""
 
-    def __init__(self, reason: str, status: int | None = None) -> None:
+    def __init__(self, reason: str, status: int | None = None, *, said: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.said = said
+        """The service's own words, where they are not in the reason."""
+
+    @property
+    def whole(self) -> str:
+        """The reason, with the service's own words."""
+        return f"{self.reason}: {self.said}" if self.said else self.reason
 
 
 class TransientCallError(CallError):
     """Worth another try: the service is overloaded, the line broke, the answer was malformed."""
 
     def __init__(
-        self, reason: str, status: int | None = None, retry_after: float | None = None
+        self,
+        reason: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        *,
+        said: str = "",
     ) -> None:
-        super().__init__(reason, status)
+        super().__init__(reason, status, said=said)
         self.retry_after = retry_after
         """Seconds that the service asks us to wait; None where it does not say."""
 
@@ -148,8 +163,9 @@ class QuotaExceededError(TransientCallError):
         retry_after: float | None,
         rpm: int | None = None,
         tpm: int | None = None,
+        said: str = "",
     ) -> None:
-        super().__init__(reason, 429, retry_after)
+        super().__init__(reason, 429, retry_after, said=said)
         self.rpm = rpm
         self.tpm = tpm
 

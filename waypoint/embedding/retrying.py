@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from waypoint.embedding.port import (
     TransientCallError,
 )
 from waypoint.errors import DailyQuotaError, ServiceUnavailableError
-from waypoint.observe.events import CallFailed, EventBus
+from waypoint.observe.events import CallFailed, EventBus, ServiceSaid
 from waypoint.observe.gauges import doing
 from waypoint.stopping import Stop
 
@@ -44,6 +45,10 @@ FRUITLESS_AFTER = 8
 never finishes with. More than of its own, since an outage ends by itself."""
 SUSPECT_AFTER = 2
 """Failures of any kind after which part of a batch that has failed is looked into further."""
+MOST_SENTENCES = 20
+"""Of the service's, that a run tells aloud."""
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+"""In a sentence: without them, two that say the same are one."""
 REFUSED_AFTER = 4
 """Doubtful refusals of a batch that are believed: what passes has passed by then."""
 
@@ -84,6 +89,7 @@ class RetryingEmbedder:
         self._concurrency = concurrency or AdaptiveConcurrency(1, events)
         self._outage = Outage(give_up_after)
         self._jitter = jitter
+        self._said: set[str] = set()
         self._metered = MeteredEmbedder(
             embedder, account, stop, events, self._outage, self._concurrency, prepare
         )
@@ -109,7 +115,7 @@ class RetryingEmbedder:
             StopRequested, BatchTooLargeError, DailyQuotaError, BudgetSpentError,
             CallRefusedError, WaypointError: as ``MeteredEmbedder.embed``.
         """
-        batch = _Failures(self._events, counter, suspect=suspect)
+        batch = _Failures(self._tell, counter, suspect=suspect)
 
         async def attempt() -> Answer:
             batch.attempts += 1
@@ -174,20 +180,28 @@ class RetryingEmbedder:
             error.retry_after is not None or self._quota.halts
         ):
             self._quota.pause(wait)
-        self._events.emit(CallFailed(error.reason, error.status, wait, state.attempt_number))
+        self._tell(error, wait, state.attempt_number)
+
+    def _tell(self, error: TransientCallError, wait: float, attempt: int) -> None:
+        """What failed; the service's words aloud where they are new."""
+        self._events.emit(CallFailed(error.reason, error.status, wait, attempt, error.said))
+        kind = _NUMBER.sub("0", error.whole)
+        if error.said and kind not in self._said and len(self._said) < MOST_SENTENCES:
+            self._said.add(kind)
+            self._events.emit(ServiceSaid(error.whole))
 
     def _given_up(self, error: TransientCallError) -> ServiceUnavailableError:
         most, delay = self._outage.most, error.retry_after or 0.0
         if not 0 < self._outage.left < delay:
             return ServiceUnavailableError(
                 f"no good answer from the embedding service for {most:g} s; "
-                f"the last failure: {error.reason}",
+                f"the last failure: {error.whole}",
                 hint="see the service's status, then run the same command again; "
                 "what is embedded is kept",
             )
         at = datetime.now().astimezone() + timedelta(seconds=delay)
         return ServiceUnavailableError(
-            f"the embedding service asks to wait {_in_words(delay)} ({error.reason}), longer than "
+            f"the embedding service asks to wait {_in_words(delay)} ({error.whole}), longer than "
             f"the run is to go on without a good answer ({most:g} s)",
             hint=f"run the same command again at {at:%Y-%m-%d %H:%M %Z}, or with a larger "
             "--give-up-after; what is embedded is kept",
@@ -197,8 +211,14 @@ class RetryingEmbedder:
 class _Failures:
     """How one batch fared so far, and from when on it is for its sender to look at its texts."""
 
-    def __init__(self, events: EventBus, counter: RetryCounter | None, *, suspect: bool) -> None:
-        self._events = events
+    def __init__(
+        self,
+        tell: Callable[[TransientCallError, float, int], None],
+        counter: RetryCounter | None,
+        *,
+        suspect: bool,
+    ) -> None:
+        self._tell = tell
         self._counter = counter
         self._most_own = SUSPECT_AFTER if suspect else POISON_AFTER
         self._most_fruitless = SUSPECT_AFTER if suspect else FRUITLESS_AFTER
@@ -215,8 +235,8 @@ class _Failures:
         if self._counter is not None:
             self._counter.failures += 1
         elif self._own >= self._most_own or self._fruitless >= self._most_fruitless:
-            self._events.emit(CallFailed(error.reason, error.status, 0.0, self.attempts))
-            raise PoisonBatchError(error.reason, error.status) from error
+            self._tell(error, 0.0, self.attempts)
+            raise PoisonBatchError(error.reason, error.status, said=error.said) from error
 
     def refuse(self, error: CallRefusedError) -> None:
         """A refusal, which a service that is not well may take back.

@@ -129,6 +129,8 @@ class Ingestion:
             await to_thread.run_sync(given.discover)
         endpoint = await find_endpoint(settings)
         self._tell_start(endpoint)
+        for notice in endpoint.notices:
+            self._events.emit(StoreNotice(notice))
         if not (settings.chroma_persist_path / LEDGER_NAME).exists():
             # A first run will call for sure: the SDK loads while Chroma starts.
             background.start_soon(endpoint.provider.preload)

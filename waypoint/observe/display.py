@@ -37,6 +37,7 @@ _LOUD = (
     events.QuotaChanged,
     events.WaitingForDailyReset,
     events.ServiceDelay,
+    events.ServiceSaid,
     events.MonitorReady,
     events.MonitorFailed,
 )
@@ -101,6 +102,8 @@ class LiveDisplay:
             self._console.print(Text(f"rejected {event.source}: {event.reason}", style="yellow"))
         elif isinstance(event, events.StoreNotice):
             self._console.print(Text(event.message, style="yellow"))
+        elif isinstance(event, events.ServiceSaid):
+            self._console.print(Text(_sentence(event), style="yellow"))
         elif isinstance(event, events.MonitorReady | events.MonitorFailed):
             self._console.print(Text(_sentence(event)))
 
@@ -190,6 +193,8 @@ def _sentence(event: events.Event) -> str:
             return f"the day's quota is used up: waiting until {until:%Y-%m-%d %H:%M %Z}"
         case events.ServiceDelay():
             return f"the service asks to wait {duration(event.seconds)} ({event.reason})"
+        case events.ServiceSaid():
+            return f"the service says: {event.message}"
         case events.QuotaChanged():
             limits = (
                 f"{event.rpm:,} texts" if event.rpm else "any number of texts",

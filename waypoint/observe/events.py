@@ -176,6 +176,15 @@ class CallFailed(Event):
     status: int | None
     wait: float
     attempt: int
+    said: str = ""
+    """The service's own words, where they are not in the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSaid(Event):
+    """What calls fail of, in the service's own words; once a run for each sentence."""
+
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,6 +266,8 @@ class Progress:
                 retries = report.retries_by_reason
                 retries[event.reason] = retries.get(event.reason, 0) + 1
                 self.failure = event.reason
+            case events.ServiceSaid():
+                report.service_said.append(event.message)
             case events.QuotaChanged():
                 report.quota_rpm, report.quota_tpm = event.rpm, event.tpm
             case events.ConcurrencyChanged():

@@ -65,6 +65,8 @@ class RunReport:
         default_factory=lambda: dict.fromkeys(("started", "answered", "retried", "rate_limited"), 0)
     )
     retries_by_reason: dict[str, int] = field(default_factory=dict)
+    service_said: list[str] = field(default_factory=list)
+    """What calls failed of, in the service's own words; each sentence once."""
     in_flight_at_end: int = 0
     """Texts of calls that were sent and whose answer never came: at most these may have been
     billed without being stored."""

@@ -21,7 +21,7 @@ from waypoint.errors import RequestRefusedError
 from waypoint.ingest.account import open_quota
 from waypoint.ingest.commits import Commits
 from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
-from waypoint.observe.events import EventBus
+from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.settings import Settings
 from waypoint.stopping import Stop
 from waypoint.storage.ledger.port import Ledger
@@ -61,6 +61,8 @@ class Service:
         """What embeds texts of that space, and what paces it."""
         if self._quota is None:
             self._quota = await self._open_quota(space)
+            for notice in self._endpoint.notices:
+                self.events.emit(StoreNotice(notice))
         embedder = LazyEmbedder(self._endpoint, space, self._stack)
         retrying = RetryingEmbedder(
             embedder,

@@ -23,6 +23,7 @@ from waypoint.settings.choices import (
     QuotaUnit,
     StoreSettings,
 )
+from waypoint.settings.headers import parse_headers
 
 MOST_CONCURRENCY = 256
 MOST_FOUND_CONCURRENCY = 64
@@ -76,6 +77,10 @@ def _setting(
     )
 
 
+def _secret(value: SecretStr | None) -> str:
+    return value.get_secret_value().strip() if value is not None else ""
+
+
 class Settings(BaseModel):
     """One run's configuration. Field names in capitals are the environment variables."""
 
@@ -94,8 +99,16 @@ class Settings(BaseModel):
         "gemini", "Embedding provider: gemini or simulator", Group.EMBEDDING
     )
     google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API", Group.EMBEDDING)
+    gemini_api_key: SecretStr | None = _setting(
+        None, "The same, taken where GOOGLE_API_KEY is not set", Group.EMBEDDING
+    )
     google_gemini_base_url: str | None = _setting(
         None, "Another server that speaks the Gemini API", Group.EMBEDDING, unset="Google's"
+    )
+    google_gemini_headers: SecretStr | None = _setting(
+        None,
+        "Further headers of calls to it: Name: value, separated by line ends or ;",
+        Group.EMBEDDING,
     )
     embedding_model: str = _setting(
         "gemini-embedding-001", "Embedding model", Group.EMBEDDING, option="--model"
@@ -382,7 +395,7 @@ class Settings(BaseModel):
             )
         return name
 
-    @field_validator("google_api_key")
+    @field_validator("google_api_key", "gemini_api_key")
     @classmethod
     def _key_can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
         # In a header, that is. Whatever else was copied with it, the key is not to be shown.
@@ -404,6 +417,12 @@ class Settings(BaseModel):
         if not is_one:
             raise ValueError("must begin with http:// or https:// and a host")
         return url
+
+    @field_validator("google_gemini_headers")
+    @classmethod
+    def _headers_can_be_sent(cls, headers: SecretStr | None) -> SecretStr | None:
+        parse_headers(_secret(headers))
+        return headers
 
     @field_validator("chroma_host")
     @classmethod
@@ -513,6 +532,19 @@ class Settings(BaseModel):
         """Seconds; longer than one call may take, so that a single late one is no hang."""
         a_file = 0.0 if self.ocr == Ocr.OFF else self.parse_timeout + self.ocr_timeout
         return self.stall_timeout or max(1.5 * self.call_timeout, a_file)
+
+    @property
+    def gemini_headers(self) -> dict[str, str]:
+        """GOOGLE_GEMINI_HEADERS, by name."""
+        return parse_headers(_secret(self.google_gemini_headers))
+
+    @property
+    def gemini_key(self) -> tuple[str, str]:
+        """The key of the Gemini API and the variable it is from; an empty one if there is none."""
+        for name in ("google_api_key", "gemini_api_key"):
+            if key := _secret(getattr(self, name)):
+                return key, name.upper()
+        return "", "GOOGLE_API_KEY"
 
     @property
     def quota(self) -> QuotaSettings:

@@ -15,6 +15,7 @@ from waypoint.chunking import embeds_context
 from waypoint.embedding.known_models import QUERY_TASK
 from waypoint.embedding.providers import chosen_model
 from waypoint.errors import (
+    AccountRefusedError,
     DailyQuotaError,
     KeyRefusedError,
     LedgerError,
@@ -200,6 +201,7 @@ class Verification:
         except (
             ServiceUnavailableError,
             KeyRefusedError,
+            AccountRefusedError,
             LedgerError,
             RequestRefusedError,
             DailyQuotaError,

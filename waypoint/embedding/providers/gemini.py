@@ -7,7 +7,7 @@ below it and read in a thread: the SDK would make an object of each number, on t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,19 +23,18 @@ from google.genai import types
 from waypoint.bounded_http import (
     AnswerBody,
     BoundedTransport,
-    UnusableAnswerError,
     answer_of,
     certificates,
     open_http_client,
     receive,
 )
-from waypoint.embedding.port import Answer, CallError, LateAnswerError, TransientCallError
+from waypoint.embedding.port import Answer, LateAnswerError, TransientCallError
 from waypoint.embedding.providers.awake import fail_after_awake
+from waypoint.embedding.providers.error_answer import ErrorAnswer
 from waypoint.embedding.providers.gemini_answers import most_bytes, read_answer
 from waypoint.embedding.providers.gemini_models import GEMINI_MODELS
-from waypoint.embedding.providers.model_card import API_VERSION, is_encrypted, names_simulator
-from waypoint.embedding.providers.refusals import CALL_FAILURES, is_object, legible_error, translate
-from waypoint.errors import RequestRefusedError
+from waypoint.embedding.providers.model_card import API_VERSION, is_encrypted, without_version
+from waypoint.embedding.providers.refusals import CALL_FAILURES, Called, translate
 from waypoint.models import EmbeddingSpace
 
 
@@ -54,15 +53,11 @@ class _AnswerTransport(BoundedTransport):
     """Keeps good embedding answers for us and hands the SDK an empty object in their place."""
 
     async def _taken(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
-        slot = _answer_slot.get(None)
         if response.status_code != httpx2.codes.OK:
             told = await super()._taken(request, response)
-            return answer_of(request, told, legible_error(told.content, told.reason_phrase))
-        if slot is None:
-            told = await super()._taken(request, response)
-            if not is_object(told.content):
-                raise UnusableAnswerError("malformed answer (no JSON object)")
-            return told
+            # Past the SDK, whose parser makes nothing of what is not in Google's form.
+            raise ErrorAnswer(told.status_code, told.reason_phrase, told.content)
+        slot = _answer_slot.get()
         slot.body = await receive(response, slot.most_bytes)
         return answer_of(request, response, b"{}")
 
@@ -70,10 +65,17 @@ class _AnswerTransport(BoundedTransport):
 class GeminiEmbedder:
     """One model of one service, for one task. Built by ``Connection.open``."""
 
-    def __init__(self, client: genai.Client, space: EmbeddingSpace, timeout: float) -> None:
+    def __init__(
+        self,
+        client: genai.Client,
+        space: EmbeddingSpace,
+        timeout: float,
+        called: Called | None = None,
+    ) -> None:
         self._client = client
         self._space = space
         self._timeout = timeout
+        self._called = called or Called(space.model)
         self._model = GEMINI_MODELS[space.model]
         # One at a time: in Python, many at once are no faster, and let the event loop wait.
         self._reading = anyio.CapacityLimiter(1)
@@ -102,7 +104,7 @@ class GeminiEmbedder:
         except TimeoutError:
             raise LateAnswerError(f"no answer within {self._timeout:g} s") from None
         except CALL_FAILURES as error:
-            raise translate(error, self._space.model, texts) from error
+            raise translate(error, self._called, texts) from error
         finally:
             _answer_slot.reset(token)
         if slot.body is None:
@@ -128,12 +130,15 @@ class GeminiEmbedder:
 
 
 @asynccontextmanager
-async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai.Client]:
+async def open_client(
+    api_key: str, base_url: str | None, headers: Mapping[str, str] | None = None
+) -> AsyncIterator[genai.Client]:
     """An SDK client over our own transport; both are closed at the end.
 
     The API key travels in a header, never in an address, and is not kept by us.
     """
     encrypted = base_url is None or is_encrypted(base_url)
+    address, version = without_version(base_url) if base_url else (None, API_VERSION)
     # The SDK loads certificates for each of three clients, two of them never used, in 50 ms each.
     tls = certificates(encrypted=False)
     async with open_http_client(_AnswerTransport, encrypted=encrypted) as http_client:
@@ -142,31 +147,12 @@ async def open_client(api_key: str, base_url: str | None) -> AsyncIterator[genai
                 api_key=api_key,
                 vertexai=False,
                 http_options=types.HttpOptions(
-                    base_url=base_url,
-                    api_version=API_VERSION,
+                    base_url=address,
+                    api_version=version,
+                    headers=dict(headers or {}),
                     httpx_async_client=http_client,
                     httpx_client=unused,
                     # For the web sockets of its live interface.
                     async_client_args={"ssl": tls},
                 ),
             )
-
-
-async def is_simulator(client: genai.Client, model: str, *, deadline: float) -> bool:
-    """Whether the server says of itself that it is Waypoint's simulator.
-
-    Raises:
-        KeyRefusedError, RequestRefusedError: the server refuses the key or the model.
-        TransientCallError: it did not answer usefully.
-    """
-    try:
-        with anyio.fail_after(deadline):
-            answer = await client.aio.models.get(model=model)
-    except TimeoutError:
-        raise TransientCallError(f"no answer within {deadline:g} s") from None
-    except CALL_FAILURES as error:
-        failure = translate(error, model)
-        if isinstance(failure, CallError) and not isinstance(failure, TransientCallError):
-            raise RequestRefusedError(f"GET models/{model}: {failure.reason}") from error
-        raise failure from error
-    return names_simulator(answer.display_name)

@@ -18,6 +18,7 @@ import orjson
 from waypoint.bounded_http import AnswerBody, UnusableAnswerError
 from waypoint.embedding.port import Answer, TransientCallError
 from waypoint.embedding.providers.checks import credible_tokens, normalised
+from waypoint.embedding.providers.error_answer import described_page, quotable
 
 VALUE_BYTES = 64
 """Most bytes that a value of a vector takes, with the line end and blanks the service adds: 30."""
@@ -54,11 +55,16 @@ def read_answer(
     parse = _parse_by_simdjson if simdjson else _parse_by_orjson
     try:
         # NaN and infinity are not JSON, to either of them.
-        parsed = parse(body.unpacked(most_bytes(len(texts), dimensions)))
+        json = body.unpacked(most_bytes(len(texts), dimensions))
+        parsed = parse(json)
     except UnusableAnswerError as error:
         raise TransientCallError(str(error), 200) from None
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
-        raise TransientCallError(f"malformed answer ({_kind(error)})", 200) from None
+        # A gateway's login page comes with status 200. What begins as an answer is cut short.
+        said = "" if b'"embeddings"' in json[:FRAME_BYTES] else described_page(json)
+        raise TransientCallError(
+            f"malformed answer ({_kind(error)})", 200, said=quotable(said, texts)
+        ) from None
     vectors = normalised(parsed.vectors, texts=len(texts), dimensions=dimensions)
     return Answer(vectors, credible_tokens(parsed.tokens, texts))
 

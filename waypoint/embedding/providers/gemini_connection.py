@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,8 @@ from anyio import to_thread
 
 from waypoint.embedding.port import Embedder, TransientCallError
 from waypoint.embedding.providers.model_card import model_card, names_simulator
-from waypoint.errors import ServiceUnavailableError
+from waypoint.embedding.providers.refusals import Called
+from waypoint.errors import MissingKeyError, ServiceUnavailableError
 from waypoint.models import EmbeddingSpace
 from waypoint.settings import Settings
 
@@ -29,8 +30,11 @@ class Connection:
     """Where calls go, and with what."""
 
     key: str = field(repr=False)
+    credential: str
+    """The setting that the key is from."""
     base_url: str | None
     """None for Google's own address."""
+    headers: Mapping[str, str] = field(repr=False)
     timeout: float
     """Seconds that a call may take."""
 
@@ -38,37 +42,55 @@ class Connection:
     async def open(self, space: EmbeddingSpace) -> AsyncIterator[Embedder]:
         """Embed for that space, over a client of one's own."""
         gemini = await to_thread.run_sync(_import_gemini)
-        async with gemini.open_client(self.key, self.base_url) as client:
-            yield gemini.GeminiEmbedder(client, space, self.timeout)
+        async with gemini.open_client(self.key, self.base_url, self.headers) as client:
+            called = Called(space.model, self.credential, self.base_url)
+            yield gemini.GeminiEmbedder(client, space, self.timeout, called)
 
 
-def key_of(settings: Settings) -> str:
-    """The API key; empty if there is none."""
-    key = settings.google_api_key
-    return key.get_secret_value().strip() if key is not None else ""
-
-
-async def is_simulator_at(base_url: str, key: str, settings: Settings) -> bool:
-    """Whether the server there says that it is Waypoint's simulator.
+def configured_connection(settings: Settings) -> Connection:
+    """To Google, or to GOOGLE_GEMINI_BASE_URL.
 
     Raises:
-        KeyRefusedError, RequestRefusedError: it refuses the key or the model.
+        MissingKeyError: there is no key.
+    """
+    key, name = settings.gemini_key
+    if not key:
+        raise MissingKeyError(
+            "no API key: GOOGLE_API_KEY is not set",
+            hint="set GOOGLE_API_KEY (or GEMINI_API_KEY) in the environment or in .env "
+            "(get one at https://aistudio.google.com/apikey)",
+        )
+    return Connection(
+        key, name, settings.google_gemini_base_url, settings.gemini_headers, settings.call_timeout
+    )
+
+
+async def is_simulator_at(connection: Connection, model: str) -> bool:
+    """Whether the server there, if it is not Google's, says that it is Waypoint's simulator.
+
+    Raises:
+        KeyRefusedError, AccountRefusedError, RequestRefusedError: it refuses the question.
         ServiceUnavailableError: it does not answer usefully.
     """
-    model, deadline = settings.embedding_model, settings.call_timeout
+    base_url = connection.base_url
+    if base_url is None:
+        return False
     try:
-        card = await model_card(base_url, key, model, deadline=deadline)
-        if card:
-            return names_simulator(card.get("displayName"))
-        gemini = await to_thread.run_sync(_import_gemini)
-        async with gemini.open_client(key, base_url) as client:
-            simulated: bool = await gemini.is_simulator(client, model, deadline=deadline)
-            return simulated
+        card = await model_card(
+            base_url,
+            connection.key,
+            Called(model, connection.credential, base_url),
+            deadline=connection.timeout,
+            headers=connection.headers,
+        )
     except TransientCallError as error:
+        does = "does not answer" if error.status is None else "does not answer as the Gemini API"
         raise ServiceUnavailableError(
-            f"the server at GOOGLE_GEMINI_BASE_URL does not answer: {error.reason}",
-            hint=f"see that {base_url} can be reached, or unset GOOGLE_GEMINI_BASE_URL",
+            f"the server at GOOGLE_GEMINI_BASE_URL {does}: {error.whole}",
+            hint=f"see that {base_url} can be reached and is the right address, or unset "
+            "GOOGLE_GEMINI_BASE_URL",
         ) from error
+    return names_simulator(card.get("displayName"))
 
 
 async def preload_adapter() -> None:

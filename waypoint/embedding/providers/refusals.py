@@ -1,4 +1,4 @@
-"""What the SDK raises, translated once into the errors of our own tree.
+"""What a call fails of, translated once into the errors of our own tree.
 
 The forms of Google's error bodies are those users report (``QuotaFailure`` with a
 ``quotaId``, ``RetryInfo`` with a ``retryDelay``, ``ErrorInfo`` with a ``reason``).
@@ -7,28 +7,31 @@ The forms of Google's error bodies are those users report (``QuotaFailure`` with
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import httpx2
-import orjson
-from google.genai import errors
 
 from waypoint.bounded_http import UnusableAnswerError
 from waypoint.embedding.port import CallRefusedError, QuotaExceededError, TransientCallError
+from waypoint.embedding.providers.account_troubles import trouble_of
+from waypoint.embedding.providers.error_answer import ErrorAnswer, word
 from waypoint.embedding.rate_limit.day import daily_quota_error
-from waypoint.errors import KeyRefusedError, RequestRefusedError, no_more_files
-from waypoint.sanitize import QUOTING, quotes, sanitize
+from waypoint.errors import (
+    AccountRefusedError,
+    KeyRefusedError,
+    RequestRefusedError,
+    no_more_files,
+)
 
-_REASON_LENGTH = 200
 _TEXT_REFUSED = frozenset({400, 413, 422})
 _INVALID = "INVALID_ARGUMENT"
-"""These refuse what was sent. All else that refuses may pass: an aborted call, a proxy's page,
-a condition that is not met."""
+"""These refuse what was sent. All else that refuses may pass: an aborted call, a proxy's page."""
 _RETRIED_STATUS = frozenset({408, 425, 499, 500, 502, 503, 504})
+NOT_SERVED = frozenset({404, 405, 501})
+"""Statuses of what a server has no answer to."""
 
-_MOST_SHOWN = 4096
-"""Characters of a page that is none of Google's errors."""
 _DELAY = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)s")
 """A duration as protobuf writes it in JSON; one below zero is no delay."""
 LONGEST_DELAY = 7 * 86_400.0
@@ -37,48 +40,29 @@ _FIGURE = re.compile(r"[1-9][0-9]{0,11}")
 """A quota's value: of a text or more, and less than a billion times a thousand."""
 
 CallFailure: TypeAlias = (
-    errors.APIError | httpx2.HTTPError | httpx2.InvalidURL | ValueError | RecursionError
+    ErrorAnswer | httpx2.HTTPError | httpx2.InvalidURL | ValueError | RecursionError
 )
 CALL_FAILURES = (
-    errors.APIError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError,
+    ErrorAnswer, httpx2.HTTPError, httpx2.InvalidURL, ValueError, RecursionError,
 )  # fmt: skip
-"""What the SDK raises; the last two are an answer that it can make nothing of."""
+"""What a call raises; the last two are an answer that the SDK can make nothing of."""
 
 
-def legible_error(body: bytes, phrase: str) -> bytes:
-    """An error's body in the form in which the SDK takes it, whatever it is.
+@dataclass(frozen=True, slots=True)
+class Called:
+    """Who was called and with what: for the hint of an error."""
 
-    A proxy's page may be in any encoding, JSON of any shape, or nested so deeply that the SDK's
-    parser breaks at it. ``phrase``: what is said where the body says nothing.
-    """
-    try:
-        told = orjson.loads(body)
-        error = (told[0] if isinstance(told, list) else told)["error"]
-        return orjson.dumps(
-            {"error": {name: error.get(name) for name in ("message", "status", "details")}}
-        )
-    except (ValueError, LookupError, TypeError, AttributeError):
-        # orjson's errors are of these kinds: what is deeper than it reads or writes is one, too.
-        pass
-    try:
-        page = body.decode()
-    except UnicodeDecodeError:
-        page = body.decode("latin-1")
-    return orjson.dumps({"message": page[:_MOST_SHOWN], "status": phrase})
+    model: str
+    credential: str = "GOOGLE_API_KEY"
+    """The setting that holds it."""
+    base_url: str | None = None
+    """None for Google's own address."""
 
 
-def is_object(body: bytes) -> bool:
-    """Whether it is a JSON object, of a depth that can be read."""
-    try:
-        return isinstance(orjson.loads(body), dict)
-    except ValueError:
-        return False
-
-
-def translate(error: CallFailure, model: str, texts: Sequence[str] = ()) -> Exception:
+def translate(error: CallFailure, called: Called, texts: Sequence[str] = ()) -> Exception:
     """The error to raise in its place; ``texts`` are those of the call, which it never quotes."""
-    if isinstance(error, errors.APIError):
-        return _translate_status(error, model, texts)
+    if isinstance(error, ErrorAnswer):
+        return _translate_answer(error, called, texts)
     if isinstance(error, UnusableAnswerError):
         return TransientCallError(str(error), 200)
     if isinstance(error, httpx2.HTTPError):
@@ -88,81 +72,84 @@ def translate(error: CallFailure, model: str, texts: Sequence[str] = ()) -> Exce
     return TransientCallError(f"malformed answer ({type(error).__name__})", 200)
 
 
-def _translate_status(error: errors.APIError, model: str, texts: Sequence[str]) -> Exception:
-    code = error.code
-    reason = f"{code} {_first_line(error.status, texts)}".strip()
-    said = _first_line(error.message, texts)
+def _translate_answer(error: ErrorAnswer, called: Called, texts: Sequence[str]) -> Exception:
+    code, said = error.code, error.said(texts)
+    reason = f"{code} {error.status}".strip()
+    whole = f"{reason}: {said}" if said else reason
+    trouble = trouble_of(error)
+    if trouble is not None and not trouble.key:
+        return AccountRefusedError(f"{trouble.headline} ({whole})", hint=trouble.hint)
     if code == httpx2.codes.TOO_MANY_REQUESTS:
-        return _translate_quota(error, reason)
-    if code in _RETRIED_STATUS or code >= 500:
-        return TransientCallError(reason, code, _retry_delay(error))
-    reasons = {str(detail.get("reason")) for detail in _details(error)}
-    if code in (401, 403) or "API_KEY_INVALID" in reasons or "API key not valid" in said:
+        return _translate_quota(error, reason, said)
+    if trouble is not None or code in (401, 403):
         return KeyRefusedError(
-            f"the service refuses the API key ({reason}: {said})",
-            hint="set GOOGLE_API_KEY to a key that is valid for the Gemini API "
-            "(https://aistudio.google.com/apikey)",
+            f"the service refuses the API key ({whole})",
+            hint=(trouble.hint if trouble else _key_hint(error, called)).format(
+                credential=called.credential
+            ),
         )
-    if code == httpx2.codes.NOT_FOUND:
+    if code in NOT_SERVED:
+        return _not_served(error, whole, called)
+    if code in _RETRIED_STATUS or code >= 500:
+        return TransientCallError(reason, code, _retry_delay(error), said=said)
+    doubtful = code not in _TEXT_REFUSED or error.status not in ("", _INVALID)
+    return CallRefusedError(whole, code, doubtful=doubtful)
+
+
+def _key_hint(error: ErrorAnswer, called: Called) -> str:
+    if called.base_url is not None and not error.is_googles:
+        return (
+            "see what the server at GOOGLE_GEMINI_BASE_URL wants: a key of its own in "
+            "{credential}, or a header in GOOGLE_GEMINI_HEADERS"
+        )
+    return (
+        "set {credential} to a key that is valid for the Gemini API "
+        "(https://aistudio.google.com/apikey)"
+    )
+
+
+def _not_served(error: ErrorAnswer, whole: str, called: Called) -> RequestRefusedError:
+    if error.is_googles and error.code == httpx2.codes.NOT_FOUND:
         return RequestRefusedError(
-            f"the service does not know the model {model!r} ({reason}: {said})",
+            f"the service does not know the model {called.model!r} ({whole})",
             hint="set EMBEDDING_MODEL to a model the key may use",
         )
-    doubtful = code not in _TEXT_REFUSED or (error.status or _INVALID) != _INVALID
-    return CallRefusedError(f"{reason}: {said}" if said else reason, code, doubtful=doubtful)
+    if called.base_url is None:
+        return RequestRefusedError(
+            f"the service does not take embedding calls ({whole})",
+            hint="something between here and the service answers in its place: see HTTPS_PROXY",
+        )
+    return RequestRefusedError(
+        f"the server at GOOGLE_GEMINI_BASE_URL does not serve the Gemini API's embedding calls "
+        f"({whole})",
+        hint=f"set GOOGLE_GEMINI_BASE_URL to what stands before /v1beta/models/{called.model}:"
+        "batchEmbedContents there",
+    )
 
 
-def _translate_quota(error: errors.APIError, reason: str) -> Exception:
+def _translate_quota(error: ErrorAnswer, reason: str, said: str) -> Exception:
     """By the quotaId: a daily limit, too, carries a retryDelay of seconds."""
     rpm = tpm = None
-    for violation in _violations(error):
-        quota_id = str(violation.get("quotaId", ""))
+    for violation in error.violations():
+        quota_id = word(violation.get("quotaId"))
         value = _figure(violation.get("quotaValue"))
         if "PerDay" in quota_id:
-            return daily_quota_error(value)
+            return daily_quota_error(value, said=said)
         if "Token" in quota_id:
             tpm = value
         else:
             rpm = value
-    return QuotaExceededError(reason, retry_after=_retry_delay(error), rpm=rpm, tpm=tpm)
+    return QuotaExceededError(reason, retry_after=_retry_delay(error), rpm=rpm, tpm=tpm, said=said)
 
 
-def _details(error: errors.APIError) -> Iterator[dict[str, Any]]:
-    """The typed details of the body; none where the body is not in Google's form."""
-    body = error.details
-    inner = body.get("error", {}) if isinstance(body, dict) else {}
-    details = inner.get("details", []) if isinstance(inner, dict) else []
-    for detail in details if isinstance(details, list) else []:
-        if isinstance(detail, dict):
-            yield detail
-
-
-def _violations(error: errors.APIError) -> Iterator[dict[str, Any]]:
-    for detail in _details(error):
-        if str(detail.get("@type", "")).endswith("QuotaFailure"):
-            violations = detail.get("violations")
-            for violation in violations if isinstance(violations, list) else []:
-                if isinstance(violation, dict):
-                    yield violation
-
-
-def _retry_delay(error: errors.APIError) -> float | None:
+def _retry_delay(error: ErrorAnswer) -> float | None:
     """Seconds of RetryInfo's ``retryDelay`` ("33s"); None without one that can be meant."""
-    for detail in _details(error):
-        if str(detail.get("@type", "")).endswith("RetryInfo"):
-            delay = _DELAY.fullmatch(str(detail.get("retryDelay", "")))
-            return min(float(delay[1]), LONGEST_DELAY) if delay else None
+    for detail in error.typed("RetryInfo"):
+        delay = _DELAY.fullmatch(word(detail.get("retryDelay")))
+        return min(float(delay[1]), LONGEST_DELAY) if delay else None
     return None
 
 
 def _figure(value: object) -> int | None:
-    return int(str(value)) if _FIGURE.fullmatch(str(value)) else None
-
-
-def _first_line(message: object, texts: Sequence[str]) -> str:
-    lines = str(message or "").strip().splitlines()
-    # It is kept in the ledger, and told in later runs, too.
-    said = sanitize(lines[0])[:_REASON_LENGTH] if lines else ""
-    if quotes(said, texts):
-        return QUOTING
-    return said
+    figure = word(value)
+    return int(figure) if _FIGURE.fullmatch(figure) else None

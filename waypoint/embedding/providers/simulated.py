@@ -14,8 +14,8 @@ from waypoint.child_environment import child_environment, module_path
 from waypoint.embedding.port import Embedder, Endpoint
 from waypoint.embedding.providers.gemini_connection import (
     Connection,
+    configured_connection,
     is_simulator_at,
-    key_of,
     preload_adapter,
 )
 from waypoint.embedding.providers.gemini_models import GEMINI_MODELS
@@ -42,16 +42,16 @@ class Simulator:
 
     async def find(self, settings: Settings) -> Endpoint:
         """As ``Provider.find``. One that somebody else runs may have a quota."""
-        key, base_url = key_of(settings), settings.google_gemini_base_url
-        if key and base_url is not None and await is_simulator_at(base_url, key, settings):
-            connection = Connection(key, base_url, settings.call_timeout)
-            return Endpoint(self, TEXTS_AND_TOKENS, connection.open)
+        if settings.gemini_key[0] and settings.google_gemini_base_url:
+            connection = configured_connection(settings)
+            if await is_simulator_at(connection, settings.embedding_model):
+                return Endpoint(self, TEXTS_AND_TOKENS, connection.open)
 
         @asynccontextmanager
         async def open_built_in(space: EmbeddingSpace) -> AsyncIterator[Embedder]:
             async with (
                 run_simulator() as url,
-                Connection(_ANY_KEY, url, settings.call_timeout).open(space) as embedder,
+                Connection(_ANY_KEY, "", url, {}, settings.call_timeout).open(space) as embedder,
             ):
                 yield embedder
 

@@ -77,18 +77,19 @@ def daily_quota_error(
     remaining: int = 0,
     now: datetime | None = None,
     at: datetime | None = None,
+    said: str = "",
 ) -> DailyQuotaError:
     """The error for a day's texts used up; ``limit`` where it is known.
 
     ``remaining``: texts that are left, too few for the call that was to be made. ``at``: when
-    there will be more, in UTC; by default what a refusal by the service means.
+    there will be more, in UTC; by default what a refusal by the service means. ``said``: its words.
     """
     now = now or datetime.now(UTC)
     at = at or come_back_at(now)
     minutes = -(-int((at - now).total_seconds()) // 60)
     allowed = f" ({limit:,} texts)" if limit else ""
     return DailyQuotaError(
-        f"the day's quota{allowed} is used up",
+        f"the day's quota{allowed} is used up" + (f" ({said})" if said else ""),
         hint=f"run the same command again at {at.astimezone():%Y-%m-%d %H:%M %Z}, in "
         f"{minutes // 60} h {minutes % 60:02} min (midnight Pacific time), or add --wait to have "
         "the run sleep until then; what is embedded is kept",
