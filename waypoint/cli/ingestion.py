@@ -109,6 +109,9 @@ async def _ingest(
         rejects = ingestion.rejects
         report.standing = rejects.listed
         code = _exit_code(rejects.count + report.removals_refused, failure)
+        if failure is None and code == ExitCode.OK and report.is_empty:
+            code = ExitCode.INCOMPLETE
+            report.notices.append(f"no document was found in {report.knowledge_base}")
         message, hint = (failure.message, failure.hint) if failure else ("", "")
         seconds, file = status.progress.seconds, str(rejects.file or "")
         events.emit(RunEnded(rejects.count, code, message, hint, seconds, file))

@@ -81,6 +81,11 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
 
     if not path.exists():
         raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
+    if path.is_dir():
+        raise UsageError(
+            f"{str(path)!r} is a folder",
+            hint="give the path of a file; `waypoint ingest --dry-run` counts what a folder has",
+        )
     root = _root_of(path, settings)
     sidecars = sidecars_of(root, path.absolute().relative_to(root).as_posix())
     # Its size and times don't matter: they are taken anew at the reading.

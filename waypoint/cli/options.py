@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +21,10 @@ from waypoint.settings.renamed import refuse_old_option
 if TYPE_CHECKING:
     from typer._click.core import Context
     from typer._click.formatting import HelpFormatter
+
+
+_PYDANTICS = re.compile(r"^(?:Value error, )?Input should be (.*?)(?:, unable to .*)?$")
+"""What typer says of a value, in words that are made for programmers."""
 
 
 class StrictCommand(TyperCommand):
@@ -47,7 +52,11 @@ class StrictCommand(TyperCommand):
             empty = any(isinstance(each, str) and not each.strip() for each in values)
             if empty and parameter.name not in CHOICE_NAMES:
                 raise typer.BadParameter("it is empty", param_hint=repr(parameter.opts[0]))
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            error.message = _PYDANTICS.sub(r"must be \1", error.message)
+            raise
 
     def format_options(self, ctx: Context, formatter: HelpFormatter) -> None:
         """The options by what they are about, the command's own before the settings."""
@@ -100,16 +109,27 @@ _METAVARS = {int: "N", float: "N", Path: "PATH"}
 
 def _parameter(name: str) -> inspect.Parameter:
     facts = FACTS[name]
+    # A number or a word stays a text here: the settings tell what it may be, wherever it stands.
+    kind = facts.kind if facts.kind in (bool, list[str], Path) else str
+    metavar = "|".join(facts.choices) or _METAVARS.get(facts.kind, "TEXT")
     option = typer.Option(
         facts.option,
         help=facts.told,
-        metavar=None if facts.choices or facts.kind is bool else _METAVARS.get(facts.kind, "TEXT"),
+        metavar=None if kind is bool else metavar,
+        autocompletion=_completion(facts.choices) if facts.choices else None,
         show_default=False,
         rich_help_panel=facts.group,
     )
-    annotation = Annotated[facts.kind | None, option]  # type: ignore[name-defined]
-    kind = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Parameter(name, kind, default=None, annotation=annotation)
+    annotation = Annotated[kind | None, option]  # type: ignore[valid-type]
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Parameter(name, keyword, default=None, annotation=annotation)
+
+
+def _completion(choices: Sequence[str]) -> Callable[[str], list[str]]:
+    def complete(incomplete: str) -> list[str]:
+        return [each for each in choices if each.startswith(incomplete)]
+
+    return complete
 
 
 def load(given: Mapping[str, Any], *, verbose: bool = False) -> Settings:

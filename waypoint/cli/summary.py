@@ -25,11 +25,13 @@ def billed(cost_usd: float, provider: str) -> str:
 
 def print_summary(console: Terminal, report: RunReport, path: Path | None) -> None:
     """What was done, what it cost, and what is rejected; ``path``: None if none was written."""
-    if not report.collection:
+    documents, chunks = report.documents, report.chunks
+    began = any(documents.values()) or any(report.calls.values())
+    if not report.collection or (report.message and not began):
+        # It failed before there was anything to count.
         for notice in report.notices:
             console.tell(notice)
         return
-    documents, chunks = report.documents, report.chunks
     cost = billed(report.cost_usd, report.provider)
     rate = report.texts_embedded / report.seconds if report.seconds else 0.0
     lines = [

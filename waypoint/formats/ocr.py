@@ -146,7 +146,8 @@ def require_engine(options: ReaderOptions) -> None:
     known = set(wanted.split("+")) <= set(installed)
     if not _LANGUAGES.fullmatch(wanted) or not known:
         raise UsageError(
-            f"OCR_LANGUAGES is {wanted!r}: tesseract has {', '.join(installed) or 'none'} here",
+            f"OCR_LANGUAGES (--ocr-languages) is {wanted!r}: tesseract has "
+            f"{', '.join(installed) or 'none'} here",
             hint="give one of these, or several with + between (deu+eng); Debian's packages are "
             "tesseract-ocr-deu and the like",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import gaierror
 from typing import TYPE_CHECKING
 
 import anyio
@@ -83,9 +84,12 @@ class Monitor:
             listener = await to_thread.run_sync(listen_on, self._host, self._port)
         except (OSError, UnicodeError) as error:
             # A host that no name can be is not an OSError.
-            why = error.strerror if isinstance(error, OSError) else "no host has that name"
             where = f"{self._host}:{self._port}"
-            self._fail(f"cannot listen on {where}: {why}; --monitor-port 0 finds a port")
+            if isinstance(error, gaierror | UnicodeError):
+                why = "no host has that name; --monitor-host is an address of this machine"
+            else:
+                why = f"{error.strerror}; --monitor-port 0 finds a port"
+            self._fail(f"cannot listen on {where}: {why}")
             return
         with listener:
             hosts = hosts_of(listener.getsockname()[0], self._host)

@@ -96,6 +96,11 @@ class RunReport:
     """What documents lost or what is odd about them, also those that are unchanged."""
     notices: list[str] = field(default_factory=list)
 
+    @property
+    def is_empty(self) -> bool:
+        """Nothing was found, and nothing is there that an earlier run had found."""
+        return not (self.files or self.documents["removed"] or self.removals_refused)
+
     def count_anew(self, *, keep_writes: bool) -> None:
         """The run goes over the folder once more: what is counted of it begins anew.
 

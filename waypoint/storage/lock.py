@@ -134,6 +134,11 @@ class StoreLock:
                 f"{self._path} {error.strerror}: it is never followed or written",
                 hint="remove it, if it is yours, and run the same command again",
             )
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            return StoreWriteError(
+                f"{self._folder} is a file, or lies below one",
+                hint="move it, or set CHROMA_PERSIST_PATH to a folder",
+            )
         return StoreWriteError(
             f"cannot write in {self._folder}: {error.strerror}",
             hint=f"free disk space, make it writable (sudo chown -R {os.getuid()} {self._folder}), "

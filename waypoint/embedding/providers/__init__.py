@@ -73,7 +73,7 @@ def known_model(name: str, provider: str = DeveloperApi.name) -> EmbeddingModel:
         return models[name.removeprefix("models/")]
     except KeyError:
         raise ConfigurationError(
-            f"EMBEDDING_MODEL: {name!r} is not a model Waypoint knows",
+            f"EMBEDDING_MODEL (--model) is {name!r}: not a model that Waypoint knows",
             hint=f"use one of: {', '.join(models)}",
         ) from None
 
