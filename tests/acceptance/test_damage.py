@@ -18,7 +18,9 @@ from tests.support.command import Workspace
 from tests.support.corpus import document_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REPAIR_POINTS
 from tests.support.verified_store import move_root
-from waypoint.storage.quarantine import chroma_files, ledger_files
+from waypoint.storage.chroma.files import chroma_files
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.sqlite_files import database_files
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
@@ -134,7 +136,7 @@ def break_ledger(workspace: Workspace) -> None:
 
 def delete_ledger(workspace: Workspace) -> None:
     """The ledger is gone."""
-    for path in ledger_files(workspace.store):
+    for path in database_files(workspace.store / LEDGER_NAME):
         path.unlink()
 
 

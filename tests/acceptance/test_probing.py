@@ -16,8 +16,8 @@ from tests.support.collection import SIMULATED
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.waiting import wait_until
+from waypoint.storage.chroma.files import chroma_files
 from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.quarantine import chroma_files
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_em
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.crash_at import CLEAR_POINTS, CRASHED, ENTRY
-from waypoint.storage.quarantine import ledger_files
+from waypoint.storage.ledger import LEDGER_NAME
+from waypoint.storage.sqlite_files import database_files
 
 DOCUMENTS, CHUNKS = 6, 24
 CACHE = ("-m", "waypoint", "cache")
@@ -49,7 +50,7 @@ def workspace(tmp_path: Path, ingested: Workspace) -> Workspace:
 
 
 def lose_ledger(workspace: Workspace) -> None:
-    for path in ledger_files(workspace.store):
+    for path in database_files(workspace.store / LEDGER_NAME):
         path.unlink()
 
 

@@ -119,6 +119,22 @@ async def test_a_refused_text_is_known_unless_it_is_committed(ledger: Ledger) ->
     assert (set(known.committed), known.refused) == ({A}, {})
 
 
+async def test_what_no_document_has_may_be_dropped(ledger: Ledger, collection: int) -> None:
+    """Vectors and refused texts; both are counted until then."""
+    await commit(ledger, A, B)
+    await ledger.refuse_text(C, "400")
+    assert await ledger.unfinished_collections() == []
+    await complete(ledger, collection, document("a.md"), A)
+    await ledger.start_documents(collection, ["b.md"])
+    assert await ledger.unfinished_collections() == ["kb"]
+    (space,) = await ledger.cached_spaces()
+    assert (space.model, space.dimensions, space.vectors, space.unused) == (SPACE.model, 2, 2, 1)
+    assert await ledger.cached_refusals() == 1
+    assert await ledger.prune_unused() == 1
+    assert await ledger.committed_keys([A, B]) == {A}
+    assert await ledger.cached_refusals() == 0
+
+
 async def test_only_a_complete_document_of_this_version_is_unchanged(
     ledger: Ledger, collection: int
 ) -> None:

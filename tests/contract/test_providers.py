@@ -99,7 +99,7 @@ async def test_the_built_in_simulator_is_started_where_none_is_configured() -> N
 
 def test_a_name_that_no_provider_has_is_told_with_those_there_are() -> None:
     """Before anything is done."""
-    with pytest.raises(ConfigurationError, match="'vertex' is not a provider") as caught:
+    with pytest.raises(ConfigurationError, match="'vertex': not a provider") as caught:
         provider_named("vertex")
     assert all(name in caught.value.hint for name in PROVIDERS)
 

@@ -22,9 +22,9 @@ from waypoint.models import Chunk, EmbeddingSpace
 from waypoint.observe.events import Event, EventBus, StoreRetried
 from waypoint.storage.chroma import child as chroma_child
 from waypoint.storage.chroma.child import HOST, LOG_NAME, ChromaChild, run_chroma_child
+from waypoint.storage.chroma.opening import EmbeddedStore
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
 from waypoint.storage.lock import StoreLock
-from waypoint.storage.store import EmbeddedStore
 
 SPACE = EmbeddingSpace("simulator", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT")
 

@@ -20,7 +20,7 @@ from waypoint.ingest.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
 from waypoint.ingest.write import ROWS
 from waypoint.settings import Settings
 from waypoint.sources.local_folder import LocalFolders, Root
-from waypoint.storage.chroma.passing_names import beside, replaced
+from waypoint.storage.passing_names import beside, replaced
 
 DOCUMENTS, SECTIONS = 40, 30
 CHUNKS = DOCUMENTS * SECTIONS

@@ -25,7 +25,7 @@ from waypoint.ingest.account import open_quota
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.ingest.collection_manager import CollectionManager
 from waypoint.ingest.flow import Flow
-from waypoint.ingest.rebuild import Rebuilding, no_restart
+from waypoint.ingest.rebuild import Rebuilding
 from waypoint.ingest.recipe import Recipe
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
@@ -36,6 +36,7 @@ from waypoint.sources.port import Source
 from waypoint.stopping import Stop
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.port import VectorStore
+from waypoint.storage.stores import NoUpkeep
 
 REAL = ("chromadb", "google.genai", "sqlite3")
 
@@ -52,7 +53,7 @@ async def ingest(
         embedder = LazyEmbedder(endpoint, space, stack)
         chunker = build_chunker(settings, model_of(space))
         recipe = Recipe(space, chunker.settings.fingerprint())
-        rebuilding = Rebuilding("kb", store, ledger, events, no_restart)
+        rebuilding = Rebuilding("kb", store, ledger, events, NoUpkeep().restart)
         manager = CollectionManager(store, ledger, events, recipe, rebuilding)
         await manager.open("kb", lambda recorded, _: recorded or Origin("/memory"), clear=False)
         quota = await open_quota(settings.quota, endpoint.quota, ledger, space, events)

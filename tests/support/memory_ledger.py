@@ -26,6 +26,7 @@ from waypoint.models import (
 )
 from waypoint.storage.ledger.records import (
     CachedCollection,
+    CachedSpace,
     CompleteDocument,
     KnownDocument,
     KnownTexts,
@@ -104,6 +105,7 @@ class MemoryLedger:
         self._numbers = count(1)
         self._named: dict[str, _Collection] = {}
         self._vectors: dict[TextKey, Vector] = {}
+        self._spaces: dict[TextKey, EmbeddingSpace] = {}
         self._refused: dict[TextKey, str] = {}
         self._runs: dict[str, tuple[LastRun, int]] = {}
         self._usage: dict[tuple[str, str, str], _Use] = {}
@@ -130,6 +132,13 @@ class MemoryLedger:
                 each.entry.selection,
             )
             for name, each in sorted(self._named.items())
+        ]
+
+    async def unfinished_collections(self) -> list[str]:
+        return [
+            name
+            for name, each in sorted(self._named.items())
+            if each.unfinished or not all(one.complete for one in each.documents.values())
         ]
 
     async def adopt_collection(
@@ -334,6 +343,7 @@ class MemoryLedger:
     ) -> int:
         new = {key: np.array(one) for key, one in vectors.items() if key not in self._vectors}
         self._vectors |= new
+        self._spaces |= dict.fromkeys(new, space)
         return len(new)
 
     async def replace_vectors(
@@ -346,6 +356,35 @@ class MemoryLedger:
 
     async def refuse_text(self, key: TextKey, reason: str) -> None:
         self._refused[key] = reason
+
+    async def cached_spaces(self) -> list[CachedSpace]:
+        counts: dict[EmbeddingSpace, list[int]] = {}
+        held = self._held()
+        for key in self._vectors:
+            figures = counts.setdefault(self._spaces[key], [0, 0])
+            figures[0] += 1
+            figures[1] += key not in held
+        return [
+            CachedSpace(space.provider, space.model, space.dimensions, space.task_type, *figures)
+            for space, figures in counts.items()
+        ]
+
+    async def cached_refusals(self) -> int:
+        return len(self._refused)
+
+    async def prune_unused(self) -> int:
+        held = self._held()
+        unused = self._vectors.keys() - held
+        for key in unused:
+            del self._vectors[key]
+        for key in self._refused.keys() - held:
+            del self._refused[key]
+        return len(unused)
+
+    def _held(self) -> set[TextKey]:
+        """The texts that documents have."""
+        every = [each for one in self._named.values() for each in one.documents.values()]
+        return {key for each in every for key in each.chunks.values()}
 
     # -- rejects
 
@@ -382,9 +421,7 @@ class MemoryLedger:
             if document := of.documents.get(source):
                 document.complete = False
                 keys.add(document.chunks.get(chunk_id))
-        every = [each for one in self._named.values() for each in one.documents.values()]
-        held = {key for each in every for key in each.chunks.values()}
-        for key in self._refused.keys() - (held - keys):
+        for key in self._refused.keys() - (self._held() - keys):
             del self._refused[key]
         return len(rejected)
 

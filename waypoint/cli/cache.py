@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,10 +33,11 @@ def cache(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Show what the ledger holds, or make room in it."""
+    from waypoint.ingest import runtime
     from waypoint.storage.cache_report import read_cache
 
-    folder = load({}).chroma_persist_path
-    report = read_cache(folder, drop_unused=drop_unused, force=force)
+    read = partial(read_cache, load({}), drop_unused=drop_unused, force=force)
+    report = runtime.run(read)
     if json:
         print_json(asdict(report))
     else:

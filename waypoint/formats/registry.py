@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module
 from typing import Protocol, TypeAlias, cast
 
+from waypoint.adapters import imported
 from waypoint.models import Block, Heading, Metadata, Place
 
 
@@ -262,8 +262,7 @@ class ReaderRegistry:
         chosen = self.format_of(name)
         reader = self._readers.get(chosen.reader)
         if reader is None:
-            module, _, attribute = chosen.reader.partition(":")
-            make = getattr(import_module(module), attribute)
+            make = imported(chosen.reader)
             reader = cast("Reader", make(self._options) if chosen.takes_options else make())
             self._readers[chosen.reader] = reader
         return reader

@@ -21,13 +21,9 @@ from waypoint.models import (
     TextKey,
 )
 from waypoint.observe.events import EventBus, StoreNotice
-from waypoint.storage.chroma.passing_names import beside, replaced
 from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.passing_names import beside, replaced
 from waypoint.storage.port import CollectionState, StoredChunk, VectorStore
-
-
-async def no_restart() -> None:
-    """Of a store that is not ours to start."""
 
 
 class Rebuilding:

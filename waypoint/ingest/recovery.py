@@ -8,17 +8,20 @@ from anyio import to_thread
 
 from waypoint.errors import LedgerDamagedError, StoreDamagedError
 from waypoint.observe.events import EventBus, StoreNotice
-from waypoint.storage.quarantine import ledger_files, quarantine, quarantine_of
-from waypoint.storage.store import EmbeddedStore
+from waypoint.storage.ledgers import LedgerKind
+from waypoint.storage.quarantine import quarantine, quarantine_of
+from waypoint.storage.stores import Upkeep
 
 
-async def set_ledger_aside(folder: Path, error: LedgerDamagedError, events: EventBus) -> None:
-    """Quarantine a damaged ledger: what Chroma holds is taken into a new one.
+async def quarantine_ledger(
+    kind: LedgerKind, folder: Path, error: LedgerDamagedError, events: EventBus
+) -> None:
+    """Move a damaged ledger away: a new one is rebuilt from what the store holds.
 
     Raises:
         StoreWriteError: it cannot be moved; nothing was touched.
     """
-    files = await to_thread.run_sync(ledger_files, folder)
+    files = await to_thread.run_sync(kind.files, folder)
     target = quarantine_of(folder)
     events.emit(
         StoreNotice(
@@ -29,8 +32,8 @@ async def set_ledger_aside(folder: Path, error: LedgerDamagedError, events: Even
     await to_thread.run_sync(quarantine, files, target)
 
 
-async def mend_store(
-    embedded: EmbeddedStore | None, error: StoreDamagedError, events: EventBus, *, rebuilt: bool
+async def prepare_rebuild(
+    upkeep: Upkeep, error: StoreDamagedError, events: EventBus, *, rebuilt: bool
 ) -> None:
     """Make ready for the collection to be rebuilt by the next attempt.
 
@@ -42,10 +45,7 @@ async def mend_store(
         StoreWriteError: what looks like damage may be the fault of the disk, or of the files'
             owner; nothing was touched.
     """
-    if embedded is not None:
-        await embedded.doubt_damage()
+    await upkeep.confirm_damage()
     events.emit(StoreNotice(error.message))
     if rebuilt:
-        if embedded is None:
-            raise error
-        await embedded.quarantine_files(error)
+        await upkeep.quarantine(error)

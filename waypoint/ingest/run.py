@@ -32,9 +32,9 @@ from waypoint.ingest.commits import Billed
 from waypoint.ingest.flow import Flow
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.origin_check import SettledOrigin, given_folders, settle
-from waypoint.ingest.rebuild import Rebuilding, no_restart
+from waypoint.ingest.rebuild import Rebuilding
 from waypoint.ingest.recipe import Recipe
-from waypoint.ingest.recovery import mend_store, set_ledger_aside
+from waypoint.ingest.recovery import prepare_rebuild, quarantine_ledger
 from waypoint.ingest.shutdown import Interruption, watch_signals
 from waypoint.ingest.standing_rejects import StandingRejects, list_rejects
 from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
@@ -46,12 +46,11 @@ from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import Source
 from waypoint.stopping import Stop
-from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.port import Ledger
-from waypoint.storage.ledger.thread import open_ledger
+from waypoint.storage.ledgers import chosen_ledger
 from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import VectorStore
-from waypoint.storage.store import EmbeddedStore, open_store
+from waypoint.storage.stores import OpenedStore, Upkeep, chosen_store
 
 DEFAULT_COLLECTION = "waypoint_kb"
 
@@ -81,6 +80,7 @@ class Ingestion:
             path = settings.log_dir / f"run-{self.run_id}.stats.jsonl"
             self.sampler = Sampler(self.gauges, path, settings.stats_interval)
         self._settings = settings = with_simulator(settings, simulate=options.simulate)
+        self._stores, self._ledgers = chosen_store(settings), chosen_ledger(settings)
         self._options = options
         self._events = events
         self._quota: Quota | None = None
@@ -124,48 +124,49 @@ class Ingestion:
         settings = self._settings
         # Told before anything is opened: what is wrong with the command, not with the world.
         chosen_model(settings)
-        for folder in given_folders(settings, self._options):
-            given = LocalFolders([Root("", folder)], self._options.category)
+        for one in given_folders(settings, self._options):
+            given = LocalFolders([Root("", one)], self._options.category)
             await to_thread.run_sync(given.discover)
         endpoint = await find_endpoint(settings)
         self._tell_start(endpoint)
         for notice in endpoint.notices:
             self._events.emit(StoreNotice(notice))
-        if not (settings.chroma_persist_path / LEDGER_NAME).exists():
+        folder = settings.chroma_persist_path
+        if not self._ledgers.exists(folder):
             # A first run will call for sure: the SDK loads while Chroma starts.
             background.start_soon(endpoint.provider.preload)
         async with AsyncExitStack() as stack:
-            lock = stack.enter_context(StoreLock(settings.chroma_persist_path))
-            store, embedded = await stack.enter_async_context(
-                open_store(settings.store, lock, settings.log_dir, self._events)
+            lock = stack.enter_context(StoreLock(folder))
+            opened = await stack.enter_async_context(
+                self._stores.open(settings, lock, self._events)
             )
             embedder = LazyEmbedder(endpoint, self._space(endpoint.provider), stack)
             stack.callback(self._tell_lost)
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
-                    async with open_ledger(settings.chroma_persist_path) as ledger:
-                        await self._attempt(lock, store, embedded, ledger, embedder)
+                    async with self._ledgers.open(folder) as ledger:
+                        await self._attempt(lock, opened, ledger, embedder)
                         return
                 except LedgerDamagedError as error:
                     if not repairs_left:
                         raise
-                    await set_ledger_aside(settings.chroma_persist_path, error, self._events)
+                    await quarantine_ledger(self._ledgers, folder, error, self._events)
                     self._repaired = True
                 except StoreDamagedError as error:
                     if not repairs_left:
                         raise
-                    await mend_store(embedded, error, self._events, rebuilt=self._to_rebuild)
+                    rebuilt = self._to_rebuild
+                    await prepare_rebuild(opened.upkeep, error, self._events, rebuilt=rebuilt)
                     self._repaired = self._to_rebuild = True
 
     async def _attempt(
         self,
         lock: StoreLock,
-        store: VectorStore,
-        embedded: EmbeddedStore | None,
+        opened: OpenedStore,
         ledger: Ledger,
         embedder: LazyEmbedder,
     ) -> None:
-        settings = self._settings
+        settings, store, upkeep = self._settings, opened.store, opened.upkeep
         most = settings.workers * settings.batch_size
         killed = await ledger.start_run(self.run_id, most, lock.ended_runs)
         if lock.ended_runs:
@@ -182,8 +183,7 @@ class Ingestion:
         chunker = build_chunker(settings, model)
         recipe = Recipe(embedder.space, chunker.settings.fingerprint())
         name = collection_name(settings, embedder.endpoint.provider)
-        restart = no_restart if embedded is None else embedded.restart
-        rebuilding = Rebuilding(name, store, ledger, self._events, restart)
+        rebuilding = Rebuilding(name, store, ledger, self._events, upkeep.restart)
         keeper = CollectionManager(store, ledger, self._events, recipe, rebuilding)
         complete = False
         finished: int | None = None
@@ -205,29 +205,28 @@ class Ingestion:
                 finished = keeper.entry.id
         finally:
             with anyio.CancelScope(shield=True):
-                await self._note_end(lock, ledger, embedded, complete=complete, finished=finished)
+                await self._note_end(lock, ledger, upkeep, complete=complete, finished=finished)
                 await self._list_rejects(ledger, name)
 
     async def _note_end(
         self,
         lock: StoreLock,
         ledger: Ledger,
-        embedded: EmbeddedStore | None,
+        upkeep: Upkeep,
         *,
         complete: bool,
         finished: int | None,
     ) -> None:
         """Let the next run know that this one was not killed; a full disk is no reason to fail."""
-        has_died = embedded is not None and embedded.has_died
         try:
-            if has_died:
+            if upkeep.has_died:
                 await ledger.suspect_collections()
             await ledger.end_run(self.run_id, complete=complete, finished=finished)
         except LedgerDamagedError:
             raise
         except (StoreWriteError, LedgerError) as error:
             # Without a word of it the next run doubts every collection, as it then should.
-            if not has_died:
+            if not upkeep.has_died:
                 await to_thread.run_sync(lock.note_ended, self.run_id)
             self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
 
@@ -267,7 +266,11 @@ class Ingestion:
 
     async def _list_rejects(self, ledger: Ledger, name: str) -> None:
         self.rejects = await list_rejects(
-            ledger, name, self._settings.chroma_persist_path, self._settings.log_dir
+            ledger,
+            name,
+            self._settings.chroma_persist_path,
+            self._settings.log_dir,
+            self._ledgers.exists,
         )
         if self.rejects.failure:
             self._events.emit(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from waypoint.files import told
 from waypoint.observe.rejects_file import write_rejects
 from waypoint.observe.report import MOST_LISTED
-from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledger.records import RejectedItem
 
@@ -28,26 +28,37 @@ class StandingRejects:
 
 
 async def list_rejects(
-    ledger: Ledger, collection: str, store: Path, log_dir: Path
+    ledger: Ledger,
+    collection: str,
+    store: Path,
+    log_dir: Path,
+    has_ledger: Callable[[Path], bool],
 ) -> StandingRejects:
     """Read from the ledger what stands rejected, and write ``rejects.jsonl`` from it.
 
-    ``store``: the ledger's folder.
+    ``store``: the ledger's folder. ``has_ledger``: whether a folder has one. Raises OSError.
 
     Raises:
         LedgerError: the ledger cannot be read. A file that cannot be written is told in the
             result: the run's own end matters more.
     """
-    return await ledger.read_rejects(lambda rejects: _list(rejects, collection, store, log_dir))
+    is_store = partial(_may_be_store, has_ledger)
+    return await ledger.read_rejects(
+        lambda rejects: _list(rejects, collection, store, log_dir, is_store)
+    )
 
 
 def _list(
-    rejects: Iterator[RejectedItem], collection: str, store: Path, log_dir: Path
+    rejects: Iterator[RejectedItem],
+    collection: str,
+    store: Path,
+    log_dir: Path,
+    is_store: Callable[[Path], bool],
 ) -> StandingRejects:
     standing = StandingRejects()
     rows = _read(rejects, collection, standing)
     try:
-        standing.file = write_rejects(log_dir, store, rows, _is_store)
+        standing.file = write_rejects(log_dir, store, rows, is_store)
     except OSError as error:
         standing.failure = told(error)
         # Counted to the end all the same: the exit code goes by it.
@@ -56,9 +67,9 @@ def _list(
     return standing
 
 
-def _is_store(folder: Path) -> bool:
+def _may_be_store(has_ledger: Callable[[Path], bool], folder: Path) -> bool:
     try:
-        return (folder / LEDGER_NAME).exists()
+        return has_ledger(folder)
     except OSError:
         # It cannot be looked at from here: it may be there all the same.
         return True

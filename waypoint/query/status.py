@@ -21,7 +21,8 @@ from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
 from waypoint.storage.ledger.records import CachedCollection, LastRun, Spending
-from waypoint.storage.quarantine import chroma_files, ledger_files
+from waypoint.storage.ledgers import chosen_ledger
+from waypoint.storage.stores import chosen_store
 
 PATIENCE = 5.0
 """Seconds a server that went away is tried again: whoever asks for the status is waiting."""
@@ -90,11 +91,8 @@ async def read_status(settings: Settings, events: EventBus) -> Status:
     settings = settings.model_copy(
         update={"chroma_give_up_after": min(PATIENCE, settings.chroma_give_up_after)}
     )
-    server = settings.store.host
-    where = str(settings.chroma_persist_path)
-    if server is not None:
-        where = f"{server}:{settings.store.port}; ledger in {where}"
-    status = Status(where)
+    server, folder = chosen_store(settings).address(settings), settings.chroma_persist_path
+    status = Status(f"{server}; ledger in {folder}" if server else str(folder))
     status.bytes = await to_thread.run_sync(_sizes, settings)
     try:
         async with AsyncExitStack() as stack:
@@ -184,12 +182,12 @@ def _iso(seconds: float) -> str:
 
 
 def _sizes(settings: Settings) -> dict[str, int]:
-    folder = settings.chroma_persist_path
+    folder, store = settings.chroma_persist_path, chosen_store(settings)
     sizes = {"logs": _size([settings.log_dir])}
     if folder.is_dir():
-        sizes["ledger"] = _size(ledger_files(folder))
-        if settings.store.host is None:
-            sizes["chroma"] = _size(chroma_files(folder))
+        sizes["ledger"] = _size(chosen_ledger(settings).files(folder))
+        if not store.address(settings):
+            sizes[settings.vector_store] = _size(store.files(folder))
     return sizes
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyio import to_thread
 
-from waypoint.storage.chroma.index_look import NEAREST, is_damage, unfound
+from waypoint.storage.index_look import NEAREST, is_damage, unfound
 from waypoint.storage.port import VectorStore
 from waypoint.verify.checks import CheckResult, failed, passed
 from waypoint.verify.inventory import Inventory

@@ -118,15 +118,15 @@ class Verification:
         except StoreDamagedError as error:
             # The private server does not start over its files: nothing more can be said.
             verdict.checks = [failed("collection", error.message, found=1)]
-            await to_thread.run_sync(self._ask_ledger, verdict)
+            await self._ask_ledger(verdict)
         verdict.seconds = round(time.monotonic() - started, 3)
         return verdict
 
-    def _ask_ledger(self, verdict: Verdict) -> None:
+    async def _ask_ledger(self, verdict: Verdict) -> None:
         """Which collection is meant, where Chroma cannot say which there are."""
         collections: Sequence[CachedCollection] = ()
         with suppress(LedgerError, UsageError):
-            cache = read_cache(self.settings.chroma_persist_path, drop_unused=False, force=False)
+            cache = await read_cache(self.settings, drop_unused=False, force=False)
             collections = cache.collections
         names = [entry.name for entry in collections]
         simulate = self.options.simulate

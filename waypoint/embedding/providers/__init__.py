@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from waypoint.adapters import entry_of
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Endpoint, Provider
 from waypoint.embedding.providers.developer_api import DeveloperApi
 from waypoint.embedding.providers.simulated import SIMULATOR
-from waypoint.errors import CollectionMismatchError, ConfigurationError, MissingKeyError
+from waypoint.errors import CollectionMismatchError, MissingKeyError
 from waypoint.models import EmbeddingSpace
 from waypoint.settings import Settings
 
@@ -25,13 +26,7 @@ def provider_named(name: str) -> Provider:
     Raises:
         ConfigurationError: there is none.
     """
-    try:
-        return PROVIDERS[name]
-    except KeyError:
-        raise ConfigurationError(
-            f"EMBEDDING_PROVIDER: {name!r} is not a provider Waypoint knows",
-            hint=f"use one of: {', '.join(PROVIDERS)}",
-        ) from None
+    return entry_of(PROVIDERS, name, "EMBEDDING_PROVIDER", "a provider")
 
 
 def bills(name: str) -> bool:
@@ -69,13 +64,7 @@ def known_model(name: str, provider: str = DeveloperApi.name) -> EmbeddingModel:
         ConfigurationError: for a model whose limits and price we do not know.
     """
     models = provider_named(provider).models
-    try:
-        return models[name.removeprefix("models/")]
-    except KeyError:
-        raise ConfigurationError(
-            f"EMBEDDING_MODEL (--model) is {name!r}: not a model that Waypoint knows",
-            hint=f"use one of: {', '.join(models)}",
-        ) from None
+    return entry_of(models, name.removeprefix("models/"), "EMBEDDING_MODEL (--model)", "a model")
 
 
 def model_of(space: EmbeddingSpace) -> EmbeddingModel:

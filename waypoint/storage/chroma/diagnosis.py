@@ -23,7 +23,7 @@ from waypoint.errors import (
     StoreWriteError,
 )
 from waypoint.storage.chroma.child import ChromaChild, StoreSlowError
-from waypoint.storage.quarantine import CHROMA_DATABASE, chroma_files
+from waypoint.storage.chroma.files import CHROMA_DATABASE, chroma_files
 from waypoint.storage.temporary import room_left
 
 LEAST_ROOM = 32_000_000

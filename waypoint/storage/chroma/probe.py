@@ -18,10 +18,10 @@ from waypoint.bounded_http import ANSWER_BYTES, BoundedTransport, open_http_clie
 from waypoint.errors import StoreUnavailableError
 from waypoint.models import Metadata, MetadataValue
 from waypoint.storage.chroma.decode import Described, read_answer
-from waypoint.storage.chroma.passing_names import is_passing
 from waypoint.storage.chroma.requests import COLLECTIONS, RemoteCollection
 from waypoint.storage.chroma.retry import CALL_TIMEOUT
 from waypoint.storage.chroma.service_errors import NO_ACCESS, no_access
+from waypoint.storage.passing_names import is_passing
 from waypoint.storage.port import UNCOUNTED, CollectionState
 
 _LIST_BYTES = 16 * 1024 * 1024

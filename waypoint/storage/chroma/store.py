@@ -25,14 +25,6 @@ from waypoint.models import (
 )
 from waypoint.observe.events import EventBus
 from waypoint.storage.chroma.decode import Page
-from waypoint.storage.chroma.index_look import (
-    CLOSER_LOOK,
-    FIRST_LOOK,
-    NEAREST,
-    is_damage,
-    unfound,
-    with_direction,
-)
 from waypoint.storage.chroma.persisted_function import persisted_function
 from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
 from waypoint.storage.chroma.requests import (
@@ -43,6 +35,14 @@ from waypoint.storage.chroma.requests import (
 )
 from waypoint.storage.chroma.retry import StoreCalls
 from waypoint.storage.chroma.service_errors import damaged
+from waypoint.storage.index_look import (
+    CLOSER_LOOK,
+    FIRST_LOOK,
+    NEAREST,
+    is_damage,
+    unfound,
+    with_direction,
+)
 from waypoint.storage.port import CollectionState, Neighbour, StoredChunk, StoredRecords
 
 PAGE = 5_000

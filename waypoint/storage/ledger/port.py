@@ -22,6 +22,7 @@ from waypoint.models import (
 )
 from waypoint.storage.ledger.records import (
     CachedCollection,
+    CachedSpace,
     CompleteDocument,
     KnownDocument,
     KnownTexts,
@@ -45,6 +46,8 @@ class CollectionLedger(Protocol):
 
     async def collection(self, name: str) -> LedgerCollection | None: ...
     async def cached_collections(self) -> list[CachedCollection]: ...
+    async def unfinished_collections(self) -> list[str]:
+        """Names of those that a run has started to fill, or documents of, and not completed."""
     async def adopt_collection(
         self, name: str, *, store_id: str, generation: int, root: str, selection: str = ""
     ) -> LedgerCollection:
@@ -128,6 +131,11 @@ class VectorLedger(Protocol):
     ) -> None:
         """In place of damaged ones; None drops one."""
     async def refuse_text(self, key: TextKey, reason: str) -> None: ...
+    async def cached_spaces(self) -> list[CachedSpace]: ...
+    async def cached_refusals(self) -> int:
+        """Texts that stand refused, whatever their model."""
+    async def prune_unused(self) -> int:
+        """Drop vectors and refused texts that no document has; returns the number of vectors."""
 
 
 class RejectLedger(Protocol):

@@ -26,6 +26,7 @@ from waypoint.observe.gauges import doing
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledger.records import (
     CachedCollection,
+    CachedSpace,
     CompleteDocument,
     KnownDocument,
     KnownTexts,
@@ -72,6 +73,18 @@ class LedgerThread(Ledger):
 
     async def cached_collections(self) -> list[CachedCollection]:
         return await self._run(self._ledger.cached_collections)
+
+    async def unfinished_collections(self) -> list[str]:
+        return await self._run(self._ledger.unfinished_collections)
+
+    async def cached_spaces(self) -> list[CachedSpace]:
+        return await self._run(self._ledger.cached_spaces)
+
+    async def cached_refusals(self) -> int:
+        return await self._run(self._ledger.cached_refusals)
+
+    async def prune_unused(self) -> int:
+        return await self._run(self._ledger.prune_unused)
 
     async def adopt_collection(
         self, name: str, *, store_id: str, generation: int, root: str, selection: str = ""
