@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +16,13 @@ from waypoint.cli.command_names import as_typed
 from waypoint.settings import FACTS, Group
 
 
-def told(*command: str, code: int = 0) -> str:
+def told(*command: str, code: int = 0, **variables: str) -> str:
     """All that it prints, in a folder without settings, at 80 columns."""
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT), "COLUMNS": "80"}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(PROJECT),
+        "COLUMNS": "80",
+    } | variables
     done = subprocess.run(
         [sys.executable, *command],
         env=environment,
@@ -76,3 +82,48 @@ def test_hints_in_a_container_are_of_its_host(monkeypatch: pytest.MonkeyPatch) -
         "run `docker compose run --rm ingestion --clear`, `docker compose run --rm verify "
         "--repair` or `docker compose run --rm --entrypoint waypoint ingestion status`"
     )
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ingest --bogus", "ingest --rpm many", "verify --check none", "search ''", "inspect nothing"],
+)
+def test_lines_are_json_where_they_are_to_be(command: str) -> None:
+    lines = told("-m", "waypoint", *shlex.split(command), code=2, LOG_FORMAT="json").splitlines()
+    records = [json.loads(line) for line in lines]
+    assert {record["level"] for record in records} == {"ERROR"}
+    assert records[0]["message"].startswith("error: ")
+
+
+@pytest.mark.parametrize("command", ["ingest --bogus --json", "search --json", "status --json"])
+def test_what_was_asked_for_as_json_fails_as_json(command: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "waypoint", *command.split()],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = json.loads(done.stdout)
+    assert said["exit_code"] == done.returncode == 2
+    assert f"error: {said['message']}\nhint: {said['hint']}\n" == done.stderr
+
+
+def test_every_line_of_a_run_is_json(tmp_path: Path) -> None:
+    """The summary's too, and what ``.env`` says of the form is enough."""
+    (tmp_path / "a.md").write_text("# A\n\nSome text.\n")
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\nKNOWLEDGE_BASE_PATH=.\nEXCLUDE=.*\n")
+    for more in ([], ["--rpm", "many"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "waypoint", "ingest", "--simulate", *more],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == (2 if more else 0)
+        assert all(json.loads(line)["event"] for line in done.stderr.splitlines())

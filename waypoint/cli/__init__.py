@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated, cast
 
 import typer
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer.core import TyperGroup
 
 from waypoint import __version__
@@ -18,7 +20,8 @@ from waypoint.cli.search import search
 from waypoint.cli.status import status
 from waypoint.cli.streams import steady_streams
 from waypoint.cli.verify import verify
-from waypoint.errors import ExitCode
+from waypoint.errors import ExitCode, UsageError
+from waypoint.settings import LogFormat
 
 _HELP = ["-h", "--help"]
 
@@ -84,26 +87,55 @@ def main(
     ``command``: the only one that ``program`` is, instead of all.
     """
     arguments = sys.argv[1:] if arguments is None else arguments
-    with steady_streams() as lost_of_stdout:
+    with steady_streams() as streams:
+        if os.environ.get("LOG_FORMAT") == LogFormat.JSON:
+            # Before the settings are read, which may fail.
+            streams.tell_as_json()
+        code: str | int | None
         try:
-            app = typer.main.get_command(main_app)
-            if command:
-                app = cast(TyperGroup, app).commands[command]
-            app.main(arguments, prog_name=program, help_option_names=_HELP)
-        except KeyboardInterrupt:
-            # Before the run has its own handlers there is nothing to drain.
-            sys.exit(ExitCode.INTERRUPTED)
+            code = _run(arguments, command, program)
         except Exception as error:
             # While the streams are sanitized: a traceback of Python's own would not be.
-            from waypoint.cli.failures import flatten, tell_failure
-            from waypoint.observe.terminal import Terminal
-
-            failure = flatten(error)
-            tell_failure(Terminal(stderr=True), failure, verbose="--verbose" in arguments)
-            sys.exit(failure.exit_code)
+            code = _fail(error, arguments, quiet=streams.said_something())
         except SystemExit as end:
-            # A report that is cut off must not look like a whole one.
-            if (lost := lost_of_stdout()) and end.code in (None, ExitCode.OK):
-                sys.stderr.write(f"error: stdout could not be written: {lost}\n")
-                sys.exit(ExitCode.CANNOT_CONTINUE)
-            raise
+            # Of a program that is a command here: it has told what there is to tell.
+            code = end.code
+        # A report that is cut off must not look like a whole one.
+        if (lost := streams.lost_of_stdout()) and code in (None, ExitCode.OK):
+            sys.stderr.write(f"error: stdout could not be written: {lost}\n")
+            code = ExitCode.CANNOT_CONTINUE
+        sys.exit(code)
+
+
+def _run(arguments: list[str], command: str, program: str) -> int:
+    app = typer.main.get_command(main_app)
+    if command:
+        app = cast(TyperGroup, app).commands[command]
+    try:
+        ended = app.main(
+            arguments, prog_name=program, standalone_mode=False, help_option_names=_HELP
+        )
+    except NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except ClickException as error:
+        asked = getattr(error, "ctx", None)
+        hint = f"`{asked.command_path if asked else program} -h` shows what it takes"
+        message = error.format_message()
+        raise UsageError(message[:1].lower() + message[1:], hint=hint) from None
+    # A command that says nothing has done what it was to do.
+    return ended or ExitCode.OK
+
+
+def _fail(error: Exception, arguments: list[str], *, quiet: bool) -> int:
+    """Tell what happened, as JSON too if that was asked for; ``quiet``: stdout has something."""
+    from waypoint.cli.failures import flatten, tell_failure
+    from waypoint.observe.terminal import Terminal, print_json
+
+    failure = flatten(error)
+    tell_failure(Terminal(stderr=True), failure, verbose="--verbose" in arguments)
+    if "--json" in arguments and not quiet:
+        # As in a report.
+        told = {"message": failure.message, "hint": failure.hint}
+        print_json({"exit_code": int(failure.exit_code), **told})
+    return failure.exit_code

@@ -13,8 +13,18 @@ import typer
 from typer._click.exceptions import NoSuchOption
 from typer.core import TyperCommand
 
+from waypoint.cli.streams import Streams
 from waypoint.files import keep_private
-from waypoint.settings import CHOICE_NAMES, FACTS, Group, Loaded, LogLevel, Settings
+from waypoint.settings import (
+    CHOICE_NAMES,
+    FACTS,
+    Given,
+    Group,
+    Loaded,
+    LogFormat,
+    LogLevel,
+    Settings,
+)
 from waypoint.settings import load as load_from_everywhere
 from waypoint.settings.renamed import refuse_old_option
 
@@ -141,9 +151,16 @@ def load(given: Mapping[str, Any], *, verbose: bool = False) -> Settings:
     return load_with_origins(given, verbose=verbose).settings
 
 
+def _tell_as_it_is_to_be(given: Mapping[str, Given]) -> None:
+    # What is wrong with another setting is told in this form as well.
+    if "log_format" in given and given["log_format"].value == LogFormat.JSON:
+        Streams.tell_as_json()
+
+
 def load_with_origins(given: Mapping[str, Any], *, verbose: bool = False) -> Loaded:
     """As ``load``, with where each comes from."""
-    loaded = load_from_everywhere(**given, log_level=LogLevel.DEBUG if verbose else None)
+    level = LogLevel.DEBUG if verbose else None
+    loaded = load_from_everywhere(_tell_as_it_is_to_be, **given, log_level=level)
     keep_private(wanted=loaded.settings.private_files)
     if loaded.remarks:
         from waypoint.observe.terminal import Terminal

@@ -11,12 +11,14 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from waypoint.sanitize import sanitize
+from waypoint.sanitize import json_bytes, sanitize
+from waypoint.settings import LogLevel
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -26,9 +28,11 @@ class _SteadyFile(io.FileIO):
     """A descriptor whose failures lose what was written, and nothing else."""
 
     failure: OSError | None = None
+    used = False
 
     def write(self, data: ReadableBuffer, /) -> int:
         written: int | None
+        self.used = True
         try:
             # None of a pipe that is full and was set not to wait.
             written = super().write(data)
@@ -41,9 +45,23 @@ class _SteadyFile(io.FileIO):
 class _SanitizedStream(io.TextIOWrapper):
     """Shows escape sequences instead of having them obeyed."""
 
+    as_json = False
+    """Whether each line is to be a JSON object, whoever writes it."""
+    _begun = ""
+
     def write(self, text: str, /) -> int:
-        super().write(sanitize(text))
+        self.put(sanitize(text))
         return len(text)
+
+    def put(self, text: str) -> None:
+        """Write what is fit to be shown."""
+        if not self.as_json:
+            super().write(text)
+            return
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in filter(str.strip, lines):
+            super().write(line if line.startswith("{") else _as_json(line))
+            super().write("\n")
 
     @property
     def through(self) -> _Through:
@@ -58,34 +76,65 @@ class _Through:
         self._stream = stream
 
     def write(self, text: str, /) -> int:
-        return io.TextIOWrapper.write(self._stream, text)
+        self._stream.put(text)
+        return len(text)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-@contextmanager
-def steady_streams() -> Iterator[Callable[[], str]]:
-    """Let writing to stdout and stderr never fail; one that is closed is nowhere.
+def _as_json(line: str) -> str:
+    """A line that was written for people, as one of the log."""
+    first = line.partition(":")[0].lower()
+    level = {"error": LogLevel.ERROR, "hint": LogLevel.ERROR, "warning": LogLevel.WARNING}
+    record = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": level.get(first, LogLevel.INFO),
+        "event": "output",
+        "message": line,
+    }
+    return json_bytes(record).decode().rstrip("\n")
 
-    Yields what says why a part of stdout was lost; nothing for a reader that went away, who
-    knows, and nothing for none.
-    """
+
+class Streams:
+    """What is to be known of stdout and stderr, and changed about them."""
+
+    @staticmethod
+    def tell_as_json() -> None:
+        """From now on each line of stderr is a JSON object, unless that is a terminal."""
+        if isinstance(sys.stderr, _SanitizedStream) and not sys.stderr.isatty():
+            sys.stderr.as_json = True
+
+    @staticmethod
+    def said_something() -> bool:
+        """Whether anything was written to stdout."""
+        sys.stdout.flush()
+        return getattr(_file_of(sys.stdout), "used", False)
+
+    @staticmethod
+    def lost_of_stdout() -> str:
+        """Why a part of stdout was lost; nothing for a reader that went away, who knows."""
+        sys.stdout.flush()
+        failure = getattr(_file_of(sys.stdout), "failure", None)
+        return "" if failure is None or isinstance(failure, BrokenPipeError) else failure.strerror
+
+
+def _file_of(stream: TextIO) -> object:
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
+
+
+@contextmanager
+def steady_streams() -> Iterator[Streams]:
+    """Let writing to stdout and stderr never fail; one that is closed is nowhere."""
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = map(_steady, before)
     try:
-        yield _lost_of_stdout
+        yield Streams()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
         sys.stdout, sys.stderr = before
-
-
-def _lost_of_stdout() -> str:
-    sys.stdout.flush()
-    buffer = getattr(sys.stdout, "buffer", None)
-    failure = getattr(getattr(buffer, "raw", buffer), "failure", None)
-    return "" if failure is None or isinstance(failure, BrokenPipeError) else failure.strerror
 
 
 def _steady(stream: TextIO | None) -> TextIO:

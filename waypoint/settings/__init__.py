@@ -29,6 +29,7 @@ from waypoint.settings.model import (
     MOST_FOUND_CONCURRENCY,
     Settings,
 )
+from waypoint.settings.problems import Given
 
 __all__ = [
     "CHOICE_NAMES",
@@ -37,6 +38,7 @@ __all__ = [
     "MOST_FOUND_CONCURRENCY",
     "TOML_FILE",
     "ChunkUnit",
+    "Given",
     "Group",
     "Loaded",
     "LogFormat",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -38,8 +38,10 @@ def load_settings(**options: Any) -> Settings:
     return load(**options).settings
 
 
-def load(**options: Any) -> Loaded:
+def load(look: Callable[[Mapping[str, Given]], None] = lambda _: None, **options: Any) -> Loaded:
     """Build the settings; options that are None were not given and change nothing.
+
+    ``look`` is called with what was given, before that is checked.
 
     Raises:
         ConfigurationError: naming every impossible value at once and where it stands, a variable
@@ -64,6 +66,7 @@ def load(**options: Any) -> Loaded:
         **_environment(),
         **{name: Given.option(name, each) for name, each in options.items() if each is not None},
     }
+    look(given)
     try:
         settings = Settings(**{name: each.value for name, each in given.items()})
     except ValidationError as error:
