@@ -35,7 +35,7 @@ _TAG = re.compile(
 )
 """Elements that are nested by nothing but their tags."""
 _MOST_DEPTH = 4_000
-_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
+_UNSEEN = re.compile("[\u00ad\u200b\u2060\ufeff]")
 """Where a word may be divided, which is no part of it."""
 _IS_XHTML = re.compile(r"\s*<\?xml|[^<]*(?:<!DOCTYPE[^>]*>\s*)?<html[^>]*/xhtml", re.IGNORECASE)
 _CLOSED_AT_ONCE = re.compile(
@@ -83,8 +83,11 @@ def _page_text(source: str, html: str, losses: Losses) -> str:
     tree = LexborHTMLParser(html, options=LexborDocumentOptions.WO_EVENTS)
     scripts = tree.css_first("script") is not None
     make_plain(tree, losses)
-    text = _converted(source, tree.html or "").translate(_UNSEEN)
-    text = _ESCAPED_NUMBER.sub(r"\1\2", text)
+    text = _converted(source, tree.html or "")
+    if not text.isascii():
+        text = _UNSEEN.sub("", text)
+    if "\\" in text:
+        text = _ESCAPED_NUMBER.sub(r"\1\2", text)
     text = _BLANK_LINES.sub("\n\n", text).strip("\n")
     if scripts and not text.strip() and tree.css_first("body *") is not None:
         raise DocumentRejectedError(

@@ -17,14 +17,16 @@ _UNSEEN = (
     ".MathJax, .MathJax_Display, input[type=hidden i], input[type=password i]"
 )
 _NAVIGATION = "nav, [role=navigation], [role=search], [role=menubar]"
-_MAY_BE_NAVIGATION = "header, footer, aside, [role=contentinfo], " + ", ".join(
-    f"{kind}[{attribute}*={name} i]"
-    for kind in ("div", "ul", "ol", "p", "section", "table")
+_NAMES = ", ".join(
+    f"[{attribute}*={name} i]"
     for attribute in ("class", "id")
     for name in ("nav", "menu", "sidebar", "breadcrumb", "pagination", "toc", "footer")
 )
+_MAY_BE_NAVIGATION = (
+    f"header, footer, aside, [role=contentinfo], :is(div, ul, ol, p, section, table):is({_NAMES})"
+)
 _MOSTLY = 0.8
-_WORD = re.compile(r"\w")
+_WORD = re.compile(r"\w+")
 _ONLY_DIGITS = re.compile(r"\[?\d{1,4}\]?")
 _LINK_WORDS = re.compile(r"(?:perma|anchor|direct )?\s*link\b.*|anchor|copy.*", re.IGNORECASE)
 _PERMALINK = "a[class*=headerlink], a[class*=hash-link], a[class*=anchor], a[class*=permalink]"
@@ -107,10 +109,15 @@ def _remove_navigation(tree: LexborHTMLParser) -> None:
     ]
     ids = {node.mem_id for node in found}
     outermost = [node for node in found if not _lies_in(node, ids)]
-    words = sum(len(_WORD.findall(node.text())) for node in outermost)
-    if words < len(_WORD.findall(body.text())):  # else it is all there is
+    # Else it is all there is.
+    if outermost and sum(map(_size, outermost)) < _size(body):
         for node in outermost:
             node.decompose()
+
+
+def _size(node: LexborNode) -> int:
+    """Letters and digits of its text."""
+    return sum(map(len, _WORD.findall(node.text())))
 
 
 def _lies_in(node: LexborNode, ids: set[int]) -> bool:
@@ -124,8 +131,7 @@ def _is_made_of_links(node: LexborNode) -> bool:
     links = node.css("a[href]")
     if len(links) < 2 or node.css_first("h1, pre") is not None:
         return False
-    linked = sum(len(_WORD.findall(link.text())) for link in links)
-    return linked > _MOSTLY * len(_WORD.findall(node.text()))
+    return sum(map(_size, links)) > _MOSTLY * _size(node)
 
 
 def _lines_of_code(tree: LexborHTMLParser) -> None:

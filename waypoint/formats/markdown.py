@@ -20,6 +20,7 @@ bytes, before the first of them can be looked at. Prose of 50 MB has a million o
 _MARKS = "\n#*_>[]`<&|~!-"
 
 _CONTAINERS = frozenset({"List", "BlockQuote"})
+_BREAKS = frozenset({"SoftBreak", "HardBreak"})
 
 
 class MarkdownReader:
@@ -57,7 +58,7 @@ def find_structure(text: str) -> Structure:
 
     None, and a warning, where there is so much markup that it is no text any more.
     """
-    if sum(map(text.count, _MARKS)) > MOST_MARKS:
+    if len(text) > MOST_MARKS and sum(map(text.count, _MARKS)) > MOST_MARKS:
         return Structure((), (), (f"more than {MOST_MARKS:,} marks: headings are not looked for",))
     return _Finder(text).find()
 
@@ -82,10 +83,16 @@ class _Finder:
         container_end = 0
         level = start = 0
         title: list[str] = []
+        event: Any
         for event, span in pyromark.events_with_range(
             self._text, options=pyromark.Options.ENABLE_TABLES
         ):
-            kind, value = _kind(event)
+            # An event is its name, or a dict of its name and what belongs to it.
+            if isinstance(event, str):
+                if level and event in _BREAKS:
+                    title.append(" ")
+                continue
+            ((kind, value),) = event.items()
             if kind == "Start":
                 name, detail = _kind(value)
                 if name in _CONTAINERS:
@@ -101,8 +108,6 @@ class _Finder:
                 continue
             elif kind in ("Text", "Code"):
                 title.append(value)
-            elif kind in ("SoftBreak", "HardBreak"):
-                title.append(" ")
             elif kind == "End" and _kind(value)[0] == "Heading":
                 words = " ".join("".join(title).split())
                 self._headings.append(Heading(level, words, self._line_start(start)))

@@ -40,7 +40,7 @@ _MOST_ROWS = 1_500
 """Comparing each line with each takes time that grows with the square of their number."""
 
 _HYPHENS = "\N{HYPHEN}\N{SOFT HYPHEN}-"
-_ENDS_DIVIDED = re.compile(rf"(?<=\w)[{DIVISION}{_HYPHENS}]$")
+_ENDS_DIVIDED = re.compile(rf"(?<=\w)[{DIVISION}{_HYPHENS}]\Z")
 _KEEPS_HYPHEN = re.compile(r"(?:^|[\s(])(?:\w|[Ww]ell|[Ss]elf|\S*\w-\w+)$")
 """What stands before a hyphen that is a compound's own: "e-mail", "well-known", "state-of-the-"."""
 
@@ -278,7 +278,7 @@ def _joined(rows: Sequence[Row]) -> str:
     text = ""
     for row, step in zip(rows, [0.0, *steps], strict=True):
         line = row.text()
-        divided = _ENDS_DIVIDED.search(text)
+        divided = _ENDS_DIVIDED.search(text, len(text) - 2)
         if not text:
             text = line
         elif divided and line[:1].isalnum():
