@@ -31,13 +31,15 @@ from waypoint.observe.status import RunStatus
 class Watched:
     """A run that is told by hand, with a monitor beside it."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, host: str = "127.0.0.1", port: int = 0, allowed: tuple[str, ...] = ()
+    ) -> None:
         self.bus = EventBus()
         self.told: list[Event] = []
         self.gauges = Gauges()
         progress = Progress()
         self.status = RunStatus(progress, self.gauges, lambda: QUOTA, 90.0)
-        self.monitor = Monitor(self.status, self.bus, host, port)
+        self.monitor = Monitor(self.status, self.bus, host, port, allowed)
         for listener in (progress, self.told.append):
             self.bus.subscribe(listener)
 
@@ -117,6 +119,20 @@ async def test_only_names_of_this_machine_are_answered_to() -> None:
             ("evil.example", 400), (f"127.0.0.1.evil.example:{port}", 400), ("", 400),
         ):  # fmt: skip
             answer = await client.get("/health", headers={"host": host})
+            assert answer.status_code == status, host
+        watched.end()
+
+
+async def test_a_proxys_name_is_answered_where_it_was_given() -> None:
+    watched = Watched(allowed=("waypoint.example.org", "*.proxied"))
+    async with watched.monitor.beside(), watched.client() as client:
+        for host, status in (
+            ("waypoint.example.org", 200),
+            ("a.proxied", 200),
+            ("127.0.0.1", 200),
+            ("evil.example.org", 400),
+        ):
+            answer = await client.get("/metrics", headers={"host": host})
             assert answer.status_code == status, host
         watched.end()
 
@@ -234,8 +250,11 @@ async def test_one_connection_too_many_takes_the_place_of_another() -> None:
             watched.end()
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid"])
-async def test_a_port_that_cannot_be_had_is_told(host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "way_out"),
+    [("127.0.0.1", "--monitor-port 0"), ("no-such-host.invalid", "--monitor-host")],
+)
+async def test_a_port_that_cannot_be_had_is_told(host: str, way_out: str) -> None:
     """With the way out; what runs beside it goes on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -246,7 +265,7 @@ async def test_a_port_that_cannot_be_had_is_told(host: str) -> None:
             watched.end()
     (reason,) = watched.failures
     assert f"cannot listen on {host}:{port}" in reason
-    assert "--monitor-port 0" in reason
+    assert way_out in reason
 
 
 async def test_a_defect_in_it_ends_the_monitor_alone() -> None:

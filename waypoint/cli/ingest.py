@@ -11,7 +11,7 @@ import typer
 from waypoint.cli.options import knowledge_base, load, takes_settings
 from waypoint.errors import ExitCode
 from waypoint.observe.terminal import Terminal, print_bytes
-from waypoint.settings import FACTS, Settings
+from waypoint.settings import FACTS, FailOn, Settings
 
 if TYPE_CHECKING:
     from waypoint.ingest.options import IngestOptions
@@ -142,5 +142,5 @@ def _plan(settings: Settings, options: IngestOptions, *, json: bool) -> ExitCode
     if json:
         print_bytes(plan.to_json())
     print_plan(Terminal(stderr=True), plan)
-    incomplete = plan.rejected or plan.texts_refused_before
+    incomplete = settings.fail_on != FailOn.NEVER and (plan.rejected or plan.texts_refused_before)
     return ExitCode.INCOMPLETE if incomplete else ExitCode.OK

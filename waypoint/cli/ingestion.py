@@ -15,6 +15,7 @@ from waypoint.files import make_log_folder, told
 from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.run import Ingestion
+from waypoint.ingest.standing_rejects import StandingRejects
 from waypoint.observe.display import Display, LineDisplay, LiveDisplay
 from waypoint.observe.events import EventBus, RunEnded
 from waypoint.observe.gauges import PipelineSnapshot
@@ -26,7 +27,7 @@ from waypoint.observe.report import RunReport, write_report
 from waypoint.observe.sampler import delay_figures
 from waypoint.observe.status import RunStatus
 from waypoint.observe.terminal import Terminal, print_bytes
-from waypoint.settings import Settings
+from waypoint.settings import FailOn, Settings
 
 
 def run_ingestion(
@@ -37,7 +38,11 @@ def run_ingestion(
     Raises:
         WaypointError: it could not begin. What it fails of later is told, and in the report.
     """
-    check_mounts(settings, settings.knowledge_base_path)
+    try:
+        check_mounts(settings, settings.knowledge_base_path)
+    except WaypointError as error:
+        _write_metrics(settings, RunReport(exit_code=error.exit_code))
+        raise
     make_log_folder(settings.log_dir)
     spare_loopback()
     runtime.tune_process()
@@ -75,12 +80,24 @@ def run_ingestion(
         path = write_report(report, settings.log_dir)
     except OSError as error:
         report.notices.append(f"the report could not be written: {told(error)}")
+    _write_metrics(settings, report)
     if json:
         print_bytes(report.to_json())
     if failure is not None:
         tell_failure(console, failure, verbose=verbose)
     print_summary(console, report, path)
     return ExitCode(report.exit_code)
+
+
+def _write_metrics(settings: Settings, report: RunReport) -> None:
+    if settings.metrics_file is None:
+        return
+    from waypoint.monitor.metrics_file import write_metrics_file
+
+    try:
+        write_metrics_file(settings.metrics_file, report)
+    except OSError as error:
+        report.notices.append(f"the metrics file could not be written: {told(error)}")
 
 
 def _display(console: Terminal, settings: Settings, status: RunStatus, *, live: bool) -> Display:
@@ -108,7 +125,7 @@ async def _ingest(
             failure = flatten(error)
         rejects = ingestion.rejects
         report.standing = rejects.listed
-        code = _exit_code(rejects.count + report.removals_refused, failure)
+        code = _exit_code(_counted(rejects, settings.fail_on) + report.removals_refused, failure)
         if failure is None and code == ExitCode.OK and report.is_empty:
             code = ExitCode.INCOMPLETE
             report.notices.append(f"no document was found in {report.knowledge_base}")
@@ -128,7 +145,13 @@ async def _monitored(
         return
     from waypoint.monitor.monitor import Monitor
 
-    monitor = Monitor(status, events, settings.metrics_host, settings.metrics_port)
+    monitor = Monitor(
+        status,
+        events,
+        settings.metrics_host,
+        settings.metrics_port,
+        settings.metrics_allowed_hosts,
+    )
     async with monitor.beside():
         yield
 
@@ -142,6 +165,11 @@ def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:
         report.bound_by = str(find_bottleneck(PipelineSnapshot(0.0), snapshot))
     if ingestion.sampler is not None:
         report.loop_delay = delay_figures(ingestion.sampler.loop_delay)
+
+
+def _counted(rejects: StandingRejects, fail_on: FailOn) -> int:
+    """Rejects that the exit code is to tell of."""
+    return {FailOn.NEVER: 0, FailOn.NEW_REJECTS: rejects.new}.get(fail_on, rejects.count)
 
 
 def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:

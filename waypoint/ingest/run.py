@@ -36,12 +36,12 @@ from waypoint.ingest.rebuild import Rebuilding
 from waypoint.ingest.recipe import Recipe
 from waypoint.ingest.recovery import prepare_rebuild, quarantine_ledger
 from waypoint.ingest.shutdown import Interruption, watch_signals
-from waypoint.ingest.standing_rejects import StandingRejects, list_rejects
+from waypoint.ingest.standing_rejects import StandingRejects, list_rejects, standing_before
 from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.sampler import Sampler
-from waypoint.settings import Settings
+from waypoint.settings import FailOn, Settings
 from waypoint.sources.local_folder import LocalFolders, Root
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import Source
@@ -185,6 +185,9 @@ class Ingestion:
         name = collection_name(settings, embedder.endpoint.provider)
         rebuilding = Rebuilding(name, store, ledger, self._events, upkeep.restart)
         keeper = CollectionManager(store, ledger, self._events, recipe, rebuilding)
+        if settings.fail_on == FailOn.NEW_REJECTS and not self.rejects.before:
+            # Before --clear or --retry-rejects takes them away.
+            self.rejects.before = await standing_before(ledger, name)
         complete = False
         finished: int | None = None
         try:
@@ -271,6 +274,7 @@ class Ingestion:
             self._settings.chroma_persist_path,
             self._settings.log_dir,
             self._ledgers.exists,
+            self.rejects.before,
         )
         if self.rejects.failure:
             self._events.emit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from socket import gaierror
 from typing import TYPE_CHECKING
@@ -35,13 +35,21 @@ DELAY_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.
 class Monitor:
     """Run it beside the run, by :meth:`beside`."""
 
-    def __init__(self, status: RunStatus, events: EventBus, host: str, port: int) -> None:
+    def __init__(
+        self,
+        status: RunStatus,
+        events: EventBus,
+        host: str,
+        port: int,
+        allowed_hosts: Sequence[str] = (),
+    ) -> None:
         self.feed = Feed(status)
         self._status = status
         self._loop_delay = Histogram(DELAY_BOUNDS)
         self._events = events
         self._host = host
         self._port = port
+        self._allowed_hosts = allowed_hosts
         self._server: MonitorServer | None = None
         self._failed = False
         self._ready, self._closed = anyio.Event(), anyio.Event()
@@ -92,7 +100,7 @@ class Monitor:
             self._fail(f"cannot listen on {where}: {why}")
             return
         with listener:
-            hosts = hosts_of(listener.getsockname()[0], self._host)
+            hosts = hosts_of(listener.getsockname()[0], self._host, self._allowed_hosts)
             app = await to_thread.run_sync(
                 make_app, self._status, self.feed, self._loop_delay, hosts
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client.exposition import choose_encoder
@@ -85,10 +85,13 @@ def make_app(status: RunStatus, feed: Feed, loop_delay: Histogram, hosts: list[s
     )
 
 
-def hosts_of(address: str, name: str) -> list[str]:
-    """The names to answer to, for a listener on this address that was given by that name."""
+def hosts_of(address: str, name: str, more: Sequence[str]) -> list[str]:
+    """The names to answer to, for a listener on this address that was given by that name.
+
+    ``more``: those of a proxy before it.
+    """
     if ipaddress.ip_address(address).is_loopback:
-        return ["127.0.0.1", "localhost", "[::1]", address, name]
+        return ["127.0.0.1", "localhost", "[::1]", address, name, *more]
     return ["*"]
 
 

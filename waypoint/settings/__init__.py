@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from waypoint.settings.choices import (
     ChunkUnit,
+    FailOn,
     Group,
     LogFormat,
     LogLevel,
@@ -38,6 +39,7 @@ __all__ = [
     "MOST_FOUND_CONCURRENCY",
     "TOML_FILE",
     "ChunkUnit",
+    "FailOn",
     "Given",
     "Group",
     "Loaded",

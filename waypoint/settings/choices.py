@@ -50,6 +50,14 @@ class Ocr(StrEnum):
     FORCE = "force"
 
 
+class FailOn(StrEnum):
+    """Which rejects make a run that is finished end with exit code 1."""
+
+    NEVER = "never"
+    NEW_REJECTS = "new-rejects"
+    REJECTS = "rejects"
+
+
 class LogFormat(StrEnum):
     """How lines look where there is no terminal."""
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from waypoint.settings.choices import (
     ChunkUnit,
+    FailOn,
     Group,
     LogFormat,
     LogLevel,
@@ -327,6 +328,20 @@ class Settings(BaseModel):
         gt=0,
         le=86_400,
     )
+    fail_on: FailOn = _setting(
+        FailOn.REJECTS,
+        "What ends a finished run with exit code 1: rejects, new-rejects (that no earlier run "
+        "left) or never",
+        Group.WATCHING,
+        option="--fail-on",
+    )
+    metrics_file: Path | None = _setting(
+        None,
+        "File for the figures of the last run, as node_exporter's textfile collector reads them",
+        Group.WATCHING,
+        option="--metrics-file",
+        unset="none",
+    )
     metrics_port: int | None = _setting(
         None,
         "Port of the live page, /metrics and /health; 0 for any free one",
@@ -338,6 +353,13 @@ class Settings(BaseModel):
     )
     metrics_host: str = _setting(
         "127.0.0.1", "Address that the monitor listens on", Group.WATCHING, option="--monitor-host"
+    )
+    metrics_allowed_hosts: tuple[str, ...] = _setting(
+        (),
+        "Further host names that the monitor may be asked by; * for any",
+        Group.WATCHING,
+        option="--monitor-allowed-hosts",
+        unset="those of its address",
     )
     stall_timeout: float | None = _setting(
         None,
@@ -440,18 +462,20 @@ class Settings(BaseModel):
             ) from None
         return f"[{address}]"
 
-    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
+    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir", "metrics_file")
     @classmethod
-    def _a_tilde_is_the_home(cls, path: Path) -> Path:
+    def _a_tilde_is_the_home(cls, path: Path | None) -> Path | None:
         # A shell does it for a word that begins with one, and for nothing else.
         try:
-            return path.expanduser()
+            return path and path.expanduser()
         except RuntimeError:
             raise ValueError("no home folder is known of that user: write the path out") from None
 
-    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir")
+    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir", "metrics_file")
     @classmethod
-    def _paths_can_be_told(cls, path: Path) -> Path:
+    def _paths_can_be_told(cls, path: Path | None) -> Path | None:
+        if path is None:
+            return None
         # In reports and logs, that is, which are UTF-8.
         name = os.fsencode(path)
         try:
@@ -487,7 +511,7 @@ class Settings(BaseModel):
             raise ValueError(f"must be 1 to {MOST_CONCURRENCY}, or auto")
         return number
 
-    @field_validator("include", "exclude", mode="before")
+    @field_validator("include", "exclude", "metrics_allowed_hosts", mode="before")
     @classmethod
     def _patterns_are_separated_by_commas(cls, patterns: object) -> object:
         # In a variable, that is; an option is given once for each pattern.
