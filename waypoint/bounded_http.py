@@ -9,7 +9,6 @@ came out, without a header of the server's. How long it may take, each caller bo
 from __future__ import annotations
 
 import io
-import os
 import ssl
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,7 +23,10 @@ from isal import igzip, igzip_lib
 
 from waypoint.errors import ConfigurationError
 
-_LOOPBACK = ("127.0.0.1", "localhost")
+_LOOPBACK: dict[str, str | None] = dict.fromkeys(
+    ("all://127.0.0.1", "all://localhost", "all://[::1]")
+)
+"""The private Chroma server and the built-in simulator are behind no proxy."""
 
 ACCEPTED_ENCODING = "gzip"
 """The request's Accept-Encoding: what is unpacked here."""
@@ -187,23 +189,8 @@ def certificates(*, encrypted: bool) -> ssl.SSLContext:
         ) from error
 
 
-def spare_loopback() -> None:
-    """Add the loopback to NO_PROXY, for every HTTP client in this process and its children.
-
-    Without this, the private Chroma server and the built-in simulator would be looked for behind
-    the proxy.
-
-    Raises:
-        ConfigurationError: a proxy is named that no client here can use.
-    """
-    for name in ("NO_PROXY", "no_proxy"):
-        listed = [host for host in os.environ.get(name, "").split(",") if host]
-        os.environ[name] = ",".join([*listed, *(h for h in _LOOPBACK if h not in listed)])
-    proxies_of_environment()
-
-
 def proxies_of_environment() -> dict[str, str | None]:
-    """By a pattern of addresses the proxy for them; None for none.
+    """By a pattern of addresses the proxy for them; None for none, as for the loopback.
 
     Raises:
         ConfigurationError: a proxy of another kind than HTTP, or what is no address. The value is
@@ -226,7 +213,7 @@ def proxies_of_environment() -> dict[str, str | None]:
             hint="name a proxy that speaks HTTP in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, unset "
             "them, or list the hosts that need none in NO_PROXY",
         )
-    return proxies
+    return proxies | _LOOPBACK
 
 
 _NO_ADDRESS = "is not an address"

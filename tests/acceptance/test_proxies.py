@@ -10,20 +10,23 @@ import pytest
 
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.bounded_http import proxies_of_environment, spare_loopback
+from waypoint.bounded_http import proxies_of_environment
 from waypoint.embedding.providers.gemini import open_client
 from waypoint.errors import ConfigurationError
 
 DEAD = "http://127.0.0.1:9"
 
 
-def test_loopback_is_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is listed already stays, and is not listed twice."""
-    monkeypatch.setenv("NO_PROXY", "intra.example.org,localhost")
-    monkeypatch.setenv("no_proxy", "")
-    spare_loopback()
-    spare_loopback()
-    assert os.environ["NO_PROXY"] == "intra.example.org,localhost,127.0.0.1"
+def test_loopback_is_behind_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the environment lists, which stays as it is."""
+    monkeypatch.setenv("ALL_PROXY", DEAD)
+    monkeypatch.setenv("NO_PROXY", "intra.example.org")
+    before = dict(os.environ)
+    proxies = proxies_of_environment()
+    assert {pattern for pattern, url in proxies.items() if url is None} == {
+        "all://*intra.example.org", "all://127.0.0.1", "all://localhost", "all://[::1]",
+    }  # fmt: skip
+    assert os.environ == before
 
 
 @pytest.mark.parametrize(
@@ -44,7 +47,6 @@ async def test_what_others_understand_is_understood(
         monkeypatch.delenv(each, raising=False)
         monkeypatch.delenv(each.lower(), raising=False)
     monkeypatch.setenv(name, value)
-    spare_loopback()
     found = proxies_of_environment()
     assert {pattern: url for pattern, url in found.items() if url} == proxies
     async with open_client("key", None):
@@ -76,7 +78,7 @@ def test_a_proxy_that_is_no_address_is_told(
     """By the variable's name, not by its value."""
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError, match=name.upper()) as told:
-        spare_loopback()
+        proxies_of_environment()
     assert "secret" not in told.value.message.replace("supported: secret", "")
 
 

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 
-from waypoint.bounded_http import spare_loopback
 from waypoint.cli.failures import flatten, tell_failure
 from waypoint.cli.mounts import check_mounts
 from waypoint.cli.summary import print_summary
@@ -44,7 +43,6 @@ def run_ingestion(
         _write_metrics(settings, RunReport(exit_code=error.exit_code))
         raise
     make_log_folder(settings.log_dir)
-    spare_loopback()
     runtime.tune_process()
     # Whatever a person reads goes to stderr: stdout is the report's alone.
     console = Terminal(stderr=True)

@@ -42,7 +42,6 @@ def search(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Find the passages nearest to a question."""
-    from waypoint.bounded_http import spare_loopback
     from waypoint.ingest import runtime
     from waypoint.observe.events import EventBus
     from waypoint.query import search as query
@@ -51,7 +50,6 @@ def search(
     events = EventBus()
     events.subscribe(lambda event: _tell(errors, event))
     loaded = load(settings)
-    spare_loopback()
 
     async def ask() -> SearchResult:
         return await query.search(

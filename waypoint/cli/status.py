@@ -17,13 +17,11 @@ def status(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Show collections, the last run, rejects, cost and sizes."""
-    from waypoint.bounded_http import spare_loopback
     from waypoint.ingest import runtime
     from waypoint.observe.events import EventBus
     from waypoint.query.status import read_status
 
     settings = load({})
-    spare_loopback()
 
     async def read() -> Status:
         return await read_status(settings, EventBus())

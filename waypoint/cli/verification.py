@@ -10,7 +10,6 @@ from pathlib import Path
 
 from rich.prompt import Confirm
 
-from waypoint.bounded_http import spare_loopback
 from waypoint.cli.failures import tell_failure
 from waypoint.cli.ingestion import run_ingestion
 from waypoint.cli.mounts import check_mounts
@@ -89,7 +88,6 @@ class VerifyCommand:
         """Verify, and repair if that was asked for; returns the exit code."""
         check_mounts(self._settings)
         make_log_folder(self._settings.log_dir)
-        spare_loopback()
         return_large_blocks()
         with ExitStack() as stack:
             verification = self._verification(before_repair=self._request.repair)

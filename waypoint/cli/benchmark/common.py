@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +10,6 @@ from typing import Annotated
 import typer
 
 from waypoint.benchmark.output import Output
-from waypoint.bounded_http import spare_loopback
 from waypoint.errors import UsageError
 from waypoint.observe.terminal import Terminal, print_bytes
 
@@ -30,7 +30,7 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks 
 def run_measure(measure: Callable[[Terminal], Output], name: str, out: Path, *, json: bool) -> None:
     """Measure, show and write what came of it."""
     console = Terminal(stderr=True)
-    spare_loopback()
+    _spare_loopback()
     output = measure(console)
     shown = Terminal(stderr=json)
     # A table in a file need not fit into the 80 columns that a missing terminal counts for.
@@ -38,6 +38,12 @@ def run_measure(measure: Callable[[Terminal], Output], name: str, out: Path, *, 
     output.write(out, name, console)
     if json:
         print_bytes(output.json)
+
+
+def _spare_loopback() -> None:
+    """Add the loopback to NO_PROXY, for the clients of others that are measured beside ours."""
+    for name in ("NO_PROXY", "no_proxy"):
+        os.environ[name] = ",".join(filter(None, (os.environ.get(name), "127.0.0.1", "localhost")))
 
 
 def parts(text: str) -> list[str]:
