@@ -139,7 +139,7 @@ async def test_a_whole_ingestion_runs_with_a_provider_that_is_an_entry_in_the_ta
             embedding_dimensions=128,
             google_api_key="open-sesame",
         )
-        plan = make_plan(settings, IngestOptions())
+        plan = await make_plan(settings, IngestOptions())
         assert (plan.texts_to_embed, plan.calls) == (24, -(-24 // MAX_TEXTS))
         assert plan.cost_usd == pytest.approx(plan.tokens_to_embed / 1_000_000)
 

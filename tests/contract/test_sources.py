@@ -12,8 +12,8 @@ from tests.support.memory_source import MemorySource
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Document, SkippedFile, SourceFile
 from waypoint.settings import Settings
-from waypoint.sources.local_folder import LocalFolders, Root
-from waypoint.sources.port import Source
+from waypoint.sources.kinds import open_source
+from waypoint.sources.port import Root, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ def local(folder: Path) -> Served:
         (folder / name).write_bytes(data)
 
     settings = Settings.model_validate({"knowledge_base_path": folder})
-    source = LocalFolders([Root("", settings)])
+    source = open_source([Root("", settings)])
     return Served(source, put, lambda name: (folder / name).unlink())
 
 

@@ -9,9 +9,11 @@ import psutil
 import pytest
 
 from waypoint.errors import DocumentRejectedError
+from waypoint.ingest.discover import survey
 from waypoint.models import Document, SourceFile
 from waypoint.settings import Settings, load_settings
-from waypoint.sources.local_folder import LocalFolders, Root
+from waypoint.sources.kinds import open_source
+from waypoint.sources.port import Root, Source
 
 
 @pytest.fixture
@@ -24,11 +26,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "knowledge_base"
 
 
-def reader_of(**settings: Any) -> LocalFolders:
-    return LocalFolders([Root("", load_settings(**settings))])
+def reader_of(**settings: Any) -> Source:
+    return open_source([Root("", load_settings(**settings))])
 
 
-def found(reader: LocalFolders) -> list[SourceFile]:
+def found(reader: Source) -> list[SourceFile]:
     return [entry for entry in reader.discover() if isinstance(entry, SourceFile)]
 
 
@@ -55,23 +57,12 @@ async def test_a_process_is_started_only_for_what_needs_one(folder: Path) -> Non
     assert isinstance(d, DocumentRejectedError)
 
 
-def test_the_same_without_an_event_loop(folder: Path) -> None:
-    """For a plan, and for one file that is looked at."""
-    (folder / "a.html").write_text("<p>A page of its own.</p>")
-    (folder / "b.md").write_text("# B")
-    reader = reader_of()
-    with reader.reading() as read:
-        contents = [read(file) for file in found(reader)]
-    assert not psutil.Process().children()
-    assert [len(each) for each in contents if not isinstance(each, Exception)] == [1, 1]
-
-
-def test_the_text_field_of_the_settings_counts(folder: Path) -> None:
-    """For the readers of a run as for the one that reads a single file."""
+async def test_the_text_field_of_the_settings_counts(folder: Path) -> None:
+    """For all that are read."""
     (folder / "a.json").write_text('{"text": "no", "abstract": "yes"}')
     reader = reader_of(json_text_field="abstract")
-    with reader.reading() as read:
-        (content,) = (read(file) for file in found(reader))
+    async with reader.open() as opened:
+        (content,) = await opened.read(found(reader))
     assert not isinstance(content, DocumentRejectedError)
     (document,) = content
     assert isinstance(document, Document)
@@ -83,5 +74,5 @@ def test_the_survey_counts_what_the_walk_will_find(folder: Path) -> None:
     (folder / "a.md").write_text("text")
     (folder / "large.md").write_text("x" * 100)
     (folder / "b.exe").write_text("none")
-    survey = reader_of(max_file_size=99).survey()
-    assert (survey.files, survey.bytes) == (2, 4)
+    surveyed = survey(reader_of(max_file_size=99))
+    assert (surveyed.files, surveyed.bytes) == (2, 4)

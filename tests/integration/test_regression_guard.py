@@ -19,7 +19,8 @@ from waypoint.ingest.chunk import GROUP
 from waypoint.ingest.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
 from waypoint.ingest.write import ROWS
 from waypoint.settings import Settings
-from waypoint.sources.local_folder import LocalFolders, Root
+from waypoint.sources.kinds import open_source
+from waypoint.sources.port import Root
 from waypoint.storage.passing_names import beside, replaced
 
 DOCUMENTS, SECTIONS = 40, 30
@@ -66,7 +67,7 @@ def test_a_first_run_and_one_with_nothing_to_do(
     assert_statements_are_few(first)
     assert_requests_are_few(first)
     # The stages, four workers, the readers, and a few for the run: none by the chunk or the call.
-    tasks = 18 + LocalFolders([Root("", settings)]).readers
+    tasks = 18 + open_source([Root("", settings)]).readers
     assert first.tasks.total() <= tasks
     assert first.alive_at_end == {}
 

@@ -1,78 +1,54 @@
-"""An ingestion in which every part that can be exchanged is another; run as a program.
+"""``ingest`` where every part that can be exchanged is another; run as a program.
 
-Prints, as JSON, what it found and which of the libraries of the real parts were imported.
+Prints, as JSON, what it found and which of the libraries of the real parts were imported. Each
+part is an entry in its table, and named by a setting: the rest is what the command runs.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
 
-import anyio
 import orjson
+from anyio.from_thread import start_blocking_portal
 
-from tests.support.memory_ledger import MemoryLedger
-from tests.support.memory_source import MemorySource
-from tests.support.memory_store import MemoryStore
+from tests.support.memory_ledger import MemoryLedgerKind
+from tests.support.memory_source import SHARED, MemoryKind, MemorySource
+from tests.support.memory_store import MemoryStoreKind
 from tests.support.toy_format import TOY
 from tests.support.toy_provider import MODEL, ToyProvider, ToyService
-from waypoint.embedding.known_models import DOCUMENT_TASK
-from waypoint.embedding.lazy_embedder import LazyEmbedder
-from waypoint.embedding.providers import PROVIDERS, find_endpoint, model_of
+from waypoint.cli.ingestion import run_ingestion
+from waypoint.embedding.providers import PROVIDERS
 from waypoint.formats import registry
-from waypoint.ingest.account import open_quota
-from waypoint.ingest.chunk_setup import build_chunker
-from waypoint.ingest.collection_manager import CollectionManager
-from waypoint.ingest.flow import Flow
-from waypoint.ingest.rebuild import Rebuilding
-from waypoint.ingest.recipe import Recipe
-from waypoint.models import EmbeddingSpace
-from waypoint.observe.events import EventBus
-from waypoint.observe.gauges import Gauges
+from waypoint.ingest import runtime
+from waypoint.ingest.options import IngestOptions
+from waypoint.ingest.plan import make_plan
 from waypoint.settings import Settings
-from waypoint.sources.origin import Origin
-from waypoint.sources.port import Source
-from waypoint.stopping import Stop
-from waypoint.storage.ledger.port import Ledger
-from waypoint.storage.port import VectorStore
-from waypoint.storage.stores import NoUpkeep
+from waypoint.sources.kinds import SOURCES
+from waypoint.storage.ledgers import LEDGERS
+from waypoint.storage.stores import STORES
 
 REAL = ("chromadb", "google.genai", "sqlite3")
 
 
-async def ingest(
-    settings: Settings, source: Source, store: VectorStore, ledger: Ledger, run_id: str
-) -> None:
-    """One run of the pipeline over these parts, and the removals after it."""
-    events = EventBus()
-    async with AsyncExitStack() as stack:
-        endpoint = await find_endpoint(settings)
-        provider, dimensions = endpoint.provider.name, settings.embedding_dimensions
-        space = EmbeddingSpace(provider, settings.embedding_model, dimensions, DOCUMENT_TASK)
-        embedder = LazyEmbedder(endpoint, space, stack)
-        chunker = build_chunker(settings, model_of(space))
-        recipe = Recipe(space, chunker.settings.fingerprint())
-        rebuilding = Rebuilding("kb", store, ledger, events, NoUpkeep().restart)
-        manager = CollectionManager(store, ledger, events, recipe, rebuilding)
-        await manager.open("kb", lambda recorded, _: recorded or Origin("/memory"), clear=False)
-        quota = await open_quota(settings.quota, endpoint.quota, ledger, space, events)
-        parts = (source, store, ledger, manager, embedder, chunker, quota)
-        flow = Flow(settings, *parts, None, [], events, Gauges())
-        await ledger.start_run(run_id, 1)
-        await flow.run(Stop(), allow_mass_delete=False, reread=False)
-        await ledger.end_run(run_id, complete=True)
-
-
-async def main() -> None:
-    """A first run, one with nothing to do, and one after an edit and a removal."""
+def main(folder: Path) -> None:
+    """A plan; a first run, one with nothing to do, and one after an edit and a removal."""
     registry.FORMATS = (*registry.FORMATS, TOY)  # type: ignore[assignment]
-    source, store, ledger, service = MemorySource(), MemoryStore(), MemoryLedger(), ToyService()
+    for table, kind in (
+        (SOURCES, MemoryKind),
+        (STORES, MemoryStoreKind),
+        (LEDGERS, MemoryLedgerKind),
+    ):
+        table["memory"] = f"{kind.__module__}:{kind.__name__}"
+    SHARED["harbour"] = source = MemorySource()
     for number in range(4):
         text = f"Title {number}\n---\nShip {number} lies at quay {number}.\n"
         source.put(f"harbour/{number}.toy", text.encode())
-    found = []
-    async with service.serve() as port:
+    service = ToyService()
+    with (
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(service.serve()) as port,
+    ):
         toy = ToyProvider(port)
         PROVIDERS[toy.name] = toy
         settings = Settings.model_validate(
@@ -81,21 +57,34 @@ async def main() -> None:
                 "google_api_key": "open-sesame",
                 "embedding_model": MODEL,
                 "embedding_dimensions": 128,
-                "chroma_host": None,
-                "log_dir": Path(),
+                "vector_store": "memory",
+                "ledger_database": "memory",
+                "knowledge_base_path": "memory://harbour",
+                "chroma_persist_path": folder / "store",
+                "log_dir": folder / "logs",
             }
         )
+        options = IngestOptions()
+        planned = runtime.run(make_plan, settings, options).texts_to_embed
+        source.reads.clear()
+        found = []
         for change in range(3):
             if change == 2:
                 source.put("harbour/0.toy", b"Title 0\n---\nShip 0 has left.\n")
                 del source.files["harbour/1.toy"]
-            await ingest(settings, source, store, ledger, f"run-{change}")
+            code = run_ingestion(settings, options)
+            (collection,) = MemoryStoreKind.collections.named.values()
+            texts = sorted(row.text for row in collection.rows.values())
             sent = sum(len(call) for call in service.calls)
-            texts = sorted(row.text for row in store.rows.values())
-            found.append({"texts": texts, "sent": sent, "reads": len(source.reads)})
+            found.append({"code": code, "texts": texts, "sent": sent, "reads": len(source.reads)})
     imported = [name for name in REAL if name in sys.modules]
-    sys.stdout.buffer.write(orjson.dumps({"runs": found, "imported": imported}))
+    # It keeps what it compares in a temporary file of SQLite's.
+    from waypoint.cli.verification import VerifyCommand, VerifyRequest
+
+    verified = VerifyCommand(settings, VerifyRequest(["integrity"])).run()
+    told = {"planned": planned, "runs": found, "imported": imported, "verified": verified}
+    sys.stdout.buffer.write(orjson.dumps(told))
 
 
 if __name__ == "__main__":
-    anyio.run(main)
+    main(Path(sys.argv[1]))

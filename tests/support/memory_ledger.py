@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -523,3 +524,22 @@ class MemoryLedger:
 def _in_scope(source: str, scope: str) -> bool:
     """The empty scope is the first root: it doesn't hold the sources of further ones."""
     return source.startswith(scope) and (scope != "" or not source.startswith(FURTHER_ROOT))
+
+
+class MemoryLedgerKind:
+    """A ``LedgerKind``: all that it opens are one ledger."""
+
+    ledger = MemoryLedger()
+
+    def exists(self, folder: Path) -> bool:
+        return True
+
+    @asynccontextmanager
+    async def open(self, folder: Path) -> AsyncIterator[MemoryLedger]:
+        yield self.ledger
+
+    def files(self, folder: Path) -> list[Path]:
+        return []
+
+    def collections(self, folder: Path) -> list[str]:
+        return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,7 +13,8 @@ from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import documents_of
 from waypoint.formats.registry import default_registry
 from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
-from waypoint.sources.port import DocumentReader, FileContent
+from waypoint.settings import Settings
+from waypoint.sources.port import DocumentReader, FileContent, Root
 from waypoint.sources.snapshot import Snapshot
 
 LONG_AGO_NS = 1_700_000_000_000_000_000
@@ -34,6 +36,9 @@ class MemorySource:
         """Write a file, or write it anew."""
         self.files[name] = data
         self._changes[name] = self._changes.get(name, 0) + 1
+
+    def check_readers(self) -> None:
+        """They are there."""
 
     def discover(self) -> Iterator[Discovery]:
         registry = default_registry()
@@ -63,6 +68,13 @@ class MemorySource:
     async def read(self, files: Sequence[SourceFile]) -> list[FileContent]:
         return [self._read(file.source) for file in files]
 
+    def digest(self, file: SourceFile) -> str:
+        return hashlib.sha256(self.files[file.source]).hexdigest()
+
+    def sidecar_digest(self, file: SourceFile) -> str:
+        """There are no sidecars."""
+        return ""
+
     def _read(self, name: str) -> FileContent:
         self.reads.append(name)
         if name not in self.files:
@@ -76,3 +88,17 @@ class MemorySource:
     def _file(self, name: str) -> SourceFile:
         changed_ns = LONG_AGO_NS + self._changes.get(name, 0)
         return SourceFile(name, Path(name), len(self.files[name]), changed_ns, changed_ns)
+
+
+SHARED: dict[str, MemorySource] = {}
+"""Those that ``MemoryKind`` opens, by what a root's path says: ``memory://harbour``."""
+
+
+class MemoryKind:
+    """A ``SourceKind``; one root a collection."""
+
+    def identity(self, settings: Settings) -> tuple[str, str]:
+        return str(settings.knowledge_base_path), ""
+
+    def open(self, root: Root, category: str | None, *, ocr_counts: bool) -> MemorySource:
+        return SHARED[root.settings.knowledge_base_path.name]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,9 @@ from waypoint.models import (
     Vector,
     Vectors,
 )
+from waypoint.observe.events import EventBus
+from waypoint.settings import Settings
+from waypoint.storage.lock import StoreLock
 from waypoint.storage.port import (
     UNCOUNTED,
     CollectionState,
@@ -25,6 +30,7 @@ from waypoint.storage.port import (
     StoredChunk,
     StoredRecords,
 )
+from waypoint.storage.stores import NoUpkeep, OpenedStore
 
 PAGE = 1_000
 
@@ -182,3 +188,27 @@ class MemoryStore:
                 ]
             )
         return found
+
+
+class MemoryStoreKind:
+    """A ``StoreKind``: all that it opens are one store."""
+
+    collections = MemoryCollections()
+
+    def address(self, settings: Settings) -> str:
+        return "memory"
+
+    def files(self, folder: Path) -> list[Path]:
+        return []
+
+    @asynccontextmanager
+    async def open(
+        self, settings: Settings, lock: StoreLock, events: EventBus
+    ) -> AsyncIterator[OpenedStore]:
+        yield OpenedStore(MemoryStore(self.collections), NoUpkeep())
+
+    @asynccontextmanager
+    async def look(
+        self, settings: Settings, lock: StoreLock | None, events: EventBus
+    ) -> AsyncIterator[MemoryStore]:
+        yield MemoryStore(self.collections)

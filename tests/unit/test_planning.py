@@ -17,6 +17,7 @@ from waypoint.cli.summary import print_plan
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import UsageError
+from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.plan import Plan, make_plan
 from waypoint.models import EmbeddingSpace
@@ -46,7 +47,7 @@ def plan(
 ) -> Plan:
     """The plan for the working folder."""
     options = IngestOptions(simulate=simulate, category=category, retry_rejects=retry_rejects)
-    return make_plan(load_settings(**settings), options)
+    return runtime.run(make_plan, load_settings(**settings), options)
 
 
 def test_what_is_to_be_done(folder: Path) -> None:

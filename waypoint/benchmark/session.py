@@ -17,6 +17,7 @@ from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
 from waypoint.embedding.providers import chosen_provider
 from waypoint.errors import MissingKeyError
+from waypoint.ingest import runtime
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.plan import Plan, make_plan
 from waypoint.ingest.run import DEFAULT_COLLECTION
@@ -116,15 +117,13 @@ class Benchmark:
         )
 
     def _plan(self, size: int) -> Plan:
-        return make_plan(
-            load_settings(
-                knowledge_base_path=self._corpus(size),
-                chroma_persist_path=self._folder / "none",
-                chunk_size=self._options.corpus.chunk_size,
-                chunk_overlap=0,
-            ),
-            IngestOptions(),
+        settings = load_settings(
+            knowledge_base_path=self._corpus(size),
+            chroma_persist_path=self._folder / "none",
+            chunk_size=self._options.corpus.chunk_size,
+            chunk_overlap=0,
         )
+        return runtime.run(make_plan, settings, IngestOptions())
 
     def run(self) -> Results:
         """Measure.

@@ -135,10 +135,11 @@ def _plan(settings: Settings, options: IngestOptions, *, json: bool) -> ExitCode
     """Show what a run would do; the exit code is that of a run with the same rejects."""
     from waypoint.cli.mounts import check_mounts
     from waypoint.cli.summary import print_plan
+    from waypoint.ingest import runtime
     from waypoint.ingest.plan import make_plan
 
     check_mounts(settings, settings.knowledge_base_path, writes=False)
-    plan = make_plan(settings, options)
+    plan = runtime.run(make_plan, settings, options)
     if json:
         print_bytes(plan.to_json())
     print_plan(Terminal(stderr=True), plan)

@@ -75,8 +75,10 @@ def inspect(
 
 
 def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError]:
+    from waypoint.ingest import runtime
     from waypoint.models import SourceFile
-    from waypoint.sources.local_folder import LocalFolders, Root
+    from waypoint.sources.kinds import open_source
+    from waypoint.sources.port import FileContent, Root
     from waypoint.sources.sidecars import sidecars_of
 
     if not path.exists():
@@ -91,10 +93,14 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
     # Its size and times don't matter: they are taken anew at the reading.
     file = SourceFile(path.name, path.absolute(), 0, 0, 0, sidecars)
     settings = settings.model_copy(update={"knowledge_base_path": root})
-    folder = LocalFolders([Root("", settings)])
-    folder.require_ocr()
-    with folder.reading() as read:
-        content = read(file)
+    source = open_source([Root("", settings)])
+    source.check_readers()
+
+    async def read() -> FileContent:
+        async with source.open() as reader:
+            return (await reader.read([file]))[0]
+
+    content = runtime.run(read)
     if isinstance(content, DocumentRejectedError):
         raise content
     return list(content)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from waypoint.errors import StoreWriteError, UsageError
 from waypoint.settings import Settings
+from waypoint.sources.kinds import scheme_of
 
 _OURS = ("waypoint.*", "chroma.*", "rejects.jsonl")
 """Files in the two folders that a run writes again."""
@@ -32,7 +33,7 @@ def check_mounts(
     """
     if not settings.in_container:
         return
-    if knowledge_base is not None and not knowledge_base.is_dir():
+    if knowledge_base and not scheme_of(knowledge_base) and not knowledge_base.is_dir():
         raise UsageError(
             f"the knowledge base {str(knowledge_base)!r} is not a folder in this container",
             hint="set KNOWLEDGE_BASE_DIR to a folder on the host, which Docker Compose mounts "

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.prompt import Confirm
@@ -180,12 +181,12 @@ class VerifyCommand:
                 "knowledge_base_path": Path(folder) if folder else settings.knowledge_base_path,
             }
         )
-        repair = plan_repair(
+        repair = runtime.run(
+            partial(plan_repair, simulate=self._request.simulate),
             fitting,
             verdict,
             verification.inventory,
             verification.recorded,
-            simulate=self._request.simulate,
         )
         if repair is None:
             self._console.tell("nothing to repair")

@@ -231,8 +231,6 @@ FORMATS = (
 )
 
 
-READER_NAMES = frozenset(each.reader_name for each in FORMATS)
-"""Without OCR."""
 IMAGE_SUFFIXES = frozenset(suffix for each in FORMATS if each.images for suffix in each.suffixes)
 
 

@@ -26,6 +26,7 @@ from waypoint.observe.events import (
     EventBus,
     FilesFound,
     FileSkipped,
+    Surveyed,
 )
 from waypoint.sources.port import Source
 from waypoint.storage.ledger.port import Ledger
@@ -36,6 +37,16 @@ FILES_A_STEP = 256
 READ_FILES = 32
 READ_BYTES = 1024 * 1024
 """Small files are read together, since a change of thread costs more than they do."""
+
+
+def survey(source: Source) -> Surveyed:
+    """Count the files there are, and their bytes; off the event loop."""
+    files = size = 0
+    for entry in source.discover():
+        if isinstance(entry, SourceFile):
+            size += entry.size
+        files += isinstance(entry, SourceFile | FileReject)
+    return Surveyed(files, size)
 
 
 @dataclass(slots=True)

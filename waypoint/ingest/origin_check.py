@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from waypoint.errors import CollectionMismatchError, UsageError
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.single_files import root_of_files, sources_below
 from waypoint.settings import Settings
-from waypoint.sources.local_folder import Root
+from waypoint.sources.kinds import kind_of
 from waypoint.sources.names import printable_name
 from waypoint.sources.origin import (
     CHOICES,
@@ -21,6 +20,7 @@ from waypoint.sources.origin import (
     changed_choices,
     root_name_problem,
 )
+from waypoint.sources.port import Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,9 @@ class SettledOrigin:
 
 def origin_of(settings: Settings) -> Origin:
     """The folder and the choices of the settings alone."""
-    root = printable_name(os.path.realpath(settings.knowledge_base_path))
-    host_root = settings.knowledge_base_dir if settings.in_container else None
+    root, host_root = kind_of(settings.knowledge_base_path).identity(settings)
     choices = changed_choices({name: getattr(settings, name) for name in CHOICES})
-    return Origin(root, os.path.normpath(host_root) if host_root else "", None, choices)
+    return Origin(root, host_root, None, choices)
 
 
 def with_choices(settings: Settings, origin: Origin) -> Settings:

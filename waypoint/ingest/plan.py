@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
 
+from waypoint.chunking import ChunkPlan
 from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel
 from waypoint.embedding.port import Provider
 from waypoint.embedding.providers import chosen_model, chosen_provider, with_simulator
@@ -18,11 +19,11 @@ from waypoint.errors import (
     StoreLockedError,
     StoreWriteError,
 )
-from waypoint.formats.registry import READER_NAMES, took_ocr
+from waypoint.formats.registry import took_ocr
 from waypoint.ingest.chunk_setup import build_chunker, split_notice
 from waypoint.ingest.collection_manager import recorded_origin
 from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.origin_check import given_folders, settle
+from waypoint.ingest.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingest.quota_plan import (
     NO_QUOTA,
     ChunkSizeAdvice,
@@ -46,12 +47,16 @@ from waypoint.observe.report import MOST_LISTED, count_reason
 from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
 from waypoint.settings import QuotaUnit, Settings
-from waypoint.sources.local_folder import LocalFolders, Root
+from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
-from waypoint.sources.port import FileContent
-from waypoint.storage.ledger import LEDGER_NAME
-from waypoint.storage.ledger.sqlite import SqliteLedger
+from waypoint.sources.port import DocumentReader, Root, Source
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import KnownDocument, LedgerCollection
+from waypoint.storage.ledgers import chosen_ledger
 from waypoint.storage.lock import StoreLock
+
+_TEXTS_AT_ONCE = 1_000
+"""Of which the ledger is asked together."""
 
 
 @dataclass(slots=True)
@@ -105,10 +110,10 @@ class Plan:
         return json_bytes(asdict(self), indent=True)
 
 
-def make_plan(
+async def make_plan(
     settings: Settings, options: IngestOptions, *, recorded: Origin | None = None
 ) -> Plan:
-    """Read and chunk everything, and count. Synchronous: there is nothing to overlap with.
+    """Read and chunk everything, and count, one file after the other.
 
     Of each distinct text 8 bytes are kept in memory. Of an existing store nothing is changed
     but the lock's file.
@@ -122,10 +127,9 @@ def make_plan(
     settings = with_simulator(settings, simulate=options.simulate)
     provider, model = chosen_provider(settings), chosen_model(settings)
     space = EmbeddingSpace(provider.name, model.name, settings.embedding_dimensions, DOCUMENT_TASK)
-    keys = TextKeys(space)
     chunker = build_chunker(settings, model)
     for folder in given_folders(settings, options):
-        LocalFolders([Root("", folder)], options.category).discover()
+        open_source([Root("", folder)], options.category).discover()
     plan = Plan()
     if settings.google_gemini_base_url and provider.bills:
         plan.notices.append(
@@ -137,45 +141,44 @@ def make_plan(
             "the quota is not known: the time with these settings is that of the pace a run "
             "starts with; see the tiers, and give yours with --quota-tier"
         )
-    seen: set[bytes] = set()
-    with ExitStack() as stack:
-        ledger = stack.enter_context(_ledger_if_there(settings, plan))
-        reader = _folder(settings, options, recorded, ledger, plan)
-        read = stack.enter_context(reader.reading())
-        anew = options.reread or options.clear
-        stays = _made_by_another(settings, provider, ledger, anew=anew)
-        was_recognised = _recognised_before(settings, provider, ledger, anew=options.clear)
-        for document in _documents(reader, read, plan):
+    async with AsyncExitStack() as stack:
+        ledger = await _ledger_if_there(settings, plan, stack)
+        name = collection_name(settings, provider)
+        entry = await ledger.collection(name) if ledger else None
+        settled = await _settle(settings, options, name, recorded, ledger, entry)
+        plan.notices += settled.notices
+        source = open_source(settled.roots, options.category, ocr_counts=True)
+        source.check_readers()
+        reader = await stack.enter_async_context(source.open())
+        texts = NewTexts(plan, space, model, ledger, retry_rejects=options.retry_rejects)
+        async for document in _documents(source, reader, plan):
             try:
                 chunks = chunker.plan(document)
             except DocumentRejectedError as error:
                 _reject(plan, error.source, error.reason)
                 continue
+            known: KnownDocument | None = None
+            if ledger is not None and entry is not None and not options.clear:
+                found = await ledger.find_documents(entry.id, [document.source])
+                known = found.get(document.source)
             plan.documents += 1
             _note_warnings(plan, document)
-            plan.pages_for_ocr += 0 if was_recognised(document) else document.to_recognise
+            plan.pages_for_ocr += 0 if _was_recognised(document, known) else document.to_recognise
             plan.chunks += chunks.count
             plan.chunks_split += chunks.split
-            if stays(document):
+            if not options.reread and _stays(document, known):
                 plan.outdated += 1
-                continue
-            fresh: dict[TextKey, tuple[int, int]] = {}
-            for index in range(chunks.count):
-                chunk = chunks.chunk(index)
-                text = model.text_to_embed(chunk.text, space.task_type, chunk.context)
-                key = keys.key(text)
-                if key[:8] not in seen:
-                    seen.add(key[:8])
-                    fresh[key] = (estimate_tokens(text), len(text))
-            _count(plan, fresh, ledger, retry_rejects=options.retry_rejects)
+            else:
+                await texts.add(chunks)
+        await texts.count()
         if ledger:
-            used = ledger.day_use(service_day().isoformat(), space)
+            used = await ledger.day_use(service_day().isoformat(), space)
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
     if plan.pages_for_ocr:
         from waypoint.formats.ocr import seconds_a_page
 
-        languages = reader.settings.ocr_languages
-        plan.ocr_seconds = plan.pages_for_ocr * seconds_a_page(languages) / reader.readers
+        languages = settled.roots[0].settings.ocr_languages
+        plan.ocr_seconds = plan.pages_for_ocr * seconds_a_page(languages) / source.readers
     if plan.chunks_split:
         plan.notices.append(split_notice(plan.chunks_split, model))
     plan.calls = -(-plan.texts_to_embed // min(settings.batch_size, model.max_texts))
@@ -184,73 +187,99 @@ def make_plan(
     return plan
 
 
-def _made_by_another(
-    settings: Settings, provider: Provider, ledger: SqliteLedger | None, *, anew: bool
-) -> Callable[[Document], bool]:
+class NewTexts:
+    """The texts that were not met before, counted by what the ledger knows of them."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        space: EmbeddingSpace,
+        model: EmbeddingModel,
+        ledger: Ledger | None,
+        *,
+        retry_rejects: bool,
+    ) -> None:
+        self._plan = plan
+        self._keys = TextKeys(space)
+        self._task = space.task_type
+        self._model = model
+        self._ledger = ledger
+        self._retry_rejects = retry_rejects
+        self._met: set[bytes] = set()
+        self._fresh: dict[TextKey, tuple[int, int]] = {}
+        """Not counted yet: tokens and characters."""
+
+    async def add(self, chunks: ChunkPlan) -> None:
+        for index in range(chunks.count):
+            chunk = chunks.chunk(index)
+            text = self._model.text_to_embed(chunk.text, self._task, chunk.context)
+            key = self._keys.key(text)
+            if key[:8] not in self._met:
+                self._met.add(key[:8])
+                self._fresh[key] = (estimate_tokens(text), len(text))
+        if len(self._fresh) >= _TEXTS_AT_ONCE:
+            await self.count()
+
+    async def count(self) -> None:
+        """Count what was added since the last time."""
+        plan, ledger, fresh = self._plan, self._ledger, self._fresh
+        committed = await ledger.committed_keys(list(fresh)) if ledger else set()
+        unknown = [key for key in fresh if key not in committed]
+        refused: Mapping[TextKey, str] = {}
+        if ledger and not self._retry_rejects:
+            refused = (await ledger.known_texts(unknown)).refused
+        sizes = [fresh[key] for key in unknown if key not in refused]
+        plan.texts_embedded_before += len(committed)
+        plan.texts_refused_before += len(refused)
+        plan.texts_to_embed += len(sizes)
+        plan.tokens_to_embed += sum(tokens for tokens, _ in sizes)
+        plan.characters_to_embed += sum(characters for _, characters in sizes)
+        self._fresh = {}
+
+
+def _stays(document: Document, known: KnownDocument | None) -> bool:
     """Whether a document is unchanged, but another reader made what is stored of it."""
-    entry = ledger.collection(collection_name(settings, provider)) if ledger else None
-    if ledger is None or entry is None or anew or ledger.readers(entry.id) <= READER_NAMES:
-        return lambda _: False
-
-    def stays(document: Document) -> bool:
-        known = ledger.known_documents(entry.id, [document.source]).get(document.source)
-        if known is None or not known.is_same(document) or known.reader == document.reader:
-            return False
-        # Pages without text are read once OCR is on.
-        return took_ocr(known.reader) or " ocr auto " not in document.reader
-
-    return stays
+    if known is None or not known.is_same(document) or known.reader == document.reader:
+        return False
+    # Pages without text are read once OCR is on.
+    return took_ocr(known.reader) or " ocr auto " not in document.reader
 
 
-def _recognised_before(
-    settings: Settings, provider: Provider, ledger: SqliteLedger | None, *, anew: bool
-) -> Callable[[Document], bool]:
+def _was_recognised(document: Document, known: KnownDocument | None) -> bool:
     """Whether what is stored of an unchanged document is by OCR, just as it would be now."""
-    entry = ledger.collection(collection_name(settings, provider)) if ledger else None
-
-    def recognised(document: Document) -> bool:
-        if not document.to_recognise or ledger is None or entry is None or anew:
-            return False
-        known = ledger.known_documents(entry.id, [document.source]).get(document.source)
-        same = known is not None and known.complete and known.digest == document.digest
-        return same and known is not None and known.reader == document.reader
-
-    return recognised
+    return (
+        known is not None
+        and known.complete
+        and (known.digest, known.reader) == (document.digest, document.reader)
+    )
 
 
-def _folder(
+async def _settle(
     settings: Settings,
     options: IngestOptions,
+    name: str,
     recorded: Origin | None,
-    ledger: SqliteLedger | None,
-    plan: Plan,
-) -> LocalFolders:
-    """The folder as an ingestion would walk it."""
-    name = collection_name(settings, chosen_provider(settings))
-    known = ledger.collection(name) if ledger else None
-    empty = recorded is None and (ledger is None or known is None)
-    if ledger is not None and known is not None:
-        recorded = recorded or recorded_origin(known, None)
-        empty = not ledger.document_count(known.id)
-    settled = settle(settings, options, name, recorded, empty=empty)
-    plan.notices += settled.notices
-    folder = LocalFolders(settled.roots, options.category, ocr_counts=True)
-    folder.require_ocr()
-    return folder
+    ledger: Ledger | None,
+    entry: LedgerCollection | None,
+) -> SettledOrigin:
+    """What an ingestion would be over."""
+    empty = recorded is None and entry is None
+    if ledger is not None and entry is not None:
+        recorded = recorded or recorded_origin(entry, None)
+        empty = not await ledger.document_count(entry.id)
+    return settle(settings, options, name, recorded, empty=empty)
 
 
-def _documents(
-    reader: LocalFolders, read: Callable[[SourceFile], FileContent], plan: Plan
-) -> Iterator[Document]:
+async def _documents(source: Source, reader: DocumentReader, plan: Plan) -> AsyncIterator[Document]:
     """All documents of the folder; what is none is counted."""
-    for entry in reader.discover():
+    for entry in source.discover():
         if isinstance(entry, SkippedFile):
             plan.skipped += 1
             count_reason(plan.left_out, entry.reason)
         elif isinstance(entry, FileReject | UnreadableFolder):
             _reject(plan, entry.source, entry.reason)
         elif isinstance(entry, SourceFile):
-            content = read(entry)
+            (content,) = await reader.read([entry])
             if isinstance(content, DocumentRejectedError):
                 _reject(plan, content.source, content.reason)
                 continue
@@ -261,31 +290,17 @@ def _documents(
                     yield each
 
 
-@contextmanager
-def _ledger_if_there(settings: Settings, plan: Plan) -> Iterator[SqliteLedger | None]:
-    """The ledger of earlier runs, whose texts need not be sent again."""
-    if not (settings.chroma_persist_path / LEDGER_NAME).exists():
-        yield None
-        return
+async def _ledger_if_there(settings: Settings, plan: Plan, stack: AsyncExitStack) -> Ledger | None:
+    """The ledger of earlier runs, whose texts need not be sent again; under the store's lock."""
+    kind, folder = chosen_ledger(settings), settings.chroma_persist_path
+    if not kind.exists(folder):
+        return None
     try:
-        lock = StoreLock(settings.chroma_persist_path).__enter__()
-    except (StoreLockedError, StoreWriteError) as error:
+        stack.enter_context(StoreLock(folder))
+        return await stack.enter_async_context(kind.open(folder))
+    except (StoreLockedError, StoreWriteError, LedgerDamagedError) as error:
         plan.notices.append(f"{error.message}: committed texts are not taken off here")
-        yield None
-        return
-    try:
-        try:
-            ledger = SqliteLedger(settings.chroma_persist_path)
-        except LedgerDamagedError as error:
-            plan.notices.append(f"{error.message}: committed texts are not taken off here")
-            yield None
-            return
-        try:
-            yield ledger
-        finally:
-            ledger.close()
-    finally:
-        lock.__exit__(None, None, None)
+        return None
 
 
 def _reject(plan: Plan, source: str, reason: str) -> None:
@@ -298,25 +313,6 @@ def _note_warnings(plan: Plan, document: Document) -> None:
     plan.with_warnings += bool(document.warnings)
     for warning in document.warnings[: MOST_LISTED - len(plan.warnings)]:
         plan.warnings.append({"source": document.source, "warning": warning})
-
-
-def _count(
-    plan: Plan,
-    fresh: dict[TextKey, tuple[int, int]],
-    ledger: SqliteLedger | None,
-    *,
-    retry_rejects: bool,
-) -> None:
-    """``fresh``: tokens and characters of texts that were not met before."""
-    committed = ledger.committed_keys(list(fresh)) if ledger else set()
-    unknown = [key for key in fresh if key not in committed]
-    refused = ledger.refused_texts(unknown) if ledger and not retry_rejects else {}
-    sizes = [fresh[key] for key in unknown if key not in refused]
-    plan.texts_embedded_before += len(committed)
-    plan.texts_refused_before += len(refused)
-    plan.texts_to_embed += len(sizes)
-    plan.tokens_to_embed += sum(tokens for tokens, _ in sizes)
-    plan.characters_to_embed += sum(characters for _, characters in sizes)
 
 
 def _time(plan: Plan, settings: Settings, model: EmbeddingModel, provider: Provider) -> None:

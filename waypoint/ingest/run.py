@@ -29,6 +29,7 @@ from waypoint.ingest.account import budget_of, open_quota
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.ingest.collection_manager import CollectionManager
 from waypoint.ingest.commits import Billed
+from waypoint.ingest.discover import survey
 from waypoint.ingest.flow import Flow
 from waypoint.ingest.options import IngestOptions
 from waypoint.ingest.origin_check import SettledOrigin, given_folders, settle
@@ -42,9 +43,9 @@ from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStar
 from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.sampler import Sampler
 from waypoint.settings import FailOn, Settings
-from waypoint.sources.local_folder import LocalFolders, Root
+from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
-from waypoint.sources.port import Source
+from waypoint.sources.port import Root, Source
 from waypoint.stopping import Stop
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledgers import chosen_ledger
@@ -125,8 +126,9 @@ class Ingestion:
         # Told before anything is opened: what is wrong with the command, not with the world.
         chosen_model(settings)
         for one in given_folders(settings, self._options):
-            given = LocalFolders([Root("", one)], self._options.category)
+            given = open_source([Root("", one)], self._options.category)
             await to_thread.run_sync(given.discover)
+            await to_thread.run_sync(given.check_readers)
         endpoint = await find_endpoint(settings)
         self._tell_start(endpoint)
         for notice in endpoint.notices:
@@ -233,7 +235,7 @@ class Ingestion:
                 await to_thread.run_sync(lock.note_ended, self.run_id)
             self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
 
-    async def _open(self, keeper: CollectionManager, name: str) -> LocalFolders:
+    async def _open(self, keeper: CollectionManager, name: str) -> Source:
         """Open the collection; returns the folder as it is to be walked."""
         options = replace(self._options, clear=self._to_clear)
         settled: SettledOrigin | None = None
@@ -243,18 +245,16 @@ class Ingestion:
             settled = settle(self._settings, options, name, recorded, empty=empty)
             return settled.origin
 
-        # Before it is kept with the collection that OCR is asked for.
-        await to_thread.run_sync(LocalFolders([Root("", self._settings)]).require_ocr)
         await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
         assert settled is not None
-        source = LocalFolders(settled.roots, options.category)
-        await to_thread.run_sync(source.require_ocr)
+        source = open_source(settled.roots, options.category)
+        await to_thread.run_sync(source.check_readers)
         for notice in settled.notices:
             if notice not in self._told:
                 self._told.add(notice)
                 self._events.emit(StoreNotice(notice))
         if self._to_survey:
-            self._events.emit(await to_thread.run_sync(source.survey))
+            self._events.emit(await to_thread.run_sync(survey, source))
             self._to_survey = False
         return source
 

@@ -13,9 +13,8 @@ from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import StoreDamagedError
 from waypoint.ingest.recipe import space_of
 from waypoint.models import EmbeddingSpace, Metadata, TextKey, Vector
-from waypoint.storage.chroma.service_errors import UnreadableVectorError
 from waypoint.storage.ledger.port import Ledger
-from waypoint.storage.port import StoredChunk, VectorStore
+from waypoint.storage.port import StoredChunk, UnreadableVectorError, VectorStore
 
 _UNIT = 1e-3
 """By how much a vector's length may differ from 1; float32 rounds at about 1e-7."""

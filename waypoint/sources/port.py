@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from waypoint.errors import DocumentRejectedError, RecordRejectedError
 from waypoint.models import Discovery, Document, SourceFile
+from waypoint.settings import Settings
 
 FileContent: TypeAlias = Sequence[Document | RecordRejectedError] | DocumentRejectedError
 """The documents that a file is, with why single records are none, or why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One of a run's roots: a folder, or what stands for one."""
+
+    name: str
+    """Among the collection's roots; empty for the first."""
+    settings: Settings
+    """How it is listed and read; where it is, is ``knowledge_base_path``."""
+    only: frozenset[str] | None = None
+    """Top folders to list where it is a few; else None."""
+    files: frozenset[str] | None = None
+    """Of its files, those that the run is of; None for all. Then nothing of it is removed."""
 
 
 class DocumentReader(Protocol):
@@ -25,7 +41,10 @@ class DocumentReader(Protocol):
 
 
 class Source(Protocol):
-    """Where a run's documents come from: one or several roots."""
+    """Where documents come from: one root, or several that are one (``open_source``).
+
+    All names that it lists begin with ``root_prefix`` of its root's name.
+    """
 
     @property
     def readers(self) -> int:
@@ -35,6 +54,10 @@ class Source(Protocol):
     @property
     def scopes(self) -> Sequence[str]:
         """For each root, what the sources of this run's documents begin with."""
+        ...
+
+    def check_readers(self) -> None:
+        """Raises UsageError if what the settings ask of its readers cannot be had."""
         ...
 
     def discover(self) -> Iterator[Discovery]:
@@ -64,4 +87,28 @@ class Source(Protocol):
 
     def open(self) -> AbstractAsyncContextManager[DocumentReader]:
         """A reader for one worker; what it holds ends with the context."""
+        ...
+
+    def digest(self, file: SourceFile) -> str:
+        """SHA-256 of a file's bytes now, hexadecimal; off the event loop.
+
+        Raises DocumentRejectedError if it cannot be read.
+        """
+        ...
+
+    def sidecar_digest(self, file: SourceFile) -> str:
+        """As ``Document.sidecar_digest``, of what its sidecars say now; off the event loop."""
+        ...
+
+
+class SourceKind(Protocol):
+    """A kind of source."""
+
+    def identity(self, settings: Settings) -> tuple[str, str]:
+        """What tells the root that the settings mean from every other, as it can be printed; and
+        what it is called outside of this container, if that is known."""
+        ...
+
+    def open(self, root: Root, category: str | None, *, ocr_counts: bool) -> Source:
+        """The root, or of it that top folder. ``ocr_counts``: pages for OCR are only counted."""
         ...

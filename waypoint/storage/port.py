@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from waypoint.errors import StoreDamagedError
 from waypoint.models import (
     Chunk,
     EmbeddingSpace,
@@ -17,6 +18,10 @@ from waypoint.models import (
 
 UNCOUNTED = -1
 """In place of the number of a collection's records, where it was not asked for."""
+
+
+class UnreadableVectorError(StoreDamagedError):
+    """The index lacks a vector of those that were asked for; others may be there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from waypoint.embedding.providers import (
 )
 from waypoint.errors import StoreDamagedError, UsageError
 from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import Plan, make_plan
+from waypoint.ingest.plan import make_plan
 from waypoint.ingest.recipe import space_of
 from waypoint.ingest.run import collection_name
 from waypoint.models import EmbeddingSpace
@@ -57,7 +57,7 @@ class Repair:
     """Estimated."""
 
 
-def plan_repair(
+async def plan_repair(
     settings: Settings,
     verdict: Verdict,
     inventory: Inventory,
@@ -85,7 +85,7 @@ def plan_repair(
     steps = find_repairs(inventory, failing)
     provider = verdict.provider or _likely_provider(settings, verdict.collection, simulate)
     settings = settings.model_copy(update={"embedding_provider": provider})
-    plan: Plan = make_plan(settings, IngestOptions(repaired=recorded), recorded=recorded)
+    plan = await make_plan(settings, IngestOptions(repaired=recorded), recorded=recorded)
     price = known_model(settings.embedding_model, provider).usd_per_million_tokens / 1_000_000
     return Repair(
         collection=verdict.collection,

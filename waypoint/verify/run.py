@@ -162,7 +162,7 @@ class Verification:
             store.reader,
             describe_subject(self.settings, store, chosen.name, entry, state, no_folder),
             CollectionLedger(store.ledger, entry.id) if store.ledger and entry else None,
-            folder,
+            folder.source if folder else None,
             self.progress,
         )
         verdict.checks = await integrity.run(options.checks)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from anyio import to_thread
@@ -14,35 +13,28 @@ from waypoint.errors import UsageError
 from waypoint.ingest.chunk_setup import build_chunker
 from waypoint.ingest.origin_check import recorded_roots
 from waypoint.ingest.recipe import Recipe
-from waypoint.models import Discovery, EmbeddingSpace, SourceFile, root_of
+from waypoint.models import EmbeddingSpace
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
-from waypoint.sources.local_folder import LocalFolders, Root
+from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
-from waypoint.sources.snapshot import take_snapshot
+from waypoint.sources.port import Root, Source
 from waypoint.storage.ledger.records import LedgerCollection
 from waypoint.storage.port import CollectionState
 from waypoint.verify.integrity import Subject
 
 
+@dataclass(frozen=True, slots=True)
 class KnowledgeBase:
     """The folders of a collection, as an ingestion walks them."""
 
-    def __init__(self, settings: Settings, roots: Sequence[Root]) -> None:
-        self.settings = settings
-        self.path = settings.knowledge_base_path
-        self._source = LocalFolders(roots)
-        self._largest = {root.name: root.settings.max_file_size for root in roots}
+    settings: Settings
+    """Of the first."""
+    source: Source
 
-    def discover(self) -> Iterator[Discovery]:
-        return self._source.discover()
-
-    def digest(self, file: SourceFile) -> str:
-        snapshot = take_snapshot(file, max_file_size=self._largest[root_of(file.source)])
-        return hashlib.sha256(snapshot.data).hexdigest()
-
-    def sidecar_digest(self, file: SourceFile) -> str:
-        return self._source.sidecar_digest(file)
+    @property
+    def path(self) -> Path:
+        return self.settings.knowledge_base_path
 
 
 async def find_folder(
@@ -55,9 +47,9 @@ async def find_folder(
     path = folder_path(settings, recorded.root if recorded is not None else "")
     here = settings.model_copy(update={"knowledge_base_path": path})
     roots = (Root("", here),) if recorded is None else recorded_roots(here, recorded)
-    folder = KnowledgeBase(roots[0].settings, roots)
+    folder = KnowledgeBase(roots[0].settings, open_source(roots))
     try:
-        await to_thread.run_sync(folder.discover)
+        await to_thread.run_sync(folder.source.discover)
     except UsageError as error:
         if "knowledge_base_path" in settings.model_fields_set:
             raise

@@ -13,6 +13,7 @@ from waypoint.errors import (
     StoreWriteError,
 )
 from waypoint.sanitize import QUOTING, quotes
+from waypoint.storage.port import UnreadableVectorError
 
 
 class TransientStoreError(Exception):
@@ -37,10 +38,6 @@ class TransientStoreError(Exception):
         self.suspicious = suspicious
         self.foreign = foreign
         self.stuck = stuck
-
-
-class UnreadableVectorError(StoreDamagedError):
-    """The index lacks a vector of those that were asked for; others may be there."""
 
 
 class ChromaRefusalError(CannotContinueError):
