@@ -23,8 +23,8 @@ from tests.support.collection import assert_holds, chunks_of, read_from
 from tests.support.command import Workspace
 from tests.support.crash_at import ANY, CRASHED, ENTRY
 from tests.support.folder_changes import Change, changes
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import EventBus
 from waypoint.settings import Settings, load_settings
 from waypoint.storage.chroma.child import HOST

@@ -17,7 +17,7 @@ from tests.support.command import Outcome, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
-from waypoint.ingest.canary import CANARY_TEXT
+from waypoint.ingestion.canary import CANARY_TEXT
 from waypoint.simulator import Fault
 
 CONCURRENCY, BATCH = 6, 5

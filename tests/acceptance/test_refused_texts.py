@@ -18,7 +18,7 @@ from tests.support.corpus import section_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REJECT_POINTS
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
-from waypoint.ingest.canary import CANARY_TEXT
+from waypoint.ingestion.canary import CANARY_TEXT
 from waypoint.storage.ledger import LEDGER_NAME
 
 ONE_BY_ONE = ("--concurrency", "1", "--batch-size", "10")

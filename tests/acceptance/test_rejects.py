@@ -9,7 +9,7 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
-from waypoint.ingest.canary import CANARY_TEXT
+from waypoint.ingestion.canary import CANARY_TEXT
 
 UNDECODABLE = b"\x00\x01\x02\xff\xfe\x80 no text at all \x00"
 

@@ -57,7 +57,7 @@ except SystemExit as end:
 
 def test_an_ingestion_does_not_load_the_sdks_before_it_needs_them() -> None:
     """chromadb and google-genai, at 0.7 s each, wait for the first write and the first call."""
-    program = "import waypoint.cli.ingestion, waypoint.ingest.run"
+    program = "import waypoint.cli.ingestion, waypoint.ingestion.run"
     assert loaded_by(program, OF_A_RUN) == []
 
 
@@ -79,5 +79,5 @@ finally:
         again = workspace.run(program, entry=("-c",))
     assert again.code == 0
     loaded = again.stdout.split()
-    assert "waypoint.ingest.run" in loaded
+    assert "waypoint.ingestion.run" in loaded
     assert [name for name in OF_A_RUN if name in loaded] == []

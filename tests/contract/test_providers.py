@@ -14,9 +14,9 @@ from tests.support.corpus import write_corpus
 from tests.support.toy_provider import MAX_TEXTS, MODEL, ToyProvider, ToyService
 from waypoint.embedding.providers import PROVIDERS, endpoint_of, provider_named
 from waypoint.errors import CollectionMismatchError, ConfigurationError, MissingKeyError
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import make_plan
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.plan import make_plan
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import EventBus
 from waypoint.observe.progress import Progress
 from waypoint.observe.report import RunReport

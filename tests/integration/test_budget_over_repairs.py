@@ -12,8 +12,8 @@ import pytest
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
 from waypoint.errors import BudgetSpentError, StoreDamagedError
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import Event, EventBus, TextsEmbedded
 from waypoint.settings import load_settings
 from waypoint.storage.chroma.store import ChromaStore

@@ -10,8 +10,8 @@ import pytest
 from tests.support.background_simulator import KEY, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import CallFailed, Event, EventBus
 from waypoint.observe.progress import Progress
 from waypoint.observe.report import RunReport

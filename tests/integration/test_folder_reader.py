@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.ingest.discover import survey
+from waypoint.ingestion.discover import survey
 from waypoint.models import Document, SourceFile
 from waypoint.settings import Settings, load_settings
 from waypoint.sources.kinds import open_source

@@ -182,7 +182,7 @@ import numpy as np
 from waypoint.errors import DiskFullError
 from waypoint.models import EmbeddingSpace
 from waypoint.storage.ledger.sqlite import SqliteLedger
-from waypoint.verify.inventory import Inventory
+from waypoint.verification.inventory import Inventory
 
 def names(count):
     return [f"{number:0200}" for number in range(count)]

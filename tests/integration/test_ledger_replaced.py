@@ -10,8 +10,8 @@ import pytest
 from tests.support.background_simulator import background_simulator
 from tests.support.corpus import write_corpus
 from waypoint.errors import LedgerDamagedError
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
 from waypoint.settings import load_settings
 from waypoint.storage.ledger.sqlite import SqliteLedger

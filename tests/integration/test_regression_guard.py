@@ -15,9 +15,9 @@ from tests.support.corpus import write_corpus
 from tests.support.counting import Counts, count_ingestion
 from waypoint.benchmark.corpus import CorpusSettings
 from waypoint.benchmark.corpus import write_corpus as write_exact_corpus
-from waypoint.ingest.chunk import GROUP
-from waypoint.ingest.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
-from waypoint.ingest.write import ROWS
+from waypoint.ingestion.chunk import GROUP
+from waypoint.ingestion.pipeline import GROUP_BUFFER, ORDER_BUFFER, TO_EMBED_BUFFER
+from waypoint.ingestion.write import ROWS
 from waypoint.settings import Settings
 from waypoint.sources.kinds import open_source
 from waypoint.sources.port import Root

@@ -11,9 +11,9 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
-from waypoint.ingest import embed as paying
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion import embed as paying
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import EventBus
 from waypoint.observe.progress import Progress
 from waypoint.observe.report import RunReport

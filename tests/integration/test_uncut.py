@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from waypoint.chunking import Chunker, ChunkPlan
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import make_plan
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.plan import make_plan
+from waypoint.ingestion.run import Ingestion
 from waypoint.models import Document
 from waypoint.observe.events import EventBus
 from waypoint.settings import load_settings

@@ -16,8 +16,8 @@ from tests.support.chroma_servers import private_server
 from tests.support.documents import document
 from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.errors import StoreWriteError
-from waypoint.ingest.messages import Candidate, DocumentJob, WriteOrder
-from waypoint.ingest.write import SETTLED_PER_ROW, Writer
+from waypoint.ingestion.messages import Candidate, DocumentJob, WriteOrder
+from waypoint.ingestion.write import SETTLED_PER_ROW, Writer
 from waypoint.models import Chunk, EmbeddingSpace, PackedChunks, TextKey, Vectors
 from waypoint.observe.events import EventBus
 from waypoint.storage.chroma.store import ChromaStore, open_chroma

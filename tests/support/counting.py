@@ -21,11 +21,11 @@ import anyio
 import httpx2
 import pytest
 
-from waypoint.ingest import embed as paying
-from waypoint.ingest import write as writing
-from waypoint.ingest.messages import Addition, Candidate, DocumentJob, WriteOrder
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
+from waypoint.ingestion import embed as paying
+from waypoint.ingestion import write as writing
+from waypoint.ingestion.messages import Addition, Candidate, DocumentJob, WriteOrder
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
 from waypoint.models import Chunk, Document
 from waypoint.observe.events import CallStarted, ChunksWritten, Event, EventBus
 from waypoint.settings import Settings

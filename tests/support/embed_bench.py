@@ -24,10 +24,10 @@ from waypoint.embedding.rate_limit import Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.errors import DailyQuotaError
-from waypoint.ingest.commits import Commits
-from waypoint.ingest.embed import EmbedStage
-from waypoint.ingest.in_flight import InFlight
-from waypoint.ingest.messages import Candidate, DocumentJob, WriteOrder
+from waypoint.ingestion.commits import Commits
+from waypoint.ingestion.embed import EmbedStage
+from waypoint.ingestion.in_flight import InFlight
+from waypoint.ingestion.messages import Candidate, DocumentJob, WriteOrder
 from waypoint.models import Chunk, TextKey
 from waypoint.observe.events import Event, EventBus
 from waypoint.stopping import Stop

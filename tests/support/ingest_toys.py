@@ -20,9 +20,9 @@ from tests.support.toy_provider import MODEL, ToyProvider, ToyService
 from waypoint.cli.ingestion import run_ingestion
 from waypoint.embedding.providers import PROVIDERS
 from waypoint.formats import registry
-from waypoint.ingest import runtime
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import make_plan
+from waypoint.ingestion import runtime
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.plan import make_plan
 from waypoint.settings import Settings
 from waypoint.sources.kinds import SOURCES
 from waypoint.storage.ledgers import LEDGERS

@@ -18,7 +18,7 @@ from tests.support.collection import SIMULATED
 from tests.support.corpus import write_corpus
 from waypoint.cli.ingestion import run_ingestion
 from waypoint.cli.verification import VerifyCommand, VerifyRequest
-from waypoint.ingest.options import IngestOptions
+from waypoint.ingestion.options import IngestOptions
 from waypoint.settings import load_settings
 from waypoint.storage.ledger import LEDGER_NAME
 

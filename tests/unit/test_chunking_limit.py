@@ -22,7 +22,7 @@ from waypoint.chunking import (
 from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.providers import known_model
 from waypoint.embedding.tokens import MOST_CHARACTERS_PER_TOKEN, most_tokens
-from waypoint.ingest.chunk_setup import build_chunker
+from waypoint.ingestion.chunk_setup import build_chunker
 from waypoint.models import Chunk, Document
 from waypoint.settings import load_settings
 

@@ -14,7 +14,7 @@ from tests.support.scripted_embedder import ScriptedEmbedder
 from waypoint.embedding.port import Answer
 from waypoint.embedding.providers import known_model
 from waypoint.errors import LedgerDamagedError, LedgerError, StoreWriteError
-from waypoint.ingest.commits import Billed, Commits
+from waypoint.ingestion.commits import Billed, Commits
 from waypoint.models import DayUse
 from waypoint.observe.events import Event, EventBus, TextsEmbedded, TextsLost
 from waypoint.storage.ledger.room import HORIZON, CallRoom

@@ -10,15 +10,15 @@ from tests.support.documents import NOON, source_file
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Discovery, FileReject, SourceFile, UnreadableFolder
 from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
-from waypoint.verify.checks import Status
-from waypoint.verify.compare import (
+from waypoint.verification.checks import Status
+from waypoint.verification.compare import (
     check_orphans,
     check_sequence,
     check_sources,
     check_stale,
     count_contents,
 )
-from waypoint.verify.inventory import Inventory, Seen
+from waypoint.verification.inventory import Inventory, Seen
 
 
 class Files:

@@ -13,7 +13,7 @@ from waypoint.embedding.providers import known_model
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import RequestRefusedError
-from waypoint.ingest.canary import CANARY_TEXT, Canary
+from waypoint.ingestion.canary import CANARY_TEXT, Canary
 from waypoint.models import TextKey
 
 REFUSAL = CallRefusedError("400 INVALID_ARGUMENT", 400)

@@ -16,9 +16,9 @@ from tests.support.embed_bench import KEYS, LedgerOnLoop
 from tests.support.memory_store import MemoryStore
 from tests.support.scripted_embedder import ScriptedEmbedder
 from waypoint.chunking import ChunkPlan
-from waypoint.ingest.dedupe import DedupeStage, Group
-from waypoint.ingest.in_flight import InFlight
-from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
+from waypoint.ingestion.dedupe import DedupeStage, Group
+from waypoint.ingestion.in_flight import InFlight
+from waypoint.ingestion.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.models import Chunk, Metadata
 from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRejected
 from waypoint.storage.ledger.records import KnownDocument

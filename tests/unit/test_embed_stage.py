@@ -18,15 +18,15 @@ from waypoint.embedding.port import CallRefusedError, TransientCallError
 from waypoint.embedding.rate_limit import QuotaLimits
 from waypoint.embedding.retrying import POISON_AFTER
 from waypoint.errors import BudgetSpentError, DailyQuotaError, RequestRefusedError
-from waypoint.ingest.canary import CANARY_TEXT
-from waypoint.ingest.embed import (
+from waypoint.ingestion.canary import CANARY_TEXT
+from waypoint.ingestion.embed import (
     IDLE,
     POISON_CANARIES,
     POISON_PAUSE,
     POISON_ROUNDS,
     fill_batches,
 )
-from waypoint.ingest.messages import Candidate
+from waypoint.ingestion.messages import Candidate
 from waypoint.observe.events import TextRejected, TextsEmbedded
 
 PRICE = 0.15 / 1_000_000

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.storage.port import StoredRecords
-from waypoint.verify.picture import draw_picture, principal_components
-from waypoint.verify.sample import ExactNeighbours
+from waypoint.verification.picture import draw_picture, principal_components
+from waypoint.verification.sample import ExactNeighbours
 
 
 @given(st.integers(2, 60), st.integers(1, 17), st.integers(1, 5), st.integers(0, 1_000))

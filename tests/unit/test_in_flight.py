@@ -8,9 +8,9 @@ from anyio.lowlevel import checkpoint
 
 from tests.support.documents import document
 from waypoint.chunking import ChunkPlan
-from waypoint.ingest.dedupe import metadata_changes
-from waypoint.ingest.in_flight import InFlight
-from waypoint.ingest.messages import Candidate, DocumentJob
+from waypoint.ingestion.dedupe import metadata_changes
+from waypoint.ingestion.in_flight import InFlight
+from waypoint.ingestion.messages import Candidate, DocumentJob
 from waypoint.models import Chunk
 
 JOB = DocumentJob(ChunkPlan(document("a.md"), []), None)

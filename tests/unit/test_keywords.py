@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from waypoint.verify.keywords import Keyword
+from waypoint.verification.keywords import Keyword
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waypoint.errors import CollectionMismatchError, UsageError
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.origin_check import SettledOrigin, settle
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.origin_check import SettledOrigin, settle
 from waypoint.settings import load_settings
 from waypoint.sources.origin import CHOICES, Origin
 

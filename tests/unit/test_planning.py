@@ -17,9 +17,9 @@ from waypoint.cli.summary import print_plan
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import UsageError
-from waypoint.ingest import runtime
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import Plan, make_plan
+from waypoint.ingestion import runtime
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.plan import Plan, make_plan
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.terminal import Terminal
 from waypoint.service_day import service_day

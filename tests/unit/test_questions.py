@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.command import PROJECT
 from waypoint.errors import UsageError
-from waypoint.verify.questions import Expectation, read_questions
+from waypoint.verification.questions import Expectation, read_questions
 
 GOOD = """
 tiers:

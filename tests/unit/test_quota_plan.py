@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from waypoint.embedding.providers.gemini_models import GEMINI_MODELS
 from waypoint.embedding.rate_limit import TIERS, QuotaLimits
-from waypoint.ingest.quota_plan import (
+from waypoint.ingestion.quota_plan import (
     DAY,
     WORTH_SAYING,
     Demand,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from waypoint.models import Metadata, MetadataValue
-from waypoint.verify.record_rules import (
+from waypoint.verification.record_rules import (
     metadata_problem,
     paid_vector,
     same_direction,

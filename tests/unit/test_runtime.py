@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from waypoint.ingest import runtime
+from waypoint.ingestion import runtime
 
 
 @pytest.fixture

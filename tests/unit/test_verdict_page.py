@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from waypoint.verify.checks import Status, failed, passed
-from waypoint.verify.page import make_page
-from waypoint.verify.picture import Picture, Point
-from waypoint.verify.retrieval import FoundChunk, QuestionResult, TierResult
-from waypoint.verify.verdict import Verdict
+from waypoint.verification.checks import Status, failed, passed
+from waypoint.verification.page import make_page
+from waypoint.verification.picture import Picture, Point
+from waypoint.verification.retrieval import FoundChunk, QuestionResult, TierResult
+from waypoint.verification.verdict import Verdict
 
 EVIL = """"><script>alert(1)</script>&'"""
 

@@ -8,8 +8,8 @@ import pytest
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.adaptive_concurrency import AdaptiveConcurrency
 from waypoint.embedding.batching import Batch
-from waypoint.ingest.messages import Candidate
-from waypoint.ingest.work_queue import MAX_PARTS, Part, WorkQueue
+from waypoint.ingestion.messages import Candidate
+from waypoint.ingestion.work_queue import MAX_PARTS, Part, WorkQueue
 from waypoint.observe.events import EventBus
 from waypoint.stopping import Stop, StopRequested
 

@@ -15,8 +15,8 @@ from tests.support.embed_bench import KEYS, LedgerOnLoop
 from tests.support.memory_store import MemoryStore, Row
 from waypoint.chunking import Chunker, ChunkingSettings
 from waypoint.errors import StoreWriteError
-from waypoint.ingest.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
-from waypoint.ingest.write import Writer
+from waypoint.ingestion.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
+from waypoint.ingestion.write import Writer
 from waypoint.models import MetadataValue, PackedChunks
 from waypoint.observe.events import (
     ChunksWritten,

@@ -25,9 +25,9 @@ import chromadb
 import numpy as np
 import orjson
 
-from waypoint.ingest.pipeline import ORDER_BUFFER
-from waypoint.ingest.runtime import run
-from waypoint.ingest.write import ROWS
+from waypoint.ingestion.pipeline import ORDER_BUFFER
+from waypoint.ingestion.runtime import run
+from waypoint.ingestion.write import ROWS
 from waypoint.models import Vectors
 from waypoint.observe.gauges.process import process_use
 from waypoint.storage.chroma.child import HOST, run_chroma_child

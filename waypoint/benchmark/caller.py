@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from waypoint.ingest.runtime import run
+from waypoint.ingestion.runtime import run
 from waypoint.models import EmbeddingSpace
 
 _MODEL, _DIMENSIONS, _TASK = "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT"

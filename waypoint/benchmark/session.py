@@ -17,10 +17,10 @@ from waypoint.benchmark.scale import STORES, Scale, ScaleSettings
 from waypoint.benchmark.sweep import Service, Sweep, SweepSettings, Tell
 from waypoint.embedding.providers import chosen_provider
 from waypoint.errors import MissingKeyError
-from waypoint.ingest import runtime
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.plan import Plan, make_plan
-from waypoint.ingest.run import DEFAULT_COLLECTION
+from waypoint.ingestion import runtime
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.plan import Plan, make_plan
+from waypoint.ingestion.run import DEFAULT_COLLECTION
 from waypoint.settings import load_settings
 
 _MODEL = "gemini-embedding-001"

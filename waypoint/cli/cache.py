@@ -33,7 +33,7 @@ def cache(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Show what the ledger holds, or make room in it."""
-    from waypoint.ingest import runtime
+    from waypoint.ingestion import runtime
     from waypoint.storage.cache_report import read_cache
 
     read = partial(read_cache, load({}), drop_unused=drop_unused, force=force)

@@ -14,7 +14,7 @@ from waypoint.observe.terminal import Terminal, print_bytes
 from waypoint.settings import FACTS, FailOn, Settings
 
 if TYPE_CHECKING:
-    from waypoint.ingest.options import IngestOptions
+    from waypoint.ingestion.options import IngestOptions
 
 
 @takes_settings(*(name for name, facts in FACTS.items() if facts.option.startswith("--")))
@@ -105,8 +105,8 @@ def ingest(
     # numpy starts threads for linear algebra, which no ingestion uses: 0.1 s of CPU time.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from waypoint.cli.ingestion import run_ingestion
-    from waypoint.ingest.options import IngestOptions
-    from waypoint.ingest.single_files import common_folder
+    from waypoint.ingestion.options import IngestOptions
+    from waypoint.ingestion.single_files import common_folder
 
     # As in a setting: a shell leaves a tilde in quotes as it is.
     paths = [path.expanduser() if path.parts[:1] == ("~",) else path for path in paths or ()]
@@ -135,8 +135,8 @@ def _plan(settings: Settings, options: IngestOptions, *, json: bool) -> ExitCode
     """Show what a run would do; the exit code is that of a run with the same rejects."""
     from waypoint.cli.mounts import check_mounts
     from waypoint.cli.summary import print_plan
-    from waypoint.ingest import runtime
-    from waypoint.ingest.plan import make_plan
+    from waypoint.ingestion import runtime
+    from waypoint.ingestion.plan import make_plan
 
     check_mounts(settings, settings.knowledge_base_path, writes=False)
     plan = runtime.run(make_plan, settings, options)

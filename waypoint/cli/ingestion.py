@@ -11,10 +11,10 @@ from waypoint.cli.mounts import check_mounts
 from waypoint.cli.summary import print_summary
 from waypoint.errors import ExitCode, WaypointError
 from waypoint.files import make_log_folder, told
-from waypoint.ingest import runtime
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.run import Ingestion
-from waypoint.ingest.standing_rejects import StandingRejects
+from waypoint.ingestion import runtime
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.run import Ingestion
+from waypoint.ingestion.standing_rejects import StandingRejects
 from waypoint.observe.display import Display, LineDisplay, LiveDisplay
 from waypoint.observe.events import EventBus, RunEnded
 from waypoint.observe.gauges import PipelineSnapshot

@@ -41,7 +41,7 @@ def inspect(
     Records that are rejected are shown among the documents; then the exit code is 1.
     """
     from waypoint.embedding.providers import chosen_model
-    from waypoint.ingest.chunk_setup import build_chunker
+    from waypoint.ingestion.chunk_setup import build_chunker
 
     loaded = load(settings)
     chunker = build_chunker(loaded, chosen_model(loaded))
@@ -75,7 +75,7 @@ def inspect(
 
 
 def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError]:
-    from waypoint.ingest import runtime
+    from waypoint.ingestion import runtime
     from waypoint.models import SourceFile
     from waypoint.sources.kinds import open_source
     from waypoint.sources.port import FileContent, Root

@@ -42,7 +42,7 @@ def search(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Find the passages nearest to a question."""
-    from waypoint.ingest import runtime
+    from waypoint.ingestion import runtime
     from waypoint.observe.events import EventBus
     from waypoint.query import search as query
 
@@ -77,7 +77,7 @@ def _tell(console: Terminal, event: Event) -> None:
 
 
 def _print(console: Terminal, result: SearchResult) -> None:
-    from waypoint.verify.keywords import Keyword
+    from waypoint.verification.keywords import Keyword
 
     if not result.hits:
         console.tell(f"nothing found in {result.collection}")

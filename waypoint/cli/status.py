@@ -17,7 +17,7 @@ def status(
     verbose: Verbose = False,  # noqa: ARG001 - asked by whoever tells an error
 ) -> None:
     """Show collections, the last run, rejects, cost and sizes."""
-    from waypoint.ingest import runtime
+    from waypoint.ingestion import runtime
     from waypoint.observe.events import EventBus
     from waypoint.query.status import read_status
 

@@ -8,9 +8,9 @@ from rich.table import Table
 
 from waypoint.embedding.providers import PROVIDERS, bills, known_model
 from waypoint.errors import ExitCode
-from waypoint.ingest.chunk_setup import split_notice
-from waypoint.ingest.plan import Plan
-from waypoint.ingest.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
+from waypoint.ingestion.chunk_setup import split_notice
+from waypoint.ingestion.plan import Plan
+from waypoint.ingestion.quota_plan import DAY, NO_QUOTA, TEXTS_A_DAY
 from waypoint.observe.report import RunReport
 from waypoint.observe.terminal import Terminal, duration
 

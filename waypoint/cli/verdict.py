@@ -6,9 +6,9 @@ from rich.table import Table
 
 from waypoint.cli.command_names import as_typed
 from waypoint.observe.terminal import Terminal, Text
-from waypoint.verify.checks import CheckResult, Status
-from waypoint.verify.retrieval import QuestionResult, TierResult
-from waypoint.verify.verdict import Verdict
+from waypoint.verification.checks import CheckResult, Status
+from waypoint.verification.retrieval import QuestionResult, TierResult
+from waypoint.verification.verdict import Verdict
 
 _STYLES = {
     Status.PASS: "green",

@@ -18,9 +18,9 @@ from waypoint.cli.summary import billed
 from waypoint.cli.verdict import print_verdict
 from waypoint.errors import ExitCode, StoreLockedError, StoreWriteError, UsageError
 from waypoint.files import make_log_folder, told
-from waypoint.ingest import runtime
-from waypoint.ingest.options import IngestOptions
-from waypoint.ingest.runtime import return_large_blocks
+from waypoint.ingestion import runtime
+from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.runtime import return_large_blocks
 from waypoint.observe.events import (
     Event,
     EventBus,
@@ -31,10 +31,10 @@ from waypoint.observe.events import (
 )
 from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import Settings
-from waypoint.verify.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
-from waypoint.verify.repair import Repair, Repairer, plan_repair
-from waypoint.verify.run import Verification, VerifyOptions
-from waypoint.verify.verdict import Verdict, write_verdict
+from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
+from waypoint.verification.repair import Repair, Repairer, plan_repair
+from waypoint.verification.run import Verification, VerifyOptions
+from waypoint.verification.verdict import Verdict, write_verdict
 
 DEFAULT_DRAWN = 50
 """Chunks that ``--check sample`` and ``--check recall`` draw if no number is given."""
@@ -147,7 +147,7 @@ class VerifyCommand:
         except OSError as error:
             verdict.notices.append(f"the report could not be written: {told(error)}")
         if request.html is not None:
-            from waypoint.verify.page import make_page
+            from waypoint.verification.page import make_page
 
             _write_page(request.html, make_page(verdict, verification.picture))
         if request.json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from waypoint.embedding.providers import PROVIDERS, chosen_provider, with_simulator
 from waypoint.errors import UsageError
-from waypoint.ingest.run import collection_name
+from waypoint.ingestion.run import collection_name
 from waypoint.query.open import OpenStore
 from waypoint.settings import Settings
 from waypoint.storage.ledger.records import LedgerCollection

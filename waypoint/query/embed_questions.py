@@ -18,8 +18,8 @@ from waypoint.embedding.retrying import RetryCounter, RetryingEmbedder
 from waypoint.embedding.text_key import TextKeys
 from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import RequestRefusedError
-from waypoint.ingest.account import open_quota
-from waypoint.ingest.commits import Commits
+from waypoint.ingestion.account import open_quota
+from waypoint.ingestion.commits import Commits
 from waypoint.models import EmbeddingSpace, TextKey, Vector, Vectors
 from waypoint.observe.events import EventBus, StoreNotice
 from waypoint.settings import Settings

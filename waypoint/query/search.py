@@ -12,7 +12,7 @@ from waypoint.embedding.providers import endpoint_of
 from waypoint.errors import CollectionMismatchError, StoreDamagedError, UsageError
 from waypoint.formats.metadata import CHROMAS
 from waypoint.formats.text import is_unicode
-from waypoint.ingest.recipe import space_of
+from waypoint.ingestion.recipe import space_of
 from waypoint.models import Metadata
 from waypoint.observe.events import EventBus
 from waypoint.query.choose import choose_collection

@@ -14,7 +14,7 @@ from anyio import to_thread
 
 from waypoint.embedding.providers import bills
 from waypoint.errors import StoreDamagedError, StoreUnavailableError
-from waypoint.ingest.collection_manager import recorded_origin
+from waypoint.ingestion.collection_manager import recorded_origin
 from waypoint.models import MetadataValue
 from waypoint.observe.events import EventBus
 from waypoint.query.open import OpenStore, open_for_reading

@@ -1,0 +1,160 @@
+"""The stage that lists the source, and passes on what may have changed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+
+from anyio import to_thread
+from anyio.abc import ObjectSendStream
+
+from waypoint.ingestion.read import ReadStage
+from waypoint.models import (
+    Discovery,
+    FileReject,
+    SkippedFile,
+    SourceFile,
+    UnreadableFolder,
+    WalkWarning,
+    root_of,
+)
+from waypoint.observe.events import (
+    DocumentsFound,
+    DocumentWarning,
+    EventBus,
+    FilesFound,
+    FileSkipped,
+    Surveyed,
+)
+from waypoint.sources.port import Source
+from waypoint.storage.ledger.port import Ledger
+from waypoint.storage.ledger.records import Partition
+
+FILES_A_STEP = 256
+"""Entries taken from the walk, and asked of the ledger, at once."""
+READ_FILES = 32
+READ_BYTES = 1024 * 1024
+"""Small files are read together, since a change of thread costs more than they do."""
+
+
+def survey(source: Source) -> Surveyed:
+    """Count the files there are, and their bytes; off the event loop."""
+    files = size = 0
+    for entry in source.discover():
+        if isinstance(entry, SourceFile):
+            size += entry.size
+        files += isinstance(entry, SourceFile | FileReject)
+    return Surveyed(files, size)
+
+
+@dataclass(slots=True)
+class WalkResult:
+    """What the walk found out about the folder as a whole."""
+
+    complete: bool = False
+    files: Counter[str] = field(default_factory=Counter)
+    """By the name of their root."""
+    unreadable: list[str] = field(default_factory=list)
+
+
+class DiscoverStage:
+    """Lists the source; ``walk`` is what it found out about that as a whole."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        collection: int,
+        events: EventBus,
+        *,
+        source: Source,
+        reading: ReadStage,
+    ) -> None:
+        self._ledger = ledger
+        self._collection = collection
+        self._events = events
+        self._source = source
+        self._reading = reading
+        self.walk = WalkResult()
+
+    async def run(self, found: ObjectSendStream[list[SourceFile]]) -> None:
+        """Walk the folder and pass on what the ledger does not know to be unchanged."""
+        walk = await to_thread.run_sync(self._source.discover)
+        while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
+            files, rejected = await self._sort_out(entries)
+            sifted = await self._partition(files)
+            self._announce(files, sifted, rejected)
+            for some in self._parcels(sifted.changed):
+                await found.send(some)
+        self.walk.complete = True
+
+    async def _partition(self, files: Sequence[SourceFile]) -> Partition:
+        sifted = await self._ledger.partition_unchanged(
+            self._collection, files, self._source.readers_of, self._reading.reread
+        )
+        more = {
+            source
+            for source, warnings in sifted.warnings.items()
+            if self._source.may_read_more(source, warnings)
+        }
+        if not more:
+            return sifted
+        changed = {file.source for file in sifted.changed} | more
+        return replace(
+            sifted,
+            changed=[file for file in files if file.source in changed],
+            unchanged_documents=sifted.unchanged_documents - len(more),
+            warnings={each: told for each, told in sifted.warnings.items() if each not in more},
+        )
+
+    async def _sort_out(self, entries: Sequence[Discovery]) -> tuple[list[SourceFile], int]:
+        """The files that can be read, and the number of those that cannot."""
+        files, rejected = [], 0
+        for entry in entries:
+            if isinstance(entry, SourceFile | FileReject):
+                self.walk.files[root_of(entry.source)] += 1
+        for entry in entries:
+            if isinstance(entry, SourceFile):
+                files.append(entry)
+            elif isinstance(entry, SkippedFile):
+                self._events.emit(FileSkipped(entry.source, entry.reason, entry.named))
+                if entry.stays and not self._reading.reread:
+                    await self._ledger.mark_seen([entry.source])
+            elif isinstance(entry, WalkWarning):
+                self._events.emit(DocumentWarning(entry.source, entry.warning))
+            elif isinstance(entry, UnreadableFolder):
+                self.walk.unreadable.append(entry.source)
+                # It stands for whatever lies in it: a run without that is not all done.
+                await self._reading.reject(entry.source, entry.reason, entry.hint)
+            else:
+                rejected += 1
+                await self._reading.reject(entry.source, entry.reason, entry.hint)
+        return files, rejected
+
+    def _announce(self, files: Sequence[SourceFile], sifted: Partition, rejected: int) -> None:
+        found = len(files) + rejected
+        size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
+        unchanged = sifted.unchanged_documents
+        for source, warnings in sifted.warnings.items():
+            for number, warning in enumerate(warnings):
+                told = DocumentWarning(source, warning, first=not number, named=False)
+                self._events.emit(told)
+        outdated = sifted.outdated_documents
+        self._events.emit(FilesFound(found, size, unchanged, size - changed_size, outdated))
+        self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
+
+    def _parcels(self, files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
+        parcel: list[SourceFile] = []
+        size = 0
+        for file in files:
+            if self._source.takes_long(file):
+                yield [file]
+                continue
+            if parcel and (len(parcel) >= READ_FILES or size + file.size > READ_BYTES):
+                yield parcel
+                parcel, size = [], 0
+            parcel.append(file)
+            size += file.size
+        if parcel:
+            yield parcel

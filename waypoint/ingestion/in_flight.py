@@ -1,0 +1,54 @@
+"""Texts that are being looked up or bought: each of them once, whoever else wants it."""
+
+from __future__ import annotations
+
+import anyio
+
+from waypoint.ingestion.messages import Candidate
+from waypoint.models import TextKey
+
+MOST_WAITING = 10_000
+"""Duplicates that may wait for their leaders; more of them hold deduplication back."""
+
+
+class InFlight:
+    """The first chunk with a text is its leader; its duplicates wait until it is settled.
+
+    A leader is claimed before the ledger is asked and released only after its vector is
+    committed there, so that a later chunk meets it in one place or in the other.
+    """
+
+    def __init__(self, most_waiting: int = MOST_WAITING) -> None:
+        self._duplicates: dict[TextKey, list[Candidate]] = {}
+        self._most_waiting = most_waiting
+        self._waiting = 0
+        self._room = anyio.Event()
+
+    def claim(self, candidate: Candidate) -> bool:
+        """True for a leader; a duplicate waits."""
+        duplicates = self._duplicates.get(candidate.key)
+        if duplicates is None:
+            self._duplicates[candidate.key] = []
+            return True
+        duplicates.append(candidate)
+        self._waiting += 1
+        return False
+
+    def release(self, key: TextKey) -> list[Candidate]:
+        """The duplicates of a leader that is settled, one way or the other."""
+        duplicates = self._duplicates.pop(key)
+        if duplicates:
+            self._waiting -= len(duplicates)
+            if self._waiting < self._most_waiting:
+                self._room.set()
+                self._room = anyio.Event()
+        return duplicates
+
+    async def room(self) -> None:
+        """Wait until there is capacity for another duplicate.
+
+        No deadlock: leaders are downstream of whoever waits here, and the batcher flushes
+        when its input is idle.
+        """
+        while self._waiting >= self._most_waiting:
+            await self._room.wait()
