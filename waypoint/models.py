@@ -182,11 +182,19 @@ class Document:
     """SHA-256 of the fields that its file's sidecars give, hexadecimal; empty if they give none."""
     to_recognise: int = 0
     """Pages for OCR, where they are only counted."""
+    attachment: str = ""
+    """Which attachment of its file, a message, it is, if it is one."""
 
     @property
     def source(self) -> str:
-        """The file's source; ``<file>#<record>`` where the file has several documents."""
-        return f"{self.file.source}#{self.record}" if self.record else self.file.source
+        """As :func:`source_of`."""
+        return source_of(self.file.source, self.attachment, self.record)
+
+
+def source_of(file: str, attachment: str = "", record: str = "") -> str:
+    """A document's source: its file's, ``<file>/<attachment>``, and of a record ``…#<record>``."""
+    path = f"{file}/{attachment}" if attachment else file
+    return f"{path}#{record}" if record else path
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,7 @@ async def reason(worker: ParseWorker, file: SourceFile) -> str:
 
 async def text_of(worker: ParseWorker, file: SourceFile) -> str:
     (document,) = await worker.parse(file)
+    assert isinstance(document, Document)
     return document.text
 
 

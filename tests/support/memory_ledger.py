@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -248,7 +249,11 @@ class MemoryLedger:
             outdated += len(documents) if older else 0
         self._seen.update(each.source for each in unchanged)
         warnings = {each.source: list(each.warnings) for each in unchanged if each.warnings}
-        return Partition(changed, len(unchanged), warnings, outdated)
+        counts = Counter(each.file_source for each in unchanged)
+        warned_files = {
+            each.file_source: counts[each.file_source] for each in unchanged if each.warnings
+        }
+        return Partition(changed, len(unchanged), warnings, outdated, warned_files)
 
     async def find_documents(
         self, collection: int, sources: Sequence[str]
@@ -269,7 +274,8 @@ class MemoryLedger:
     async def mark_file_seen(self, collection: int, file: str) -> None:
         self._seen.add(file)
         documents = self._of(collection).documents
-        self._seen.update(each for each in documents if each.startswith(f"{file}#"))
+        within = (f"{file}#", f"{file}/")
+        self._seen.update(each for each in documents if each.startswith(within))
 
     async def vanished(self, collection: int, scope: str, unreadable: Sequence[str]) -> list[str]:
         return sorted(

@@ -7,8 +7,15 @@ from email.message import EmailMessage
 
 import pytest
 
-from tests.support.reading import assert_sound, read_one, reject_of
-from waypoint.formats.registry import ParsedDocument
+from tests.support.office_files import word_file
+from tests.support.reading import assert_sound, read_all, read_one, reject_of
+from waypoint.formats import mail_attachments
+from waypoint.formats.registry import (
+    ParsedDocument,
+    ReaderOptions,
+    RejectedRecord,
+    default_registry,
+)
 
 HEADER = (
     "From: =?utf-8?q?Ada_Qu=C3=ADll?= <ada@sund.example>\r\nTo: Bo <bo@sund.example>,\r\n"
@@ -116,3 +123,118 @@ def test_what_is_no_message_is_a_reject() -> None:
     part = b"--b\r\n\r\nx\r\n"
     many = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 1_200 + b"--b--\r\n"
     assert "more than 1,000 parts" in reject_of("a.eml", many).reason
+
+
+def attached(mail: EmailMessage | bytes, **options: str) -> dict[str, ParsedDocument]:
+    """The documents of a message whose attachments are read, by attachment and record."""
+    documents = read_all("a.eml", bytes(mail), attachments="read", **options)
+    for each in documents:
+        assert_sound(each)
+    return {"#".join(filter(None, (each.attachment, each.record))): each for each in documents}
+
+
+def with_files(*files: tuple[str | None, str, bytes]) -> EmailMessage:
+    """A message with these attachments: name, type and content of each."""
+    made = message("See below.")
+    for name, kind, content in files:
+        main, sub = kind.split("/")
+        made.add_attachment(content, maintype=main, subtype=sub, filename=name)
+    return made
+
+
+def test_attachments_may_be_documents_of_their_own() -> None:
+    """By their own readers, with the message's header beside their own fields."""
+    word = word_file("<w:p><w:r><w:t>Berths are due.</w:t></w:r></w:p>")
+    records = b'[{"id": "x", "text": "one", "subject": "own"}, {"id": "y", "text": "two"}]'
+    made = with_files(
+        ("Dues.docx", "application/octet-stream", word), ("l.json", "application/json", records)
+    )
+    found = attached(made)
+    assert list(found) == ["", "Dues.docx", "l.json#x", "l.json#y"]
+    assert found[""].warnings == ()
+    assert found["Dues.docx"].text == "Berths are due."
+    assert found["Dues.docx"].metadata == {"from": "ada@sund.example", "subject": "Dues"}
+    assert found["l.json#x"].metadata == {"id": "x", "subject": "own", "from": "ada@sund.example"}
+    assert len({each.digest for each in found.values()}) == 4
+    made.replace_header("Subject", "Other dues")
+    again = attached(made)
+    assert all(again[name].digest != found[name].digest for name in found if name)
+
+
+def test_names_of_attachments_tell_them_apart() -> None:
+    """Whatever they are: given twice, none at all, or such as no file may have."""
+    text = ("text/plain", b"words")
+    found = attached(
+        with_files(
+            ("a.txt", *text), ("A.TXT", *text), ("a (2).txt", *text), (None, *text),
+            ("../x/\tb#c.txt", *text), ("..", *text), ("n" * 300 + ".txt", *text),
+            ("Ma\u0308rz.txt", *text),
+        )
+    )  # fmt: skip
+    long = "n" * 116 + ".txt"
+    assert list(found) == [
+        "", "a.txt", "A (2).TXT", "a (2) (2).txt", "attachment.txt", "_x__b_c.txt",
+        "attachment (2).txt", long, "März.txt",
+    ]  # fmt: skip
+
+
+def test_messages_within_are_read_with_what_comes_with_them() -> None:
+    """Each says itself who wrote it; the names lead the way to what lies within."""
+    inner = with_files(("t.csv", "text/csv", b"berth,fee\na,1\nb,2\n"))
+    inner.replace_header("From", "cy@sund.example")
+    inner.replace_header("Subject", "Fwd: tides")
+    made = message("See below.")
+    made["Date"] = "Sat, 09 Mar 2024 13:30:00 +0100"
+    made.add_attachment(inner)
+    found = attached(made)
+    assert list(found) == ["", "Fwd_ tides.eml", "Fwd_ tides.eml/t.csv"]
+    table = found["Fwd_ tides.eml/t.csv"]
+    assert table.text == "berth: a\nfee: 1\n\nberth: b\nfee: 2"
+    assert table.metadata == {"from": "cy@sund.example", "subject": "Fwd: tides"}
+
+
+def test_what_of_attachments_is_not_read_is_told() -> None:
+    """Unknown formats and images by a warning; what should be read and can't, as a reject."""
+    made = with_files(
+        ("a.zip", "application/zip", b"PK"), ("photo.png", "image/png", b"\x89PNG"),
+        ("smime.p7s", "application/pkcs7-signature", b"x"), ("b.pdf", "application/pdf", b"%PDF-"),
+    )  # fmt: skip
+    report = EmailMessage()
+    report["Content-Type"] = "message/disposition-notification"
+    report.set_payload("Final-Recipient: x")
+    made.attach(report)
+    (document,) = attached(made).values()
+    assert document.warnings == (
+        "attachments of formats that are not read: 2", "attached images not read without OCR: 1",
+    )  # fmt: skip
+    parsed = default_registry(ReaderOptions(attachments="read")).reader_of("a.eml")
+    parts = parsed.read("a.eml", bytes(made))
+    assert isinstance(parts, tuple)
+    reject = parts[1]
+    assert isinstance(reject, RejectedRecord)
+    assert (reject.attachment, reject.reason) == ("b.pdf", "damaged, or not a PDF")
+
+
+def test_attachments_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In number, and how deeply messages lie within each other; the rest is told."""
+    monkeypatch.setattr(mail_attachments, "MOST_ATTACHMENTS", 20)
+    part = b"--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment\r\n\r\nx\r\n"
+    inner = b"Subject: i\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part * 12
+    made = message("See below.")
+    for _ in range(2):
+        made.add_attachment(
+            inner + b"--b--\r\n", maintype="application", subtype="x", filename="i.eml"
+        )
+    found = attached(made)
+    assert len(found) == 1 + 20
+    assert found["i (2).eml"].warnings == ("attachments beyond 20 not read: 6",)
+
+    deep = message("The innermost.")
+    for level in range(12):
+        outer = message(f"Level {level}.")
+        outer.add_attachment(deep)
+        deep = outer
+    found = attached(deep)
+    assert len(found) == 9
+    innermost = max(found, key=len)
+    assert found[innermost].warnings == ("messages within 8 others not read: 1",)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     "chunk_overlap",
     "max_file_size",
     "json_text_field",
+    "attachments",
     "ocr",
     "ocr_languages",
     "ocr_timeout",

@@ -4,44 +4,96 @@ from __future__ import annotations
 
 import email
 import email.policy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage, Message
 from typing import Any, cast
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.html import HtmlReader
+from waypoint.formats.losses import Losses
+from waypoint.formats.mail_attachments import Attachments
 from waypoint.formats.metadata import FieldCollector
-from waypoint.formats.registry import ParsedDocument
+from waypoint.formats.registry import (
+    ATTACHMENTS,
+    MESSAGES_WITHIN,
+    Parsed,
+    ParsedDocument,
+    ReaderOptions,
+    RejectedRecord,
+    default_registry,
+)
 from waypoint.formats.text import read_text
 
 _SHOWN = ("from", "to", "cc", "date")
 MOST_PARTS = 1_000
+_TEXTS = ("text/plain", "text/html")
+_NO_CONTENT = frozenset(
+    {
+        "text/css",
+        "application/pgp-signature",
+        "application/pkcs7-signature",
+        "application/x-pkcs7-signature",
+    }
+)
 _RICHER = 2
 """A text this many times as long as the plain one says what that doesn't."""
 
 
 class MailReader:
-    """Reads the text of a message. Attachments, forwarded messages and images are told."""
+    """Reads the text of a message.
 
-    def read(self, source: str, data: bytes) -> ParsedDocument:
-        try:
-            message = email.message_from_bytes(data, policy=email.policy.default)
-            parts = list(_parts(source, message))
-        except RecursionError as error:
-            raise _rejection(source, "nested too deeply") from error
-        if not message.keys():
-            raise _rejection(source, "not a message: it has no header")
-        builder = TextBuilder(source)
-        fields = FieldCollector()
-        if not source.lower().endswith((".mht", ".mhtml")):
-            _write_header(message, builder, fields)
-        body = _body(source, parts, builder)
-        if body is not None:
-            builder.embed(body)
-            if not fields.title:
-                fields.add("title", body.title)
-        return builder.parsed(fields)
+    Attachments and forwarded messages are told, or documents of their own behind the message's.
+    """
+
+    def __init__(self, options: ReaderOptions | None = None) -> None:
+        self._options = options or ReaderOptions()
+
+    def read(self, source: str, data: bytes) -> Parsed:
+        attachments = None
+        if self._options.attachments == "read" and not _is_archive(source):
+            attachments = Attachments(default_registry(self._options), _read)
+        message, *attached = _read(source, data, attachments)
+        return (message, *attached) if attached else cast("ParsedDocument", message)
+
+
+def _is_archive(source: str) -> bool:
+    """Whether it is a web page, whose parts are images and styles."""
+    return source.lower().endswith((".mht", ".mhtml"))
+
+
+def _read(
+    source: str, data: bytes, attachments: Attachments | None
+) -> Sequence[ParsedDocument | RejectedRecord]:
+    """The message; behind it, what ``attachments`` reads of what comes with it.
+
+    Raises DocumentRejectedError.
+    """
+    try:
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        parts = list(_parts(source, message))
+    except RecursionError as error:
+        raise _rejection(source, "nested too deeply") from error
+    if not message.keys():
+        raise _rejection(source, "not a message: it has no header")
+    builder = TextBuilder(source)
+    fields = FieldCollector()
+    if not _is_archive(source):
+        _write_header(message, builder, fields)
+    texts, attached = _sorted(parts, builder.losses)
+    body = _body(source, texts)
+    if body is not None:
+        builder.embed(body)
+        if not fields.title:
+            fields.add("title", body.title)
+    further: Sequence[ParsedDocument | RejectedRecord] = ()
+    if attachments is not None:
+        further = attachments.read(attached, fields.metadata, builder.losses)
+    else:
+        for part in attached:
+            is_message = part.get_content_maintype() == "message"
+            builder.losses.add(MESSAGES_WITHIN if is_message else ATTACHMENTS)
+    return builder.parsed(fields), *further
 
 
 def _rejection(source: str, reason: str) -> DocumentRejectedError:
@@ -91,28 +143,31 @@ def _header(message: EmailMessage, name: str, builder: TextBuilder) -> str:
     return text
 
 
-def _body(
-    source: str, parts: list[Message[Any, Any]], builder: TextBuilder
-) -> ParsedDocument | None:
-    """The plain text, or the page where there is none or it says more."""
-    texts: list[ParsedDocument] = []
-    pages: list[ParsedDocument] = []
+def _sorted(
+    parts: Sequence[Message[Any, Any]], losses: Losses
+) -> tuple[list[Message[Any, Any]], list[Message[Any, Any]]]:
+    """The texts of the message, and what is attached to it; images within it are losses."""
+    texts: list[Message[Any, Any]] = []
+    attached: list[Message[Any, Any]] = []
     for part in parts:
         kind = part.get_content_type()
-        if part.get_content_maintype() == "message":
-            builder.losses.add("messages within the message not read")
-        elif part.get_content_disposition() == "attachment" or part.get_filename():
-            inline = kind.startswith("image/") and part.get("Content-ID")
-            builder.losses.add("images not read" if inline else "attachments not read")
-        elif kind == "text/html":
-            pages.append(_page(source, part))
-        elif kind == "text/plain" or kind.startswith("multipart/"):
+        named = part.get_content_disposition() == "attachment" or part.get_filename()
+        if kind in _NO_CONTENT:
+            continue
+        if kind.startswith("image/") and (part.get("Content-ID") or not named):
+            losses.add("images not read")
+        elif not named and (kind in _TEXTS or kind.startswith("multipart/")):
             # A message of several parts that doesn't say where they begin is one text.
-            texts.append(_text(source, part))
-        elif kind.startswith("image/"):
-            builder.losses.add("images not read")
-        elif kind not in ("text/css", "application/pgp-signature", "application/pkcs7-signature"):
-            builder.losses.add("attachments not read")
+            texts.append(part)
+        else:
+            attached.append(part)
+    return texts, attached
+
+
+def _body(source: str, parts: Sequence[Message[Any, Any]]) -> ParsedDocument | None:
+    """The plain text, or the page where there is none or it says more."""
+    pages = [_page(source, part) for part in parts if part.get_content_type() == "text/html"]
+    texts = [_text(source, part) for part in parts if part.get_content_type() != "text/html"]
     plain, page = _joined(source, texts), _joined(source, pages)
     if page is not None and (plain is None or len(page.text) > _RICHER * len(plain.text)):
         return page

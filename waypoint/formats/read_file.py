@@ -12,7 +12,7 @@ from waypoint.errors import DocumentRejectedError, RecordRejectedError, describe
 from waypoint.formats.losses import bounded
 from waypoint.formats.registry import ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.formats.sidecars import NO_FIELDS, SidecarFields
-from waypoint.models import Document, Heading, SourceFile
+from waypoint.models import Document, Heading, SourceFile, source_of
 from waypoint.sources.snapshot import Snapshot, take_snapshot
 
 DOC_ID_CHARACTERS = 64
@@ -49,7 +49,7 @@ def documents_of(
     parts = _parse(file.source, snapshot.data, registry)
     file_digest = hashlib.sha256(snapshot.data).hexdigest()
     return [
-        _rejected(part, file.source, record)
+        _rejected(part, source_of(file.source, part.attachment, record))
         if isinstance(part, RejectedRecord)
         else _document(part, snapshot, registry, given, record, part.digest or file_digest)
         for part, record in zip(parts, _records(file.source, parts, registry), strict=True)
@@ -70,10 +70,8 @@ def read_document(file: SourceFile, *, registry: ReaderRegistry, max_file_size: 
     return document
 
 
-def _rejected(part: RejectedRecord, source: str, record: str) -> RecordRejectedError:
-    return RecordRejectedError(
-        f"{source}#{record}", part.reason, hint=part.hint, identified=part.identified
-    )
+def _rejected(part: RejectedRecord, source: str) -> RecordRejectedError:
+    return RecordRejectedError(source, part.reason, hint=part.hint, identified=part.identified)
 
 
 def _document(
@@ -84,7 +82,7 @@ def _document(
     record: str,
     digest: str,
 ) -> Document:
-    source = snapshot.file.source
+    source = source_of(snapshot.file.source, parsed.attachment)
     made_by = registry.format_of(source)
     said_title, metadata, warnings = given.merged_with(parsed, made_by)
     empty = not parsed.text.strip()
@@ -108,6 +106,7 @@ def _document(
         pages=() if empty else parsed.pages,
         places=() if empty else parsed.places,
         blocks=() if empty else parsed.blocks,
+        attachment=parsed.attachment,
         record=record,
         encoding=parsed.encoding,
     )
@@ -164,11 +163,11 @@ def _records(
     seen = set()
     for part in parts:
         record = part.record
-        if record and registry.supports(f"{source}#{record}"):
-            record += "#"  # "a.json#b.md" may well be a file
-        if record in seen or not (record or len(parts) == 1):
+        if record and not part.attachment and registry.supports(f"{source}#{record}"):
+            record += "#"  # "a.json#b.md" may well be a file; nothing lies below a file
+        if (part.attachment, record) in seen:
             raise DocumentRejectedError(source, "its reader gave two records one name")
-        seen.add(record)
+        seen.add((part.attachment, record))
         yield record
 
 

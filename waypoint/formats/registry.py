@@ -41,6 +41,9 @@ class ParsedDocument:
     """Whether OCR took part in it, with success or without."""
     to_recognise: int = 0
     """Pages for OCR, where they are only counted."""
+    attachment: str = ""
+    """The name of what comes with a message and is a document of its own, by which its format is
+    told; with ``/`` between names where it lies deeper. Unique in the file, but for records."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class RejectedRecord:
     hint: str = ""
     identified: bool = True
     """False if it is too damaged to say which record it is: then it has its place for a name."""
+    attachment: str = ""
+    """As a document's."""
 
 
 Parsed: TypeAlias = "ParsedDocument | Sequence[ParsedDocument | RejectedRecord]"
@@ -73,6 +78,8 @@ class ReaderOptions:
     """Seconds for the images of one file."""
     ocr_counts: bool = False
     """Whether images are only counted."""
+    attachments: str = "told"
+    """told, or read: then those of a message are documents of their own."""
 
     @property
     def ocr_name(self) -> str:
@@ -89,7 +96,8 @@ class Reader(Protocol):
         A file of records gives a sequence: a document or a RejectedRecord for each record, in
         their order, at least one of them a document, each with a ``record`` that is not empty
         and not given twice. What is wrong with the file as a whole is told by the warnings of
-        its first document. Only formats that are not ``untrusted`` may reject single records.
+        its first document. Of a message whose attachments are read, it is the first document,
+        without a ``record``, and each of them has its ``attachment``.
 
         Raises DocumentRejectedError if the file cannot be read as this format, or none of its
         records can be a document.
@@ -122,6 +130,8 @@ class Format:
     in processes of their own (waypoint.formats.worker)."""
     images: bool = False
     """Whether it is nothing but images: there is a reader only with OCR."""
+    has_attachments: bool = False
+    """Whether files of other formats come with it."""
 
     @property
     def reader_name(self) -> str:
@@ -196,8 +206,10 @@ FORMATS = (
         "mail",
         (".eml", ".mht", ".mhtml"),
         "waypoint.formats.mail:MailReader",
+        takes_options=True,
         markdown=True,
         untrusted=True,
+        has_attachments=True,
     ),
     Format(
         "notebook",
@@ -270,6 +282,9 @@ class ReaderRegistry:
         chosen = self._formats.get(_suffix(name))
         if chosen is None:
             return ()
+        if self._reads_attachments_of(chosen):
+            names = {each.reader_name for each in self._formats.values()}
+            return (*names, *(f"{each}{self._options.ocr_name}" for each in names))
         if self._options.ocr == "off" or not self.may_take_ocr(name):
             return (chosen.reader_name,)
         by_ocr = chosen.reader_name + self._options.ocr_name
@@ -278,7 +293,23 @@ class ReaderRegistry:
     def may_take_ocr(self, name: str) -> bool:
         """Whether OCR is asked for, and may read something of a file of this name or path."""
         chosen = self._formats.get(_suffix(name))
-        return self._options.ocr != "off" and bool(chosen and chosen.reader in _WITH_OCR)
+        return (
+            self._options.ocr != "off"
+            and chosen is not None
+            and (chosen.reader in _WITH_OCR or self._reads_attachments_of(chosen))
+        )
+
+    def may_read_more(self, name: str, warnings: Iterable[str]) -> bool:
+        """Whether a file or a document of this name, with these warnings, would say more now."""
+        chosen = self._formats.get(_suffix(name))
+        could: tuple[str, ...] = READ_BY_OCR if self.may_take_ocr(name) else ()
+        if chosen is not None and self._reads_attachments_of(chosen):
+            could += (ATTACHMENTS, MESSAGES_WITHIN)
+            could += (ATTACHED_IMAGES,) if self._options.ocr != "off" else ()
+        return bool(could) and any(each.startswith(could) for each in warnings)
+
+    def _reads_attachments_of(self, chosen: Format) -> bool:
+        return chosen.has_attachments and self._options.attachments == "read"
 
     def name_of(self, made_by: Format, parsed: ParsedDocument) -> str:
         """The reader that made a document, with its version and how it took OCR."""
@@ -288,6 +319,10 @@ class ReaderRegistry:
 _WITH_OCR = ("waypoint.formats.pdf:PdfReader", "waypoint.formats.images:ImageReader")
 
 
+ATTACHMENTS = "attachments not read"
+MESSAGES_WITHIN = "messages within the message not read"
+ATTACHED_IMAGES = "attached images not read without OCR"
+"""How warnings begin of what comes with a message and may be read."""
 READ_BY_OCR = ("images without text", "drawings without text")
 """How warnings begin of what OCR may read."""
 

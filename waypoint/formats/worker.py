@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from contextlib import suppress
+from typing import TypeAlias
 
 import anyio
 from anyio import to_thread
@@ -20,7 +21,12 @@ from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from waypoint.child_environment import child_environment, module_path
-from waypoint.errors import DocumentRejectedError, ParserUnavailableError, no_more_files
+from waypoint.errors import (
+    DocumentRejectedError,
+    ParserUnavailableError,
+    RecordRejectedError,
+    no_more_files,
+)
 from waypoint.formats.sidecars import NO_FIELDS, SidecarFields
 from waypoint.formats.worker_messages import (
     LENGTH_BYTES,
@@ -30,6 +36,8 @@ from waypoint.formats.worker_messages import (
     encode_request,
 )
 from waypoint.models import Document, SourceFile
+
+DocumentOrReject: TypeAlias = Document | RecordRejectedError
 
 START_TIMEOUT = 60.0
 """Seconds; it takes 0.3 where nothing else is going on."""
@@ -53,7 +61,9 @@ class ParseWorker:
         self._parsed = 0
         self._is_busy = False
 
-    async def parse(self, file: SourceFile, given: SidecarFields = NO_FIELDS) -> list[Document]:
+    async def parse(
+        self, file: SourceFile, given: SidecarFields = NO_FIELDS
+    ) -> list[DocumentOrReject]:
         """Read a file; ``given``: what its sidecars say.
 
         Raises:
@@ -88,7 +98,9 @@ class ParseWorker:
         with anyio.CancelScope(shield=True):
             await self._end(process)
 
-    async def _ask(self, file: SourceFile, given: SidecarFields) -> list[Document] | Rejection:
+    async def _ask(
+        self, file: SourceFile, given: SidecarFields
+    ) -> list[DocumentOrReject] | Rejection:
         if self._process is None:
             await self._start()
         assert self._process is not None

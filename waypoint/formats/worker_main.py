@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
-from waypoint.errors import DocumentRejectedError, RecordRejectedError
+from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import read_documents
 from waypoint.formats.registry import ReaderRegistry
 from waypoint.formats.sidecars import SidecarFields
@@ -29,7 +29,7 @@ from waypoint.formats.worker_messages import (
     encode_documents,
     encode_rejection,
 )
-from waypoint.models import Document, SourceFile
+from waypoint.models import SourceFile
 
 _ALARM_AFTER = 5.0
 """Seconds beyond the time allowed; whoever started us kills us at that time."""
@@ -87,7 +87,7 @@ def _read(
         documents = read_documents(
             file, registry=registry, max_file_size=setup.max_file_size, given=given
         )
-        return encode_documents([_whole(each) for each in documents])
+        return encode_documents(documents)
     except DocumentRejectedError as error:
         out_of_memory = isinstance(error.__cause__, MemoryError)
         rejection = Rejection(error.reason, error.hint, out_of_memory)
@@ -96,13 +96,6 @@ def _read(
     except TypeError:
         rejection = Rejection("its text contains half a surrogate pair", "", out_of_memory=False)
     return encode_rejection(rejection)
-
-
-def _whole(document: Document | RecordRejectedError) -> Document:
-    """No format that is read here has records; a reject of one would be the file's."""
-    if isinstance(document, RecordRejectedError):
-        raise document
-    return document
 
 
 def _send(replies: int, reply: bytes) -> None:

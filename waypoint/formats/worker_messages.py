@@ -6,13 +6,14 @@ A request is a line; a reply has its length before it, as eight bytes, the highe
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from waypoint.errors import RecordRejectedError
 from waypoint.formats.registry import FORMATS, Format, ReaderOptions, ReaderRegistry
 from waypoint.formats.sidecars import SidecarFields
 from waypoint.models import Block, Document, Heading, Place, SourceFile
@@ -80,19 +81,19 @@ def decode_request(line: bytes) -> tuple[SourceFile, SidecarFields]:
     )
 
 
-def encode_documents(documents: Sequence[Document]) -> bytes:
+def encode_documents(documents: Sequence[Document | RecordRejectedError]) -> bytes:
     """With its length. Raises TypeError for a text that is not Unicode."""
-    file = documents[0].file
+    file = next(each.file for each in documents if isinstance(each, Document))
     status = [file.size, file.mtime_ns, file.ctime_ns]
-    values = [
-        {
-            each.name: getattr(document, each.name)
-            for each in fields(document)
-            if each.name != "file"
-        }
-        for document in documents
-    ]
-    return _framed({"status": status, "documents": values})
+    return _framed({"status": status, "documents": list(map(_values, documents))})
+
+
+def _values(document: Document | RecordRejectedError) -> dict[str, Any]:
+    if isinstance(document, RecordRejectedError):
+        names: Iterable[str] = ("source", "reason", "hint", "identified")
+    else:
+        names = (each.name for each in fields(document) if each.name != "file")
+    return {name: getattr(document, name) for name in names}
 
 
 def encode_rejection(rejection: Rejection) -> bytes:
@@ -100,7 +101,9 @@ def encode_rejection(rejection: Rejection) -> bytes:
     return _framed(asdict(rejection))
 
 
-def decode_reply(reply: bytes, file: SourceFile) -> list[Document] | Rejection:
+def decode_reply(
+    reply: bytes, file: SourceFile
+) -> list[Document | RecordRejectedError] | Rejection:
     """The documents of ``file``, or why it cannot be read."""
     values: dict[str, Any] = orjson.loads(reply)
     if "documents" not in values:
@@ -110,7 +113,9 @@ def decode_reply(reply: bytes, file: SourceFile) -> list[Document] | Rejection:
     return [_document(read, each) for each in values["documents"]]
 
 
-def _document(file: SourceFile, values: dict[str, Any]) -> Document:
+def _document(file: SourceFile, values: dict[str, Any]) -> Document | RecordRejectedError:
+    if "reason" in values:
+        return RecordRejectedError(values.pop("source"), values.pop("reason"), **values)
     values["headings"] = tuple(Heading(**each) for each in values["headings"])
     values["blocks"] = tuple(Block(**each) for each in values["blocks"])
     values["places"] = tuple(Place(**each) for each in values["places"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -94,7 +94,7 @@ class DiscoverStage:
             self._collection, files, self._source.readers_of, self._reading.reread
         )
         more = {
-            source
+            _file_of(source, sifted.warned_files)
             for source, warnings in sifted.warnings.items()
             if self._source.may_read_more(source, warnings)
         }
@@ -104,8 +104,13 @@ class DiscoverStage:
         return replace(
             sifted,
             changed=[file for file in files if file.source in changed],
-            unchanged_documents=sifted.unchanged_documents - len(more),
-            warnings={each: told for each, told in sifted.warnings.items() if each not in more},
+            unchanged_documents=sifted.unchanged_documents
+            - sum(sifted.warned_files[file] for file in more),
+            warnings={
+                source: told
+                for source, told in sifted.warnings.items()
+                if _file_of(source, sifted.warned_files) not in more
+            },
         )
 
     async def _sort_out(self, entries: Sequence[Discovery]) -> tuple[list[SourceFile], int]:
@@ -158,3 +163,9 @@ class DiscoverStage:
             size += file.size
         if parcel:
             yield parcel
+
+
+def _file_of(source: str, files: Iterable[str]) -> str:
+    """Which of the files a document is of: that of the longest name, since one may have any."""
+    may_be = (file for file in files if f"{source}/".startswith((f"{file}/", f"{file}#")))
+    return max(may_be, key=len)

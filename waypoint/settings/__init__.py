@@ -10,6 +10,7 @@ to import than both, and ``--help`` needs the settings.
 from __future__ import annotations
 
 from waypoint.settings.choices import (
+    Attachments,
     ChunkUnit,
     FailOn,
     Group,
@@ -38,6 +39,7 @@ __all__ = [
     "MOST_CONCURRENCY",
     "MOST_FOUND_CONCURRENCY",
     "TOML_FILE",
+    "Attachments",
     "ChunkUnit",
     "FailOn",
     "Given",

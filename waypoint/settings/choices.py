@@ -58,6 +58,13 @@ class FailOn(StrEnum):
     REJECTS = "rejects"
 
 
+class Attachments(StrEnum):
+    """What becomes of the files that come with a message."""
+
+    TOLD = "told"
+    READ = "read"
+
+
 class LogFormat(StrEnum):
     """How lines look where there is no terminal."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from waypoint.settings.choices import (
+    Attachments,
     ChunkUnit,
     FailOn,
     Group,
@@ -32,7 +33,7 @@ MOST_FOUND_CONCURRENCY = 64
 
 CHOICE_NAMES = (
     *("include", "exclude", "json_text_field", "max_file_size"),
-    *("ocr", "ocr_languages"),
+    *("ocr", "ocr_languages", "attachments"),
 )
 """Settings that decide which documents a folder has: they are kept with the collection."""
 
@@ -308,6 +309,12 @@ class Settings(BaseModel):
         ge=256 * 1024 * 1024,
         le=MOST,
     )
+    attachments: Attachments = _setting(
+        Attachments.TOLD,
+        "Attachments of messages: told (by a warning) or read (as documents of their own)",
+        Group.DOCUMENTS,
+        option="--attachments",
+    )
     ocr: Ocr = _setting(
         Ocr.OFF,
         "Text recognition: off, auto (images and pages without text) or force (all pages)",
@@ -527,7 +534,7 @@ class Settings(BaseModel):
     def _no_field_is_a_usual_one(cls, field: object) -> object:
         return field or None
 
-    @field_validator("ocr", "ocr_languages", mode="before")
+    @field_validator("ocr", "ocr_languages", "attachments", mode="before")
     @classmethod
     def _nothing_is_the_default(cls, value: object, info: ValidationInfo) -> object:
         # ``--ocr ''`` ends what earlier runs were told.

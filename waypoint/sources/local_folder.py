@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import read_documents
-from waypoint.formats.registry import READ_BY_OCR, ReaderOptions
+from waypoint.formats.registry import ReaderOptions
 from waypoint.formats.sidecars import MAX_BYTES, NO_FIELDS, SidecarFields
 from waypoint.formats.worker import ParseWorker
 from waypoint.formats.worker_messages import WorkerSetup
@@ -66,6 +66,7 @@ class LocalFolder:
             settings.ocr_languages,
             settings.ocr_timeout,
             ocr_counts,
+            str(settings.attachments),
         )
         self._setup = WorkerSetup(
             settings.max_file_size, settings.parse_timeout, settings.parse_memory, options
@@ -114,9 +115,7 @@ class LocalFolder:
 
     def may_read_more(self, source: str, warnings: Sequence[str]) -> bool:
         """As ``Source``."""
-        return self._registry.may_take_ocr(source) and any(
-            each.startswith(READ_BY_OCR) for each in warnings
-        )
+        return self._registry.may_read_more(source, warnings)
 
     def digest(self, file: SourceFile) -> str:
         """As ``Source``."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeAlias, TypeGuard
 
-from waypoint.settings import CHOICE_NAMES, Ocr, Settings
+from waypoint.settings import CHOICE_NAMES, Attachments, Ocr, Settings
 from waypoint.sources.names import name_problem, printable_name
 
 Choice: TypeAlias = tuple[str, ...] | str | int | None
@@ -155,6 +155,8 @@ def _choice(name: str, value: object) -> Choice:
             return text
         case "ocr", str(mode) if mode in list(Ocr):
             return Ocr(mode)
+        case "attachments", str(mode) if mode in list(Attachments):
+            return Attachments(mode)
         case "max_file_size", int(size) if size > 0 and not isinstance(value, bool):
             return size
     return CHOICES[name]

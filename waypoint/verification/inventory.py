@@ -6,6 +6,7 @@ file that has no name and is gone with the connection.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PAGE = 1_000
 """Rows handed out at once."""
 
 _CACHE_KIB = 16 * 1024
+_SEPARATOR = re.compile("[/#]")
 
 _SCHEMA = """
 CREATE TABLE files (
@@ -254,14 +256,12 @@ class Inventory:
         self._run("CREATE INDEX stored_by_file ON stored (file)")
 
     def _file_of(self, source: str) -> str:
-        """The file of a document: of ``file.jsonl#12``, which is no file, ``file.jsonl``."""
-        if "#" not in source or self._is_file(source):
+        """The file of a document: of ``file.jsonl#12`` and ``mail.eml/a.pdf``, which are none."""
+        if self._is_file(source):
             return source
-        end = source.find("#")
-        while end != -1:
-            if self._is_file(source[:end]):
-                return source[:end]
-            end = source.find("#", end + 1)
+        for end in _SEPARATOR.finditer(source):
+            if self._is_file(source[: end.start()]):
+                return source[: end.start()]
         return source.partition("#")[0]
 
     def _is_file(self, source: str) -> bool:

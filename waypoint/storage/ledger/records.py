@@ -167,3 +167,5 @@ class Partition:
     any."""
     outdated_documents: int = 0
     """Of the unchanged ones, those that an earlier reader made."""
+    warned_files: Mapping[str, int] = field(default_factory=dict)
+    """How many documents each file has that these warnings are of."""

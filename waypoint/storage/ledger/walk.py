@@ -52,6 +52,7 @@ class Walk(LedgerFile):
             sum(known[file].documents for file in unchanged),
             self._warnings(collection, warned),
             sum(known[file].documents for file in unchanged if file in outdated),
+            {file: known[file].documents for file in warned},
         )
 
     def _known_files(self, collection: int, files: Sequence[str]) -> dict[str, _KnownFile]:
@@ -115,11 +116,12 @@ class Walk(LedgerFile):
     def mark_file_seen(self, collection: int, file: str) -> None:
         """This file exists, though it cannot be read: what is known of it stays."""
         self.mark_seen([file])
-        # By their names, since one that is only started does not know its file; "$" comes next
-        # after "#".
-        query = """SELECT source FROM documents
-            WHERE collection_id = ? AND source >= ? || '#' AND source < ? || '$'"""
-        for sources in self._sources(query, collection, file, file):
+        # By their names, since one that is only started does not know its file: "$" comes next
+        # after "#", and "0" after "/".
+        query = """SELECT source FROM documents WHERE collection_id = ?1
+            AND (source >= ?2 || '#' AND source < ?2 || '$'
+                OR source >= ?2 || '/' AND source < ?2 || '0')"""
+        for sources in self._sources(query, collection, file):
             self._seen.add(sources)
 
     def vanished(self, collection: int, scope: str, unreadable: Sequence[str]) -> list[str]:
