@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import io
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import httpx2
@@ -143,17 +145,21 @@ def open_http_client(
     encrypted: bool,
     base_url: str = "",
     timeout: float | None = None,
+    headers: Mapping[str, str] | None = None,
+    ca_certs: Path | None = None,
 ) -> httpx2.AsyncClient:
     """A client over that transport, through the environment's proxies.
 
     Args:
         encrypted: whether certificates are needed, which take 50 ms to load.
         timeout: seconds that may pass without a byte; None for any time.
+        headers: of every call.
+        ca_certs: as for ``certificates``.
 
     Raises:
         ConfigurationError: a proxy, or the certificates, that the environment names are of no use.
     """
-    verify = certificates(encrypted=encrypted)
+    verify = certificates(encrypted=encrypted, ca_certs=ca_certs)
 
     def made(proxy: str | None = None) -> Transport:
         no_limit = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
@@ -167,25 +173,48 @@ def open_http_client(
             for pattern, url in proxies_of_environment().items()
         },
         base_url=base_url,
-        headers={"accept-encoding": ACCEPTED_ENCODING},
+        headers={"accept-encoding": ACCEPTED_ENCODING, **(headers or {})},
         timeout=timeout,
     )
 
 
-def certificates(*, encrypted: bool) -> ssl.SSLContext:
+def certificates(*, encrypted: bool, ca_certs: Path | None = None) -> ssl.SSLContext:
     """Those that are trusted; where nothing is encrypted, one that trusts nobody is enough.
 
+    ``ca_certs``: a file, or a folder, of those to trust in place of the usual ones.
+
     Raises:
-        ConfigurationError: SSL_CERT_FILE, SSL_CERT_DIR or SSLKEYLOGFILE cannot be used.
+        ConfigurationError: ``ca_certs``, SSL_CERT_FILE, SSL_CERT_DIR or SSLKEYLOGFILE cannot be
+            used.
     """
     if not encrypted:
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
+        if ca_certs is not None:
+            return _trusting(ca_certs)
         return httpx2.create_ssl_context()
     except (OSError, ValueError) as error:
         raise ConfigurationError(
             f"the certificates of the environment cannot be loaded: {error}",
             hint="correct SSL_CERT_FILE, SSL_CERT_DIR and SSLKEYLOGFILE, or unset them",
+        ) from error
+
+
+def _trusting(ca_certs: Path) -> ssl.SSLContext:
+    """Raises ConfigurationError; of the environment, OSError and ValueError."""
+    try:
+        if ca_certs.is_dir():
+            if not any(ca_certs.iterdir()):
+                raise OSError("the folder is empty")  # noqa: TRY301 - told as all others are
+            return ssl.create_default_context(capath=ca_certs)
+        ca_certs.read_bytes()
+        return ssl.create_default_context(cafile=ca_certs)
+    except OSError as error:
+        raise ConfigurationError(
+            f"CHROMA_CA_CERTS: {ca_certs} holds no certificates that can be loaded: "
+            f"{error.strerror or error}",
+            hint="name a file of certificates in PEM form, or a folder of such files as "
+            "`openssl rehash` makes it",
         ) from error
 
 

@@ -33,7 +33,7 @@ from waypoint.embedding.providers.refusals import Called
 from waypoint.errors import ConfigurationError, WaypointError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
-from waypoint.settings import load_settings
+from waypoint.settings import ChromaAddress, load_settings
 from waypoint.settings.model import Settings
 from waypoint.sources.snapshot import times_of
 from waypoint.storage.chroma.decode import Count, Described, Found, Page
@@ -169,7 +169,9 @@ async def _ask_all(port: int) -> None:
             await GeminiEmbedder(client, space, 5).embed(["a text"])
         with suppress(CallError, WaypointError):
             await model_card(f"http://127.0.0.1:{port}", "key", Called(MODEL), deadline=5)
-    async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=1e-9) as store:
+    async with open_chroma(
+        ChromaAddress("127.0.0.1", port), EventBus(), give_up_after=1e-9
+    ) as store:
         with suppress(CallError, WaypointError):
             await store.names()
         with suppress(CallError, WaypointError):

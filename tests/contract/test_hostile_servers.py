@@ -19,6 +19,7 @@ from waypoint.embedding.providers.refusals import Called
 from waypoint.errors import StoreUnavailableError, WaypointError
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
 
 pytestmark = needs_peak
@@ -97,7 +98,9 @@ async def test_a_hostile_chroma(harm: str) -> None:
     """Whatever is asked of it."""
     with hostile_server(chroma_with(harm)) as port:
         for action, call in CALLS.items():
-            async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=0) as store:
+            async with open_chroma(
+                ChromaAddress("127.0.0.1", port), EventBus(), give_up_after=0
+            ) as store:
                 assert await store.open("known") is not None
                 await _fails(call(store), action, harm)
 
@@ -139,7 +142,9 @@ async def test_pages_without_an_end(invents: bool) -> None:
             pass
 
     with hostile_server(answer) as port:
-        async with open_chroma("127.0.0.1", port, EventBus(), give_up_after=0) as store:
+        async with open_chroma(
+            ChromaAddress("127.0.0.1", port), EventBus(), give_up_after=0
+        ) as store:
             assert await store.open("known") is not None
             with pytest.raises(StoreUnavailableError, match="a collection that has 3"):
                 await store.ids_of("a")
@@ -156,5 +161,5 @@ async def test_a_heartbeat_of_something_else(harm: str) -> None:
         hostile_server(lambda *_asked: HOSTILE[harm]()) as port,
         pytest.raises(WaypointError),
     ):
-        async with open_chroma("127.0.0.1", port, EventBus()):
+        async with open_chroma(ChromaAddress("127.0.0.1", port), EventBus()):
             pass

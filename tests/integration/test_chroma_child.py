@@ -20,6 +20,7 @@ from tests.support.waiting import wait_until
 from waypoint.errors import StoreLockedError, StoreUnavailableError
 from waypoint.models import Chunk, EmbeddingSpace
 from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma import child as chroma_child
 from waypoint.storage.chroma.child import HOST, LOG_NAME, ChromaChild, run_chroma_child
 from waypoint.storage.chroma.opening import EmbeddedStore
@@ -40,7 +41,9 @@ async def serving(
     with StoreLock(folder) as lock:
         async with (
             run_chroma_child(folder, folder, lock.descriptor) as child,
-            open_chroma(HOST, child.port, bus, revive=child.revive, give_up_after=20) as store,
+            open_chroma(
+                ChromaAddress(HOST, child.port), bus, revive=child.revive, give_up_after=20
+            ) as store,
         ):
             await store.create("kb1", SPACE, {"schema": 1})
             yield child, store

@@ -14,6 +14,7 @@ from anyio.abc import SocketAttribute, SocketStream
 from tests.support.chroma_servers import chroma_command
 from waypoint.models import Chunk, EmbeddingSpace
 from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.child import HOST
 from waypoint.storage.chroma.store import open_chroma
 
@@ -64,7 +65,10 @@ async def test_a_request_that_is_hung_up_on_is_made_again(tmp_path: Path, fatal:
     chunks = [Chunk(name, "a.md", name, {"source": "a.md"}) for name in ("one", "two")]
     vectors = np.eye(2, 8, dtype=np.float32)
     with chroma_command(tmp_path) as port:
-        async with relay(port, fatal) as middle, open_chroma(HOST, middle, bus) as store:
+        async with (
+            relay(port, fatal) as middle,
+            open_chroma(ChromaAddress(HOST, middle), bus) as store,
+        ):
             made = await store.create("hung-up-on", SPACE, {"schema": 1})
             await store.upsert(await store.pack(chunks, vectors))
             await store.delete(["two"])

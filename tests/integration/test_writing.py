@@ -20,6 +20,7 @@ from waypoint.ingestion.messages import Candidate, DocumentJob, WriteOrder
 from waypoint.ingestion.write import SETTLED_PER_ROW, Writer
 from waypoint.models import Chunk, EmbeddingSpace, PackedChunks, TextKey, Vectors
 from waypoint.observe.events import EventBus
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.store import ChromaStore, open_chroma
 from waypoint.storage.ledger.thread import LedgerThread, open_ledger
 
@@ -84,7 +85,10 @@ class Bench:
 @asynccontextmanager
 async def bench(port: int, folder: Path) -> AsyncIterator[Bench]:
     """A new collection, a new ledger."""
-    async with open_chroma("127.0.0.1", port, EventBus()) as store, open_ledger(folder) as ledger:
+    async with (
+        open_chroma(ChromaAddress("127.0.0.1", port), EventBus()) as store,
+        open_ledger(folder) as ledger,
+    ):
         state = await store.create(f"kb-{secrets.token_hex(8)}", SPACE, {"schema": 1})
         entry = await ledger.adopt_collection(
             "kb", store_id=state.id, generation=1, root="/knowledge"

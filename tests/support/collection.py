@@ -66,16 +66,21 @@ async def read_embedded_async(
             return await read_from(f"http://127.0.0.1:{child.port}", name)
 
 
-async def read_from(server: str, name: str = SIMULATED) -> StoredCollection:
-    """A collection of a server. Fails if there is none."""
+async def read_from(
+    server: str, name: str = SIMULATED, *, collections: str = _COLLECTIONS
+) -> StoredCollection:
+    """A collection of a server. Fails if there is none.
+
+    ``collections``: the path of those of its database.
+    """
     async with httpx2.AsyncClient(base_url=server, timeout=60) as client:
-        found = await client.get(f"{_COLLECTIONS}/{name}")
+        found = await client.get(f"{collections}/{name}")
         found.raise_for_status()
         described = found.json()
         records: dict[str, StoredRecord] = {}
         while True:
             answer = await client.post(
-                f"{_COLLECTIONS}/{described['id']}/get",
+                f"{collections}/{described['id']}/get",
                 json={
                     "include": ["metadatas", "documents", "embeddings"],
                     "limit": _PAGE,

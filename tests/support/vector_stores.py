@@ -12,6 +12,7 @@ import numpy as np
 from tests.support.memory_store import MemoryCollections, MemoryStore
 from waypoint.models import Chunk, EmbeddingSpace, MetadataValue, Vectors
 from waypoint.observe.events import EventBus
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.store import open_chroma
 from waypoint.storage.port import VectorStore
 
@@ -29,7 +30,7 @@ async def connected(server: Server) -> AsyncIterator[VectorStore]:
     if isinstance(server, MemoryCollections):
         yield MemoryStore(server)
         return
-    async with open_chroma("127.0.0.1", server, EventBus()) as store:
+    async with open_chroma(ChromaAddress("127.0.0.1", server), EventBus()) as store:
         yield store
 
 

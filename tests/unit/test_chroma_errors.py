@@ -73,7 +73,7 @@ def test_who_wants_credentials_is_not_asked_again(status: int) -> None:
         error = translate_store_error("write", answer(status, told_by))
         assert isinstance(error, StoreUnavailableError)
         assert f"HTTP {status}" in error.message
-        assert "credentials" in error.hint
+        assert "CHROMA_API_KEY" in error.hint
 
 
 def test_what_is_no_answer_of_chroma_stays_what_it_is() -> None:

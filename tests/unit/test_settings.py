@@ -35,7 +35,7 @@ def test_the_defaults() -> None:
     assert settings.concurrency == 8
     assert settings.quota.tier is QuotaTier.AUTO
     assert (settings.quota.rpm, settings.quota.tpm, settings.quota.rpd) == (None, None, None)
-    assert settings.store.host is None
+    assert settings.store.server is None
     assert settings.store.persist_path == Path("chroma_db")
 
 
@@ -66,7 +66,7 @@ def test_an_empty_variable_says_nothing(folder: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("EMBEDDING_DIMENSIONS", "")
     settings = load_settings()
     assert settings.google_api_key is None
-    assert settings.store.host is None
+    assert settings.store.server is None
     assert settings.quota.rpm is None
     assert settings.embedding_dimensions == 768
 
@@ -230,7 +230,9 @@ def test_a_base_url_is_a_web_address(url: str) -> None:
 )
 def test_a_host_is_a_name_or_an_address(given: str, host: str) -> None:
     """An address with colons gets the brackets that it needs before a port."""
-    assert load_settings(chroma_host=given).store.host == host
+    address = load_settings(chroma_host=given).store.server
+    assert address is not None
+    assert address.host == host
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,8 @@ async def open_for_reading(settings: Settings, events: EventBus) -> AsyncIterato
         StoreLockedError: the embedded store is in use.
         StoreDamagedError: the files of the private server are proved to be damaged.
         StoreWriteError: they cannot be used by this user, or for want of room.
-        StoreUnavailableError: the server cannot be reached.
+        StoreUnavailableError: the server cannot be reached, or refuses access.
+        ConfigurationError: it has no such database.
     """
     folder = settings.chroma_persist_path
     stores, ledgers = chosen_store(settings), chosen_ledger(settings)

@@ -22,6 +22,7 @@ from waypoint.settings.choices import (
     QuotaUnit,
     StoreSettings,
 )
+from waypoint.settings.chroma_address import ChromaAddress
 from waypoint.settings.facts import FACTS, SettingFacts
 from waypoint.settings.files import TOML_FILE
 from waypoint.settings.loading import Loaded, load, load_settings
@@ -40,6 +41,7 @@ __all__ = [
     "MOST_FOUND_CONCURRENCY",
     "TOML_FILE",
     "Attachments",
+    "ChromaAddress",
     "ChunkUnit",
     "FailOn",
     "Given",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from waypoint.settings.chroma_address import ChromaAddress
+
 
 class Group(StrEnum):
     """What a setting is about: the headings of help and of ``waypoint.toml``, in this order."""
@@ -102,11 +104,11 @@ class QuotaSettings:
 
 @dataclass(frozen=True, slots=True)
 class StoreSettings:
-    """Where Chroma is: a server if ``host`` is set, else a private one over ``persist_path``."""
+    """Where Chroma is: ``server`` if there is one, else a private one over ``persist_path``."""
 
     persist_path: Path
-    host: str | None
-    port: int
-    ssl: bool
+    server: ChromaAddress | None
     give_up_after: float
     """Seconds during which a server that went away is tried again."""
+    create_database: bool = False
+    """Make the server's database if there is none."""

@@ -25,6 +25,7 @@ from waypoint.settings.choices import (
     QuotaUnit,
     StoreSettings,
 )
+from waypoint.settings.chroma_address import DATABASE, TENANT, ChromaAddress
 from waypoint.settings.headers import parse_headers
 
 MOST_CONCURRENCY = 256
@@ -43,6 +44,7 @@ read or written."""
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]*")
 _HOST_NAME = re.compile(r"\w([\w.-]*[\w.])?")
+_URL_PATH = re.compile(r"(/[\w.~%-]+)+/?", re.ASCII)
 _COLLECTION_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9._-]{1,510}[a-zA-Z0-9]")
 
 
@@ -143,6 +145,35 @@ class Settings(BaseModel):
     )
     chroma_port: int = _setting(8000, "Port of that Chroma server", Group.STORE, ge=1, le=65_535)
     chroma_ssl: bool = _setting(False, "Speak TLS to that Chroma server", Group.STORE)
+    chroma_ca_certs: Path | None = _setting(
+        None,
+        "File, or folder, of the CA certificates to trust for it",
+        Group.STORE,
+        unset="the system's",
+    )
+    chroma_url_prefix: str = _setting(
+        "", "Path that a reverse proxy has before the server's own paths: /chroma", Group.STORE
+    )
+    chroma_api_key: SecretStr | None = _setting(
+        None, "Key of that Chroma server, sent as x-chroma-token", Group.STORE
+    )
+    chroma_headers: SecretStr | None = _setting(
+        None,
+        "Further headers of calls to it: Name: value, separated by line ends or ;",
+        Group.STORE,
+    )
+    chroma_tenant: str | None = _setting(
+        None, "Tenant on that Chroma server", Group.STORE, unset="default_tenant"
+    )
+    chroma_database: str | None = _setting(
+        None, "Database of that tenant", Group.STORE, unset="default_database"
+    )
+    chroma_create_database: bool = _setting(
+        False,
+        "Make that database if its tenant has none of that name",
+        Group.STORE,
+        option="--create-database/--no-create-database",
+    )
     chroma_give_up_after: float = _setting(
         120.0,
         "Seconds to retry a Chroma server that does not answer, before the run fails",
@@ -426,7 +457,7 @@ class Settings(BaseModel):
             )
         return name
 
-    @field_validator("google_api_key", "gemini_api_key")
+    @field_validator("google_api_key", "gemini_api_key", "chroma_api_key")
     @classmethod
     def _key_can_be_sent(cls, key: SecretStr | None) -> SecretStr | None:
         # In a header, that is. Whatever else was copied with it, the key is not to be shown.
@@ -449,7 +480,7 @@ class Settings(BaseModel):
             raise ValueError("must begin with http:// or https:// and a host")
         return url
 
-    @field_validator("google_gemini_headers")
+    @field_validator("google_gemini_headers", "chroma_headers")
     @classmethod
     def _headers_can_be_sent(cls, headers: SecretStr | None) -> SecretStr | None:
         parse_headers(_secret(headers))
@@ -469,7 +500,21 @@ class Settings(BaseModel):
             ) from None
         return f"[{address}]"
 
-    @field_validator("knowledge_base_path", "chroma_persist_path", "log_dir", "metrics_file")
+    @field_validator("chroma_url_prefix")
+    @classmethod
+    def _prefix_is_a_path(cls, prefix: str) -> str:
+        if prefix and not _URL_PATH.fullmatch(prefix):
+            raise ValueError("must be a path: /, then letters, digits and . _ ~ % / -")
+        return prefix.rstrip("/")
+
+    @field_validator("chroma_tenant", "chroma_database")
+    @classmethod
+    def _no_name_is_the_default(cls, name: str | None) -> str | None:
+        return name or None
+
+    @field_validator(
+        "knowledge_base_path", "chroma_persist_path", "log_dir", "metrics_file", "chroma_ca_certs"
+    )
     @classmethod
     def _a_tilde_is_the_home(cls, path: Path | None) -> Path | None:
         # A shell does it for a word that begins with one, and for nothing else.
@@ -589,8 +634,26 @@ class Settings(BaseModel):
     def store(self) -> StoreSettings:
         return StoreSettings(
             self.chroma_persist_path,
+            self.chroma_server,
+            self.chroma_give_up_after,
+            self.chroma_create_database,
+        )
+
+    @property
+    def chroma_server(self) -> ChromaAddress | None:
+        """The configured server; None for the embedded store."""
+        if self.chroma_host is None:
+            return None
+        headers = parse_headers(_secret(self.chroma_headers))
+        if key := _secret(self.chroma_api_key):
+            headers["x-chroma-token"] = key
+        return ChromaAddress(
             self.chroma_host,
             self.chroma_port,
             self.chroma_ssl,
-            self.chroma_give_up_after,
+            self.chroma_url_prefix,
+            self.chroma_tenant or TENANT,
+            self.chroma_database or DATABASE,
+            headers,
+            self.chroma_ca_certs,
         )

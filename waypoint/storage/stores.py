@@ -90,7 +90,8 @@ class StoreKind(Protocol):
         """Open it for a run, which holds the lock of CHROMA_PERSIST_PATH.
 
         Raises:
-            StoreUnavailableError: it does not start, or cannot be reached.
+            StoreUnavailableError: it does not start, cannot be reached, or refuses access.
+            ConfigurationError: what is configured for it is of no use.
         """
         ...
 

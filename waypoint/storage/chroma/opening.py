@@ -12,7 +12,7 @@ from anyio import to_thread
 from waypoint.errors import StoreDamagedError
 from waypoint.files import make_log_folder
 from waypoint.observe.events import EventBus, StoreNotice
-from waypoint.settings import Settings, StoreSettings
+from waypoint.settings import ChromaAddress, Settings, StoreSettings
 from waypoint.storage.chroma.child import HOST as LOOPBACK
 from waypoint.storage.chroma.child import ChromaChild, run_chroma_child
 from waypoint.storage.chroma.diagnosis import (
@@ -119,8 +119,8 @@ class Chroma:
     """A ``StoreKind``."""
 
     def address(self, settings: Settings) -> str:
-        server = settings.store
-        return "" if server.host is None else f"{server.host}:{server.port}"
+        server = settings.store.server
+        return "" if server is None else str(server)
 
     def files(self, folder: Path) -> list[Path]:
         return chroma_files(folder)
@@ -131,8 +131,9 @@ class Chroma:
     ) -> AsyncIterator[OpenedStore]:
         """As ``StoreKind``; the private server, if any, starts and ends with the context."""
         folder = settings.chroma_persist_path
-        if settings.store.host is not None:
-            async with _connect(settings.store, events) as store:
+        if settings.store.server is not None:
+            create = settings.store.create_database
+            async with _connect(settings.store, events, create_database=create) as store:
                 yield OpenedStore(store, NoUpkeep())
             return
         async with run_chroma_child(
@@ -156,7 +157,7 @@ class Chroma:
     ) -> AsyncIterator[VectorStore]:
         """As ``StoreKind``."""
         folder = settings.chroma_persist_path
-        if settings.store.host is not None:
+        if settings.store.server is not None:
             async with _connect(settings.store, events) as store:
                 yield store
             return
@@ -176,18 +177,28 @@ def _connect(
     events: EventBus,
     child: ChromaChild | None = None,
     revive: Callable[[], Awaitable[bool]] | None = None,
+    *,
+    create_database: bool = False,
 ) -> AbstractAsyncContextManager[ChromaStore]:
     """A connection to the configured server, or to the private one that ``child`` is.
 
-    ``revive``: starts that again if it has died.
+    ``revive``: starts that again if it has died. ``create_database``: of a server, make the
+    database if there is none.
     """
-    host, port = (settings.host, settings.port) if child is None else (LOOPBACK, child.port)
-    assert host is not None
+    # Nothing that is configured for a server goes to the private one.
+    address = settings.server if child is None else ChromaAddress(LOOPBACK, child.port)
+    assert address is not None
+    if address.shows_secrets:
+        events.emit(
+            StoreNotice(
+                f"what CHROMA_API_KEY and CHROMA_HEADERS hold travels to {address.host} "
+                "unencrypted: see CHROMA_SSL"
+            )
+        )
     return open_chroma(
-        host,
-        port,
+        address,
         events,
-        ssl=settings.ssl and child is None,
+        create_database=create_database,
         revive=revive,
         stop=None if child is None else child.stop_stuck,
         folder=None if child is None else settings.persist_path,

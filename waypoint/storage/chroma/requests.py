@@ -25,8 +25,6 @@ from waypoint.storage.port import Neighbour
 
 T = TypeVar("T")
 
-COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
-
 MOST_ROWS = 5_000
 """Records in one call: more than 5,461 are refused."""
 
@@ -42,15 +40,15 @@ _LARGE = 100_000
 
 
 class RemoteCollection:
-    """A collection by its id.
+    """A collection by its path.
 
     Args:
         client: with the server as its base URL.
     """
 
-    def __init__(self, client: httpx2.AsyncClient, collection_id: str) -> None:
+    def __init__(self, client: httpx2.AsyncClient, path: str) -> None:
         self._client = client
-        self._path = f"{COLLECTIONS}/{collection_id}"
+        self._path = path
 
     async def upsert(self, body: PackedChunks) -> None:
         """Write records, whole: one of the bodies that :func:`packed_records` made."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ssl
+
 import httpx2
 import orjson
 
@@ -13,6 +15,7 @@ from waypoint.errors import (
     StoreWriteError,
 )
 from waypoint.sanitize import QUOTING, quotes
+from waypoint.settings import ChromaAddress
 from waypoint.storage.port import UnreadableVectorError
 
 
@@ -83,7 +86,7 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
     if isinstance(error, httpx2.HTTPStatusError):
         name, message = _told_by(error.response)
         if error.response.status_code in NO_ACCESS:
-            return no_access(error.response.status_code, operation)
+            return no_access(error.response, operation)
     said = message.lower()
     if any(words in said for words in _NO_ROOM):
         return StoreWriteError(
@@ -115,17 +118,60 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
             hint="see what answers at CHROMA_HOST and CHROMA_PORT",
         )
     # A proxy's 502, say, or a server that is just coming up.
-    if isinstance(error, httpx2.HTTPStatusError | UnusableAnswerError):
+    if isinstance(error, httpx2.HTTPStatusError):
+        if error.response.status_code == httpx2.codes.CONTENT_TOO_LARGE:
+            return _too_large(operation, len(error.request.content))
+        status = error.response.status_code
+        return TransientStoreError(f"an answer that is not Chroma's: HTTP {status}", foreign=True)
+    if isinstance(error, UnusableAnswerError):
         return TransientStoreError("an answer that is not Chroma's", foreign=True)
     return error
 
 
-def no_access(status: int, operation: str) -> StoreUnavailableError:
-    """The error for a server, or a proxy before it, that wants credentials."""
+def no_access(response: httpx2.Response, operation: str) -> StoreUnavailableError:
+    """The error for a server, or a proxy before it, that wants other credentials."""
+    said = _told_by(response)[1]
+    told = f"HTTP {response.status_code}: {operation}{f': {said}' if said else ''}"
     return StoreUnavailableError(
-        f"the Chroma server refuses access (HTTP {status}: {operation})",
-        hint="Waypoint sends no credentials: let it in by its address, or use a server that "
-        "wants none",
+        f"the Chroma server refuses access ({told})",
+        hint="set CHROMA_API_KEY to a key that it takes, or CHROMA_HEADERS to what a proxy "
+        "before it wants (Authorization: …); see that CHROMA_TENANT and CHROMA_DATABASE are "
+        "those of the key",
+    )
+
+
+def not_there(address: ChromaAddress, reason: str) -> StoreUnavailableError:
+    """The error for a server that does not answer, or is none of Chroma's."""
+    return StoreUnavailableError(
+        f"no Chroma server answers at {address} ({reason})",
+        hint="start it (`chroma run`), correct CHROMA_HOST and CHROMA_PORT, or unset "
+        "CHROMA_HOST to use the embedded store",
+    )
+
+
+def not_connected(address: ChromaAddress, error: Exception) -> StoreUnavailableError:
+    """The error for one that no connection can be made to; of TLS, with what is wrong."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return StoreUnavailableError(
+                f"the certificate of the Chroma server at {address} is not trusted "
+                f"({cause.verify_message})",
+                hint="set CHROMA_CA_CERTS to the certificate of the CA that signed it, and "
+                "CHROMA_HOST to the name that it is for",
+            )
+        if isinstance(cause, ssl.SSLError):
+            return not_there(address, f"no TLS there ({cause.reason or cause}): see CHROMA_SSL")
+        cause = cause.__cause__ or cause.__context__
+    return not_there(address, type(error).__name__)
+
+
+def _too_large(operation: str, size: int) -> StoreUnavailableError:
+    return StoreUnavailableError(
+        f"Chroma, or a proxy before it, does not take {size:,} bytes in one call (HTTP 413: "
+        f"{operation})",
+        hint="let it take 16 MiB (nginx: client_max_body_size; Chroma: "
+        "CHROMA_MAX_PAYLOAD_SIZE_BYTES), then run the same command again; what is embedded is kept",
     )
 
 

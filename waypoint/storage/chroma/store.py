@@ -24,9 +24,10 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.observe.events import EventBus
+from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.decode import Page
 from waypoint.storage.chroma.persisted_function import persisted_function
-from waypoint.storage.chroma.probe import ChromaAddress, ChromaProbe, connect
+from waypoint.storage.chroma.probe import ChromaProbe, connect
 from waypoint.storage.chroma.requests import (
     RemoteCollection,
     all_pages,
@@ -281,11 +282,10 @@ class ChromaStore:
 
 @asynccontextmanager
 async def open_chroma(
-    host: str,
-    port: int,
+    address: ChromaAddress,
     events: EventBus,
     *,
-    ssl: bool = False,
+    create_database: bool = False,
     revive: Callable[[], Awaitable[bool]] | None = None,
     stop: Callable[[], Awaitable[None]] | None = None,
     folder: Path | None = None,
@@ -294,17 +294,18 @@ async def open_chroma(
     """A connection to a Chroma server.
 
     Args:
+        create_database: make the address's database if there is none.
         revive: starts the server again if it is ours and dead.
         stop: ends it, if it is ours.
         folder: of a private server, whose disk can be looked at.
         give_up_after: seconds during which a server that went away is tried again.
 
     Raises:
-        StoreUnavailableError: the server cannot be reached.
+        StoreUnavailableError: the server cannot be reached, or refuses access.
+        ConfigurationError: it has no such database; the certificates cannot be used.
     """
-    address = ChromaAddress(host, port, ssl)
-    async with connect(address, ours=revive is not None) as client:
+    ours = revive is not None
+    async with connect(address, ours=ours, create_database=create_database) as probe:
         yield ChromaStore(
-            ChromaProbe(address, client),
-            StoreCalls(events, revive, give_up_after, folder=folder, stop=stop),
+            probe, StoreCalls(events, revive, give_up_after, folder=folder, stop=stop)
         )
