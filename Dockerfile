@@ -38,7 +38,7 @@ RUN --mount=type=cache,target=/var/cache/uv \
 # can't write it, and all of it would weigh as much as the code.
 RUN python -c "import aiohttp.web, anyio._backends._asyncio, chardet, chromadb.api.async_fastapi, \
     chromadb_rust_bindings, dotenv, google.genai, h11, html_to_markdown, httpcore, httpcore2, httpx, httpx2, \
-    isal.igzip, numpy, orjson, pathspec, prometheus_client, psutil, pybase64, \
+    isal.igzip, numpy, orjson, prometheus_client, psutil, pybase64, \
     pypdfium2, pyromark, python_calamine, re2, rich._emoji_codes, rich.live, rich.progress, rich.table, \
     semantic_text_splitter, simdjson, sqlite3, starlette.applications, starlette.middleware.trustedhost, \
     statistics, tenacity, truststore, typer, uvicorn.protocols.http.h11_impl, \

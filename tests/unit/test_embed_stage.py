@@ -59,19 +59,22 @@ def test_a_bill_says_what_the_service_counted(
 
 
 @pytest.mark.parametrize(
-    ("budget", "texts"),
+    ("max_texts", "max_usd", "texts"),
     [
-        (Budget(max_texts=3, max_usd=None, usd_per_million_tokens=0.15), 3),
-        (Budget(max_texts=None, max_usd=45 * PRICE, usd_per_million_tokens=0.15), 4),
-        (Budget(max_texts=None, max_usd=39 * PRICE, usd_per_million_tokens=0.15), 3),
-        (Budget(max_texts=2, max_usd=45 * PRICE, usd_per_million_tokens=0.15), 2),
-        (Budget(max_texts=0, max_usd=None, usd_per_million_tokens=0.15), 0),
-        (Budget(max_texts=None, max_usd=9 * PRICE, usd_per_million_tokens=0.15), 0),
+        (3, None, 3),
+        (None, 45 * PRICE, 4),
+        (None, 39 * PRICE, 3),
+        (2, 45 * PRICE, 2),
+        (0, None, 0),
+        (None, 9 * PRICE, 0),
     ],
     ids=["texts", "money", "a token short", "both", "nothing left", "too dear"],
 )
-def test_a_budget_is_used_to_its_last_text(tmp_path: Path, budget: Budget, texts: int) -> None:
+def test_a_budget_is_used_to_its_last_text(
+    tmp_path: Path, max_texts: int | None, max_usd: float | None, texts: int
+) -> None:
     """The batch that exceeds it is cut to what it allows; then the run stops."""
+    budget = Budget(max_texts=max_texts, max_usd=max_usd, usd_per_million_tokens=0.15)
     batch = [candidate(name, tokens=10) for name in "abcde"]
     done = embed(tmp_path, [batch], budget=budget)
     assert isinstance(done.error, BudgetSpentError)

@@ -15,7 +15,7 @@ from waypoint.errors import UsageError
 from waypoint.formats import default_registry
 from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
 from waypoint.sources import discover
-from waypoint.sources.ignoring import MAX_IGNORE_FILE, MAX_PATTERNS, Rules
+from waypoint.sources.ignoring import IGNORED, MAX_IGNORE_FILE, MAX_PATTERNS, Rules
 from waypoint.sources.patterns import Pattern
 
 NAMES = ("a", "b", "ab", "a.md", "b.md", "ab.md", "a b.md", "#a.md", "!a.md", "é.md")
@@ -152,6 +152,21 @@ def test_an_ignore_file_is_decoded_as_a_document(tmp_path: Path, encoding: str) 
     assert sources(walk(tmp_path)) == ["x/a.md", "x/é/b.md"]
 
 
+def test_lines_end_as_on_any_system(tmp_path: Path) -> None:
+    """With CR alone where there is no LF; one within a line of others closes the folder."""
+    put(tmp_path, "x/a.md", "x/b.md", "x/c.md", "x/Icon\r", "y/a.md")
+    (tmp_path / "x/.waypointignore").write_bytes(b"a.md\r# ours\rb.md\r")
+    (tmp_path / "y/.waypointignore").write_bytes(b"a.md\rb.md\nc.md\n")
+    found = walk(tmp_path)
+    assert [name for name in sources(found) if name.endswith(".md")] == ["x/c.md"]
+    (closed,) = [item for item in found if isinstance(item, UnreadableFolder)]
+    assert "line 1 has a carriage return in it" in closed.reason
+    for odd in (b"b.md\nIcon\r\r\n", b"b.md\r\nIcon[\r]\r\n"):
+        (tmp_path / "x/.waypointignore").write_bytes(odd)
+        found = walk(tmp_path)
+        assert left_out(found) == dict.fromkeys(["x/b.md", "x/Icon\\r"], IGNORED)
+
+
 @pytest.mark.parametrize(
     "data", [b"priv\0ate.md\n", b"\xff\xfe\x00", b"a.md\n\xe9", b"\x00\x00\xfe\xffa", b"\x01" * 50]
 )
@@ -232,16 +247,15 @@ PIECES = st.sampled_from(
         ".md",
         " ",
         "\\ ",
+        "\\/",
         "[",
         "\u00e9",
     ]
 )
-# "**" as a part of its own, as documented; what Git makes of "a**/**/" is an accident.
-PARTS = (
-    st.lists(PIECES | SETS, min_size=1, max_size=3)
-    .map("".join)
-    .filter(lambda part: "**" not in part)
-) | st.sampled_from(["**", "***"])
+# Git has "**" mean folders also behind letters that it compares apart: "a**/b" is "ab" as well.
+PARTS = st.lists(PIECES | SETS, min_size=1, max_size=3).map("".join) | st.sampled_from(
+    ["**", "***", "a**", "**b", ""]
+)
 LINES = st.builds(
     lambda front, parts, end: front + "/".join(parts) + end,
     st.sampled_from(["", "", "!", "/", "!/", "#", " "]),
@@ -287,6 +301,9 @@ def is_pattern(line: str) -> bool:
 @example(paths=["a/a"], ignore_files=([], ["**/*/**/"]))
 @example(paths=["a/b/a"], ignore_files=(["!**/*/**/"], ["**/**/"]))
 @example(paths=["A", "_", "0", "~"], ignore_files=(["[!-_]"], []))
+@example(paths=["+b", "+a/b/ab"], ignore_files=(["+***/**[[:alpha:]]"], []))
+@example(paths=["b/a", "ba/a", "a"], ignore_files=(["b**//**"], ["a**\\/b"]))
+@example(paths=["a/b", "a/a/b", "ab/b", "aab/b"], ignore_files=(["a**/b", "?**/b"], ["a/"]))
 def test_patterns_mean_what_they_mean_to_git(
     repository: Path, paths: list[str], ignore_files: tuple[list[str], list[str]]
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ MAX_IGNORE_FILE = 1024 * 1024
 
 MAX_PATTERNS = 10_000
 """In one file: each path is held against all of them, which takes 0.02 s."""
+
+_RETURN_WITHIN = re.compile(r"\r[^\r\]]")
+"""But for ``Icon[\\r]``, as lists of what macOS leaves behind have it."""
 
 HIDDEN = "hidden"
 IGNORED = f"ignored by {IGNORE_FILE}"
@@ -70,7 +74,7 @@ def read_ignore_file(path: str, prefix: str) -> IgnoreFile:
         raise IgnoreFileError(reason) from error
     except DocumentRejectedError as error:
         raise IgnoreFileError(error.reason) from error
-    lines = [line.removesuffix("\r") for line in text.text.split("\n")]
+    lines = _lines(text.text)
     told = [number for number, line in enumerate(lines, 1) if line and not line.startswith("#")]
     if len(told) > MAX_PATTERNS:
         raise IgnoreFileError(f"it has more than {MAX_PATTERNS:,} patterns")
@@ -82,6 +86,20 @@ def read_ignore_file(path: str, prefix: str) -> IgnoreFile:
             # Git takes it for a pattern that matches nothing. Whoever wrote it meant something.
             raise IgnoreFileError(f"line {number} is not a pattern: {error}") from error
     return IgnoreFile(prefix, tuple(patterns), text.warnings)
+
+
+def _lines(text: str) -> list[str]:
+    """Those of Git; of a text without a line feed, those of an old Macintosh.
+
+    Raises IgnoreFileError if some may be of one kind and some of the other.
+    """
+    if "\n" not in text:
+        return text.split("\r")
+    lines = [line.removesuffix("\r") for line in text.split("\n")]
+    for number, line in enumerate(lines, 1):
+        if _RETURN_WITHIN.search(line):
+            raise IgnoreFileError(f"line {number} has a carriage return in it")
+    return lines
 
 
 def _bytes_of(path: str) -> bytes:

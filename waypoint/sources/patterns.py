@@ -1,14 +1,13 @@
-"""One line in the syntax of ``.gitignore``, as Git understands it.
+"""One line in the syntax of ``.gitignore``, as Git understands it (``dir.c`` and ``wildmatch.c``).
 
-pathspec makes a regular expression of a pattern, and RE2 matches it, in a time that is linear in
-the path's length whatever the pattern. Where pathspec differs from Git (sets in brackets, escapes,
-white space, bytes that are not ASCII), the pattern is translated before: such a part becomes one
-character that no path has, and its own expression takes that one's place afterwards.
+It becomes one regular expression. RE2 matches that in a time that is linear in the path's length,
+whatever the pattern.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import string
 from typing import TYPE_CHECKING
 
@@ -17,12 +16,6 @@ if TYPE_CHECKING:
 
 MAX_LENGTH = 10_000
 """Bytes of a line; a path has at most 4,096."""
-
-_PLAIN = frozenset(string.ascii_letters + string.digits + "*?/._-")
-"""What means the same to Git, pathspec and RE2."""
-
-_FIRST_STAND_IN = 0x10000
-"""Paths are taken byte by byte, as by Git: their characters end at 0xFF."""
 
 _SETS = {
     "alnum": string.ascii_letters + string.digits,
@@ -40,15 +33,17 @@ _SETS = {
 }
 """``[[:alpha:]]`` and the like, as Git has them: of ASCII, and without vertical white space."""
 
-_ANY_FOLDER = "(?P<ps_d>/)"
-"""The expression that pathspec has for ``*/`` and the like."""
+_LITERAL = re.compile(r"[^*?\[\\]*")
+"""What a pattern begins with before its first special character."""
+
+_STARS = re.compile(r"\*+")
 
 
 class Pattern:
-    """One line. pathspec also takes what lies in a folder for matched where the folder is.
+    """One line; paths are taken byte by byte, as by Git.
 
     Git asks for each path alone, on the way down: ``!src`` takes ``src`` back in, not
-    ``src/node_modules``. So the expression is asked here for a path itself.
+    ``src/node_modules``.
 
     Raises ValueError, which says why, if the line is no pattern.
     """
@@ -57,31 +52,24 @@ class Pattern:
         text = _without_trailing_spaces(os.fsencode(line).decode("latin-1"))
         if len(text) > MAX_LENGTH:
             raise ValueError(f"it is longer than {MAX_LENGTH:,} bytes")
-        comment = text.startswith("#")
         self.takes_back = text.startswith("!")
         """Whether it begins with ``!``."""
         if text == "!":
             raise ValueError("nothing follows the '!'")
-        pattern, stand_ins = _translated(text.removeprefix("!"))
-        expression = None if comment or pattern.strip("/") == "" else _expression(pattern)
-        parts = pattern.split("/")
-        self._only_folders = not parts[-1]
-        last = parts[-2] if self._only_folders and len(parts) > 1 else parts[-1]
-        self._only_below = last == "**"
-        # ``**/*/**/`` has the same expression as ``**/``, but is about folders below folders.
-        below_some = self._only_below and not set(parts) <= {"", "**"}
-        self._anything = expression == "." or (expression == _ANY_FOLDER and not below_some)
-        self._regex = None if expression is None else _compiled(expression.translate(stand_ins))
+        pattern = text.removeprefix("!")
+        self._only_folders = pattern.endswith("/")
+        pattern = pattern.removesuffix("/")
+        self._of_paths = "/" in pattern
+        """Whether it is about the path from here on; else it is about names, wherever they are."""
+        comment = text.startswith("#")
+        self._regex = None if comment else _compiled(_expression(pattern, self._of_paths))
 
     def matches(self, path: bytes, *, is_folder: bool) -> bool:
         """Whether it matches this very path, relative to where the pattern stands."""
         if self._regex is None or (self._only_folders and not is_folder):
             return False
-        if self._anything:
-            return True
-        if self._only_below:
-            return self._regex.search(path) is not None
-        return self._regex.fullmatch(path + b"/" if self._only_folders else path) is not None
+        name = path if self._of_paths else path[path.rfind(b"/") + 1 :]
+        return self._regex.fullmatch(name) is not None
 
 
 def _without_trailing_spaces(text: str) -> str:
@@ -97,44 +85,43 @@ def _without_trailing_spaces(text: str) -> str:
     return text[:end]
 
 
-def _translated(text: str) -> tuple[str, dict[int, str]]:
-    """A pattern of which pathspec makes what Git does, and what stands for the rest of it."""
-    stand_ins: dict[int, str] = {}
-    parts: list[str] = []
-    position, anchored = 0, False
-    members: set[int] | None
-    while position < len(text):
-        character = text[position]
-        position += 1
-        if character == "[":
-            members, end = _set_members(text, position)
-            anchored |= "/" in text[position:end]
+def _expression(pattern: str, of_paths: bool) -> str:
+    """A regular expression of the characters up to 0xFF."""
+    pattern = pattern.removeprefix("/")
+    # Git compares what comes before the first special character, and matches the rest alone: two
+    # stars there are at the start of something, and mean folders, as they do behind a slash.
+    start = position = _end(_LITERAL, pattern, 0)
+    parts = [re.escape(pattern[:start])]
+    while position < len(pattern):
+        character = pattern[position]
+        if character == "*":
+            end = _end(_STARS, pattern, position)
+            alone = position == start or pattern[position - 1] == "/"
+            part = "[^/]*"
+            if of_paths and end - position > 1 and alone:
+                if pattern[end : end + 1] == "/":
+                    end += 1
+                    part = "(?:.*/)?"
+                elif pattern[end : end + 2] in ("", "\\/"):
+                    part = ".*"
             position = end
-        elif character == "\\":
-            if position == len(text):
-                raise ValueError("it ends with a single '\\'")
-            character = text[position]
-            position += 1
-            members = None if character == "/" else {ord(character)}
+        elif character == "?":
+            part, position = "[^/]", position + 1
+        elif character == "[":
+            members, position = _set_members(pattern, position + 1)
+            part = _any_of(members)
         else:
-            members = None if character in _PLAIN else {ord(character)}
-        if members is not None:
-            character = chr(_FIRST_STAND_IN + len(stand_ins))
-            stand_ins[ord(character)] = _any_of(members)
-        parts.append(character)
-    segments = "".join(parts).split("/")
-    pattern = "/".join(map(_with_single_stars, segments))
-    # A slash anywhere but at the end means that the pattern is about the path from here on.
-    return "/" * (anchored and "/" not in pattern.rstrip("/")) + pattern, stand_ins
+            position += character == "\\"
+            if position == len(pattern):
+                raise ValueError("it ends with a single '\\'")
+            part, position = re.escape(pattern[position]), position + 1
+        parts.append(part)
+    return "".join(parts)
 
 
-def _with_single_stars(segment: str) -> str:
-    """Two stars or more mean folders only where nothing stands beside them."""
-    if len(segment) > 1 and not segment.strip("*"):
-        return "**"
-    while "**" in segment:
-        segment = segment.replace("**", "*")
-    return segment
+def _end(expression: re.Pattern[str], text: str, position: int) -> int:
+    found = expression.match(text, position)
+    return position if found is None else found.end()
 
 
 def _set_members(text: str, position: int) -> tuple[set[int], int]:
@@ -192,14 +179,6 @@ def _any_of(members: set[int]) -> str:
         else:
             spans.append([member, member])
     return "[" + "".join(rf"\x{first:02x}-\x{last:02x}" for first, last in spans) + "]"
-
-
-def _expression(pattern: str) -> str | None:
-    # Late: it takes 0.08 s to import, and most knowledge bases need none of it.
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
-    expression: str | None = GitIgnoreSpecPattern.pattern_to_regex(pattern)[0]
-    return expression
 
 
 def _compiled(expression: str) -> re2._Regexp:
