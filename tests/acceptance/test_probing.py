@@ -76,7 +76,10 @@ def test_a_private_server_that_died_leaves_doubt(
     """The run goes on with a new one; the next run asks the index."""
     with workspace.start() as run:
         in_its_middle(simulator)
+        # So that it can't have come to its end meanwhile, on a busy machine.
+        simulator.configure(latency_ms=3_000)
         run.kill_children()
+        simulator.configure(latency_ms=100)
         outcome = run.wait()
     assert outcome.code == 0, outcome.stderr
     assert doubts(workspace) == {SIMULATED: True}

@@ -136,4 +136,7 @@ def test_what_is_cut_off_is_told(workspace: Workspace) -> None:
             check=False,
         )
     assert ended.returncode == 3
-    assert ended.stderr == "error: stdout could not be written: No space left on device\n"
+    (line,) = ended.stderr.splitlines()
+    assert orjson.loads(line)["message"] == (
+        "error: stdout could not be written: No space left on device"
+    )

@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from waypoint.cli.failures import UnexpectedError, flatten, tell_failure
+from waypoint.cli.failures import tell_failure
 from waypoint.errors import ExitCode, KeyRefusedError, ScarceError, StoreWriteError, WaypointError
+from waypoint.failures import UnexpectedError, flatten
 from waypoint.observe.terminal import Terminal
 
 

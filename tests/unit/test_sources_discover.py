@@ -108,7 +108,8 @@ def test_devices_are_named_and_not_opened() -> None:
     """Reading one could go on for ever."""
     found = walk(Path("/dev"))
     assert SkippedFile("null", "not a regular file: a character device") in found
-    assert not sources(found)
+    # Where shared memory lies, others may have files.
+    assert not [source for source in sources(found) if not source.startswith("shm/")]
 
 
 def test_names_that_clash_on_other_systems_are_warned_of(tmp_path: Path) -> None:

@@ -129,7 +129,8 @@ def _run(arguments: list[str], command: str, program: str) -> int:
 
 def _fail(error: Exception, arguments: list[str], *, quiet: bool) -> int:
     """Tell what happened, as JSON too if that was asked for; ``quiet``: stdout has something."""
-    from waypoint.cli.failures import flatten, tell_failure
+    from waypoint.cli.failures import tell_failure
+    from waypoint.failures import flatten
     from waypoint.observe.terminal import Terminal, print_json
 
     failure = flatten(error)

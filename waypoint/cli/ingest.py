@@ -106,14 +106,10 @@ def ingest(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from waypoint.cli.ingestion import run_ingestion
     from waypoint.ingestion.options import IngestOptions
-    from waypoint.ingestion.single_files import common_folder
+    from waypoint.ingestion.single_files import given_paths
 
-    # As in a setting: a shell leaves a tilde in quotes as it is.
-    paths = [path.expanduser() if path.parts[:1] == ("~",) else path for path in paths or ()]
-    files = tuple(path for path in paths if path.is_file())
-    if files:
-        paths = [common_folder(files, paths, category)]
-    loaded = load({**settings, "knowledge_base_path": paths[0] if paths else None}, verbose=verbose)
+    given = given_paths(paths or (), category)
+    loaded = load({**settings, "knowledge_base_path": given.folder}, verbose=verbose)
     options = IngestOptions(
         simulate=simulate,
         category=category,
@@ -121,8 +117,8 @@ def ingest(
         clear=clear,
         root_moved=root_moved,
         root_name=root_name,
-        further_paths=tuple(paths[1:]),
-        files=files,
+        further_paths=given.further,
+        files=given.files,
         reread=reread,
         retry_rejects=retry_rejects,
     )

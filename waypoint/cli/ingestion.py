@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import asdict, replace
 
-from waypoint.cli.failures import flatten, tell_failure
+from waypoint.cli.failures import tell_failure
 from waypoint.cli.mounts import check_mounts
 from waypoint.cli.summary import print_summary
 from waypoint.errors import ExitCode, WaypointError
 from waypoint.files import make_log_folder, told
 from waypoint.ingestion import runtime
 from waypoint.ingestion.options import IngestOptions
+from waypoint.ingestion.outcome import run_to_end
 from waypoint.ingestion.run import Ingestion
-from waypoint.ingestion.standing_rejects import StandingRejects
 from waypoint.observe.display import Display, LineDisplay, LiveDisplay
-from waypoint.observe.events import EventBus, RunEnded
+from waypoint.observe.events import EventBus
 from waypoint.observe.gauges import PipelineSnapshot
 from waypoint.observe.gauges.bottleneck import find_bottleneck
 from waypoint.observe.gauges.process import process_use
@@ -26,7 +26,7 @@ from waypoint.observe.report import RunReport, write_report
 from waypoint.observe.sampler import delay_figures
 from waypoint.observe.status import RunStatus
 from waypoint.observe.terminal import Terminal, print_bytes
-from waypoint.settings import FailOn, Settings
+from waypoint.settings import Settings
 
 
 def run_ingestion(
@@ -114,23 +114,8 @@ async def _ingest(
     settings: Settings, ingestion: Ingestion, status: RunStatus, events: EventBus
 ) -> WaypointError | None:
     """Run to the end, which is told while a monitor still listens; returns what it failed of."""
-    report = status.progress.report
-    failure: WaypointError | None = None
     async with status.watched(), _monitored(settings, status, events):
-        try:
-            await ingestion.run()
-        except Exception as error:
-            failure = flatten(error)
-        rejects = ingestion.rejects
-        report.standing = rejects.listed
-        code = _exit_code(_counted(rejects, settings.fail_on) + report.removals_refused, failure)
-        if failure is None and code == ExitCode.OK and report.is_empty:
-            code = ExitCode.INCOMPLETE
-            report.notices.append(f"no document was found in {report.knowledge_base}")
-        message, hint = (failure.message, failure.hint) if failure else ("", "")
-        seconds, file = status.progress.seconds, str(rejects.file or "")
-        events.emit(RunEnded(rejects.count, code, message, hint, seconds, file))
-    return failure
+        return await run_to_end(settings, ingestion, status.progress, events)
 
 
 @asynccontextmanager
@@ -163,14 +148,3 @@ def _tell_resources(report: RunReport, ingestion: Ingestion) -> None:
         report.bound_by = str(find_bottleneck(PipelineSnapshot(0.0), snapshot))
     if ingestion.sampler is not None:
         report.loop_delay = delay_figures(ingestion.sampler.loop_delay)
-
-
-def _counted(rejects: StandingRejects, fail_on: FailOn) -> int:
-    """Rejects that the exit code is to tell of."""
-    return {FailOn.NEVER: 0, FailOn.NEW_REJECTS: rejects.new}.get(fail_on, rejects.count)
-
-
-def _exit_code(incomplete: int, failure: WaypointError | None) -> ExitCode:
-    if failure is not None:
-        return failure.exit_code
-    return ExitCode.INCOMPLETE if incomplete else ExitCode.OK

@@ -31,7 +31,7 @@ from waypoint.observe.events import (
 )
 from waypoint.observe.terminal import Terminal, Text, print_bytes
 from waypoint.settings import Settings
-from waypoint.verification.checks import GROUPS, IN_GROUP, NAMES, SAMPLING
+from waypoint.verification.checks import SAMPLING, checks_named
 from waypoint.verification.repair import Repair, Repairer, plan_repair
 from waypoint.verification.run import Verification, VerifyOptions
 from waypoint.verification.verdict import Verdict, write_verdict
@@ -56,24 +56,6 @@ class VerifyRequest:
     yes: bool = False
     json: bool = False
     verbose: bool = False
-
-    def names(self) -> frozenset[str]:
-        """The checks that are meant. Naming a tier, and no check, means retrieval alone.
-
-        Raises:
-            UsageError: there is no such check.
-        """
-        if not self.checks:
-            return frozenset({"retrieval"} if self.tiers else NAMES)
-        names: set[str] = set()
-        for name in self.checks:
-            if name not in NAMES and name not in GROUPS:
-                raise UsageError(
-                    f"there is no check {name!r}",
-                    hint=f"checks are: {', '.join(NAMES)}; groups of them: {', '.join(GROUPS)}",
-                )
-            names.update(IN_GROUP.get(name, (name,)))
-        return frozenset(names | ({"retrieval"} if self.tiers else set()))
 
 
 class VerifyCommand:
@@ -109,7 +91,7 @@ class VerifyCommand:
         request = self._request
         named = frozenset(request.checks)
         options = VerifyOptions(
-            checks=request.names(),
+            checks=checks_named(request.checks, request.tiers),
             tiers=tuple(request.tiers),
             queries=request.queries,
             # No repair helps against what a sample shows: it is embedded once, afterwards.

@@ -72,7 +72,14 @@ def collection_name(settings: Settings, provider: Provider) -> str:
 class Ingestion:
     """A run: ask ``quota_state`` and ``gauges`` while it goes on, ``rejects`` afterwards."""
 
-    def __init__(self, settings: Settings, options: IngestOptions, events: EventBus) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        options: IngestOptions,
+        events: EventBus,
+        interruption: Interruption | None = None,
+    ) -> None:
+        """``interruption``: of a host that says when to stop; signals are then its own affair."""
         self.run_id = new_run_id()
         self.rejects = StandingRejects()
         self.gauges = Gauges()
@@ -88,7 +95,8 @@ class Ingestion:
         # Of the run, however many attempts it takes.
         self._budget = budget_of(settings)
         self._kept: list[Billed] = []
-        self._interruption = Interruption()
+        self._heeds_signals = interruption is None
+        self._interruption = interruption or Interruption()
         # Done once, not again by an attempt after a repair.
         self._to_clear = options.clear
         self._to_retry = options.retry_rejects
@@ -110,7 +118,8 @@ class Ingestion:
         """
         with anyio.CancelScope() as scope:
             async with anyio.create_task_group() as watch:
-                watch.start_soon(watch_signals, self._interruption, scope)
+                if self._heeds_signals:
+                    watch.start_soon(watch_signals, self._interruption, scope)
                 if self.sampler is not None:
                     watch.start_soon(self.sampler.run)
                 await self._run(watch)

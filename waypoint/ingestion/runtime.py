@@ -63,6 +63,7 @@ def tune_process() -> None:
     """Fit a process of our own to a run; before threads start."""
     # Documents, texts and vectors make no cycles: there is little to find, and the loop waits.
     gc.set_threshold(_ALLOCATIONS)
+    gc.freeze()
     _keep_few_arenas()
 
 

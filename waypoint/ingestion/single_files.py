@@ -4,10 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint.errors import UsageError
 from waypoint.sources.origin import Origin
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPaths:
+    """What a run is over."""
+
+    folder: Path | None
+    """None for that of the settings."""
+    further: tuple[Path, ...]
+    """More folders."""
+    files: tuple[Path, ...]
+    """Only these documents of it, where there are any."""
+
+
+def given_paths(paths: Iterable[Path], category: str | None) -> GivenPaths:
+    """Folders, or single files, as they were given.
+
+    Raises:
+        UsageError: as :func:`common_folder`.
+    """
+    # As in a setting: a shell leaves a tilde in quotes as it is.
+    paths = [path.expanduser() if path.parts[:1] == ("~",) else path for path in paths]
+    files = tuple(path for path in paths if path.is_file())
+    if files:
+        paths = [common_folder(files, paths, category)]
+    return GivenPaths(paths[0] if paths else None, tuple(paths[1:]), files)
 
 
 def common_folder(files: Sequence[Path], paths: Sequence[Path], category: str | None) -> Path:

@@ -97,6 +97,11 @@ class RunReport:
     notices: list[str] = field(default_factory=list)
 
     @property
+    def ok(self) -> bool:
+        """Whether the collection holds all that was to be ingested."""
+        return self.exit_code == 0
+
+    @property
     def is_empty(self) -> bool:
         """Nothing was found, and nothing is there that an earlier run had found."""
         return not (self.files or self.documents["removed"] or self.removals_refused)

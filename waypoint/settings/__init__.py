@@ -25,7 +25,7 @@ from waypoint.settings.choices import (
 from waypoint.settings.chroma_address import ChromaAddress
 from waypoint.settings.facts import FACTS, SettingFacts
 from waypoint.settings.files import TOML_FILE
-from waypoint.settings.loading import Loaded, load, load_settings
+from waypoint.settings.loading import Loaded, load, load_keywords, load_settings
 from waypoint.settings.model import (
     CHOICE_NAMES,
     MOST_CONCURRENCY,
@@ -57,5 +57,6 @@ __all__ = [
     "Settings",
     "StoreSettings",
     "load",
+    "load_keywords",
     "load_settings",
 ]

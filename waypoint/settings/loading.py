@@ -57,7 +57,7 @@ def load(look: Callable[[Mapping[str, Given]], None] = lambda _: None, **options
             refuse_old_variables({line.name: str(line.value or "")}, str(line.file))
     if unknown := [line for line in of_toml if _field(line.name) not in FACTS]:
         raise ConfigurationError(
-            "; ".join(_strange(line, alike=_nearest(line.name)) for line in unknown),
+            "; ".join(map(_strange, unknown)),
             hint="correct or remove it: `waypoint config` lists all settings",
         )
     given = {
@@ -67,8 +67,34 @@ def load(look: Callable[[Mapping[str, Given]], None] = lambda _: None, **options
         **{name: Given.option(name, each) for name, each in options.items() if each is not None},
     }
     look(given)
+    settings = _checked(given)
+    strangers = [line for line in of_env if _field(line.name) not in FACTS]
+    return Loaded(settings, given, [_strange(line) for line in strangers if _nearest(line.name)])
+
+
+def load_keywords(**keywords: Any) -> Settings:
+    """The settings of a program that runs in another one: keywords, then the environment.
+
+    The files of the working folder are that other program's.
+
+    Raises:
+        ConfigurationError: as ``load``, and for a keyword that is no setting.
+    """
+    learn_secrets(os.environ)
+    learn_secrets({name.upper(): str(value or "") for name, value in keywords.items()})
+    refuse_old_variables(os.environ, "the environment")
+    if unknown := [name for name in keywords if name not in FACTS]:
+        raise ConfigurationError(
+            "; ".join(f"{name} is not a setting{_meant(name, str.lower)}" for name in unknown),
+            hint="settings are named as their variables, in small letters",
+        )
+    given = {name: Given.keyword(name, each) for name, each in keywords.items() if each is not None}
+    return _checked(_environment() | given)
+
+
+def _checked(given: Mapping[str, Given]) -> Settings:
     try:
-        settings = Settings(**{name: each.value for name, each in given.items()})
+        return Settings(**{name: each.value for name, each in given.items()})
     except ValidationError as error:
         problems = error.errors()
         variables = ", ".join(FACTS[str(problem["loc"][0])].variable for problem in problems)
@@ -76,9 +102,6 @@ def load(look: Callable[[Mapping[str, Given]], None] = lambda _: None, **options
             "; ".join(told(problem, given) for problem in problems),
             hint=f"correct it where it stands; the README's table of options has {variables}",
         ) from error
-    strangers = [line for line in of_env if _field(line.name) not in FACTS]
-    near = [(line, alike) for line in strangers if (alike := _nearest(line.name))]
-    return Loaded(settings, given, [_strange(line, alike=alike) for line, alike in near])
 
 
 def _lines(lines: Iterable[Line]) -> dict[str, Given]:
@@ -104,9 +127,14 @@ def _field(name: str) -> str:
     return name.lower().replace("-", "_")
 
 
-def _strange(line: Line, *, alike: str | None) -> str:
-    meant = f"; did you mean {alike.lower() if line.file == TOML_FILE else alike}?" if alike else ""
+def _strange(line: Line) -> str:
+    meant = _meant(line.name, str.lower if line.file == TOML_FILE else str)
     return f"{line.file} line {line.number}: {line.name} is not a setting{meant}"
+
+
+def _meant(name: str, spelt: Callable[[str], str]) -> str:
+    alike = _nearest(name)
+    return f"; did you mean {spelt(alike)}?" if alike else ""
 
 
 def _nearest(name: str) -> str | None:

@@ -23,7 +23,7 @@ class Given:
 
     value: Any
     origin: str
-    """``option``, ``environment``, ``.env line 3`` or ``waypoint.toml line 3``."""
+    """``option``, ``keyword``, ``environment``, ``.env line 3`` or ``waypoint.toml line 3``."""
     shown: str
     """As it stands there: ``--chunk-size 3``, ``.env line 3: CHUNK_SIZE=3``; never a key."""
 
@@ -32,6 +32,10 @@ class Given:
         facts = FACTS[field]
         name = facts.option.partition("/")[0] or facts.variable
         return cls(value, "option", f"{name}{_value(facts, value, ' ')}")
+
+    @classmethod
+    def keyword(cls, field: str, value: Any) -> Self:
+        return cls(value, "keyword", f"{field}{_value(FACTS[field], value, '=')}")
 
     @classmethod
     def variable(cls, field: str, name: str, value: str) -> Self:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from waypoint.errors import UsageError
+
 MOST_EXAMPLES = 10
 """Findings of one check that are listed; all of them are counted."""
 
@@ -140,6 +142,27 @@ KINDS = {
 
 NAMES = tuple(KINDS)
 IN_GROUP = {group: tuple(k.name for k in KINDS.values() if k.group == group) for group in GROUPS}
+
+
+def checks_named(checks: Sequence[str], tiers: Sequence[str] = ()) -> frozenset[str]:
+    """The checks that are meant by names of checks or groups; all of them if none is named.
+
+    Naming a tier of questions, and no check, means retrieval alone.
+
+    Raises:
+        UsageError: there is no such check.
+    """
+    if not checks:
+        return frozenset({RETRIEVAL} if tiers else NAMES)
+    names: set[str] = set()
+    for name in checks:
+        if name not in NAMES and name not in GROUPS:
+            raise UsageError(
+                f"there is no check {name!r}",
+                hint=f"checks are: {', '.join(NAMES)}; groups of them: {', '.join(GROUPS)}",
+            )
+        names.update(IN_GROUP.get(name, (name,)))
+    return frozenset(names | ({RETRIEVAL} if tiers else set()))
 
 
 def passed(name: str, figure: str) -> CheckResult:

@@ -113,4 +113,6 @@ def _import_gemini() -> Any:
         return importlib.import_module(_ADAPTER)
     finally:
         gc.enable()
-        gc.freeze()
+        if gc.get_freeze_count():
+            # A process of our own (ingest/runtime.py): a host's garbage is not ours to keep.
+            gc.freeze()
