@@ -33,23 +33,13 @@ PackedChunks = NewType("PackedChunks", bytes)
 """Chunks with their vectors in the form in which a store takes them."""
 
 
-RACY_NS = 2_000_000_000
-"""What was modified so shortly before we read it may have been edited since without a change of
-size or times: it is read again, or its bytes are compared."""
-
-UNSETTLED = -1
-"""The size of a sidecar that couldn't be read, or may have changed unseen: it is read again."""
-
-
 @dataclass(frozen=True, slots=True)
 class Sidecar:
     """A file of metadata for other files."""
 
     source: str
-    size: int
-    """Bytes; or UNSETTLED."""
-    mtime_ns: int
-    ctime_ns: int
+    version: str
+    """As that of a file; empty if it couldn't be read, or asked for: it is read again."""
     beside: bool
     """Whether it is about one file, beside which it lies; else about all below its folder."""
 
@@ -64,8 +54,10 @@ class SourceFile:
     path: Path
     size: int
     """Bytes."""
-    mtime_ns: int
-    ctime_ns: int
+    version: str
+    """Told by its source alone, and never empty: a file that is listed in the version that it was
+    read in has the same bytes. If it may have changed unseen while it was read, that version is
+    one in which none is ever listed."""
     sidecars: tuple[Sidecar, ...] = ()
     """Those that are about it, the nearest first."""
 
@@ -74,9 +66,7 @@ class SourceFile:
         """Tells whether its sidecars are the same, in the same versions; empty for none."""
         if not self.sidecars:
             return ""
-        told = "\n".join(
-            f"{each.size} {each.mtime_ns} {each.ctime_ns} {each.source}" for each in self.sidecars
-        )
+        told = "\n".join(f"{each.version} {each.source}" for each in self.sidecars)
         return hashlib.sha256(told.encode()).hexdigest()[:32]
 
     @property
@@ -158,8 +148,6 @@ class Document:
     """Scalars of the front matter, under names that do not clash with Waypoint's own."""
     digest: str
     """SHA-256 of the file's bytes, hexadecimal; of a record's own, where the file has several."""
-    read_at_ns: int
-    """Wall clock at the time of reading, nanoseconds since the epoch."""
     warnings: tuple[str, ...] = ()
     """What of the file was lost, and where; or was odd, but did not keep it from being read."""
     format: str = "text"

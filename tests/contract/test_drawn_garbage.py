@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -35,7 +34,6 @@ from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus
 from waypoint.settings import ChromaAddress, load_settings
 from waypoint.settings.model import Settings
-from waypoint.sources.snapshot import times_of
 from waypoint.storage.chroma.decode import Count, Described, Found, Page
 from waypoint.storage.chroma.decode import read_answer as read_chroma
 from waypoint.storage.chroma.store import open_chroma
@@ -215,14 +213,3 @@ def test_variables_of_the_environment(values: dict[str, str]) -> None:
     values = {name: value for name, value in values.items() if "\0" not in value}
     with mock.patch("os.environ", values), suppress(ConfigurationError):
         load_settings()
-
-
-@given(times=st.tuples(st.integers(-(2**80), 2**80), st.integers(-(2**80), 2**80)))
-def test_dates_of_files(times: tuple[int, int]) -> None:
-    """Each of them is one that the ledger can hold."""
-    status = mock.Mock(st_mtime_ns=times[0], st_ctime_ns=times[1])
-    database = sqlite3.connect(":memory:")
-    try:
-        assert database.execute("SELECT ?, ?", times_of(status)).fetchone() == times_of(status)
-    finally:
-        database.close()

@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.support.documents import NOON, SECOND, document, source_file
+from tests.support.documents import document, source_file
 from tests.support.memory_ledger import MemoryLedger
 from waypoint.models import (
-    UNSETTLED,
     DayUse,
     Document,
     EmbeddingSpace,
@@ -138,33 +137,31 @@ async def test_what_no_document_has_may_be_dropped(ledger: Ledger, collection: i
 async def test_only_a_complete_document_of_this_version_is_unchanged(
     ledger: Ledger, collection: int
 ) -> None:
-    """Not one that was only started, touched, read too soon after it was written, or rejected."""
+    """Not one that was only started, touched or rejected, or of a version that is never listed."""
     good, started, fresh, refused = (document(f"{name}.md") for name in "abcd")
-    fresh = replace(fresh, read_at_ns=NOON + SECOND)
+    files = [each.file for each in (good, started, fresh, refused)]
+    fresh = replace(fresh, file=replace(fresh.file, version="v1 racy"))
     for each in (good, started, fresh, refused):
         await complete(ledger, collection, each, A)
     await ledger.start_documents(collection, [started.source])
     await ledger.reject(collection, refused.source, "unreadable")
-    files = [each.file for each in (good, started, fresh, refused)]
     partition = await ledger.partition_unchanged(collection, files)
     assert (partition.changed, partition.unchanged_documents) == (files[1:], 1)
-    touched = source_file("a.md", mtime_ns=NOON + 60 * SECOND)
+    touched = source_file("a.md", version="v2")
     assert (await ledger.partition_unchanged(collection, [touched])).changed == [touched]
-    await ledger.refresh_documents(
-        collection, [replace(good, file=touched, read_at_ns=2 * NOON, warnings=("odd",))]
-    )
+    await ledger.refresh_documents(collection, [replace(good, file=touched, warnings=("odd",))])
     partition = await ledger.partition_unchanged(collection, [touched])
     assert (partition.changed, partition.warnings) == ([], {"a.md": ["odd"]})
 
 
 async def test_another_version_of_a_sidecar_is_a_change(ledger: Ledger, collection: int) -> None:
     """So is one that came or went, or was not read; what it said is kept with the document."""
-    sidecar = Sidecar("_metadata.yaml", 9, NOON, NOON, beside=False)
+    sidecar = Sidecar("_metadata.yaml", "s1", beside=False)
     file = replace(source_file("a.md"), sidecars=(sidecar,))
     read = replace(document("a.md"), file=file, sidecar_digest="said")
     await complete(ledger, collection, read, A)
-    other = replace(sidecar, mtime_ns=NOON + SECOND)
-    for sidecars in ((), (other,), (sidecar, other), (replace(sidecar, size=UNSETTLED),)):
+    other = replace(sidecar, version="s2")
+    for sidecars in ((), (other,), (sidecar, other), (replace(sidecar, version=""),)):
         changed = replace(file, sidecars=sidecars)
         assert (await ledger.partition_unchanged(collection, [changed])).changed == [changed]
     assert (await ledger.partition_unchanged(collection, [file])).changed == []

@@ -88,18 +88,23 @@ async def test_files_are_read_in_the_order_asked_for(served: Served) -> None:
     assert not isinstance(last, DocumentRejectedError)
     (shown,) = first
     assert isinstance(shown, Document)
-    assert (shown.source, shown.title, shown.file) == ("d.md", "d.md", d)
+    assert (shown.source, shown.title, shown.file.source) == ("d.md", "d.md", d.source)
+    assert not served.source.is_edited(d, shown.file.version)
+    assert served.source.digest(d) == shown.digest
     assert len(shown.digest) == 64
 
 
 async def test_a_file_that_changes_is_told_from_what_it_was(served: Served) -> None:
-    """Listed anew, it differs; what was left alone is listed as before."""
+    """Listed anew, it has another version; what was left alone is listed as before."""
     served.put("a.md", b"one")
     served.put("b.md", b"one")
     before = files_of(served.source)
     served.put("a.md", b"another")
     after = files_of(served.source)
-    assert after[0] != before[0]
+    assert after[0].version != before[0].version
+    assert served.source.is_edited(after[0], before[0].version)
+    assert not served.source.is_edited(after[0], "")
     assert after[1] == before[1]
+    assert not served.source.is_edited(after[1], before[1].version)
     served.remove("a.md")
     assert files_of(served.source) == before[1:]

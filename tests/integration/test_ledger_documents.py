@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import NOON, SECOND, document, source_file
+from tests.support.documents import document, source_file
 from waypoint.models import Document
 from waypoint.storage.ledger.records import (
     CompleteDocument,
@@ -77,28 +77,18 @@ def test_only_what_may_have_changed_is_read_again(ledger: SqliteLedger, collecti
     }
 
 
-@pytest.mark.parametrize("field", ["size", "mtime_ns", "ctime_ns"])
-def test_a_changed_size_or_time_is_noticed(
-    ledger: SqliteLedger, collection: int, field: str
-) -> None:
-    """Also the ctime, which an editor that restores the mtime cannot restore."""
+def test_another_version_is_noticed(ledger: SqliteLedger, collection: int) -> None:
+    """Whatever it is; and none is the one of what was rejected meanwhile."""
     known = document("a.md")
     finish(ledger, collection, known)
     assert changed(ledger, collection, known) == []
-    file = replace(known.file, **{field: getattr(known.file, field) - 1})
-    assert ledger.partition_unchanged(collection, [file]) == Partition(
-        [file], unchanged_documents=0
-    )
-
-
-@pytest.mark.parametrize(("seconds", "again"), [(-5, True), (0, True), (1.9, True), (2, False)])
-def test_what_was_read_too_soon_is_read_again(
-    ledger: SqliteLedger, collection: int, seconds: float, again: bool
-) -> None:
-    """An edit within the clock's grain may have come after our reading."""
-    known = document("a.md", read_at_ns=NOON + int(seconds * SECOND))
-    finish(ledger, collection, known)
-    assert changed(ledger, collection, known) == (["a.md"] if again else [])
+    for version in ("v0", "v1 ", "V1", "v1 racy"):
+        file = replace(known.file, version=version)
+        assert ledger.partition_unchanged(collection, [file]) == Partition(
+            [file], unchanged_documents=0
+        )
+    ledger.reject(collection, "a.md", "gone")
+    assert changed(ledger, collection, known) == ["a.md"]
 
 
 def test_a_touched_document_is_unchanged_from_then_on(
@@ -106,7 +96,7 @@ def test_a_touched_document_is_unchanged_from_then_on(
 ) -> None:
     """Its bytes were what they had been; only its times are new."""
     finish(ledger, collection, document("a.md"))
-    later = document(source_file("a.md", mtime_ns=NOON + 3_600 * SECOND), read_at_ns=NOON * 2)
+    later = document(source_file("a.md", version="v2"))
     assert changed(ledger, collection, later) == ["a.md"]
     ledger.refresh_documents(collection, [later])
     assert changed(ledger, collection, later) == []

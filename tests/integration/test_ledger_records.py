@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import NOON, SECOND, document, source_file
+from tests.support.documents import document, source_file
 from tests.support.older_ledger import make_older
 from waypoint.models import Document, SourceFile
 from waypoint.storage.ledger.records import CompleteDocument
@@ -16,7 +16,7 @@ from waypoint.storage.ledger.seen import SeenSources
 from waypoint.storage.ledger.sqlite import SqliteLedger
 
 FILE = source_file("list.jsonl")
-LATER = source_file("list.jsonl", mtime_ns=NOON + 3_600 * SECOND)
+LATER = source_file("list.jsonl", version="v2")
 
 
 @pytest.fixture
@@ -34,9 +34,8 @@ def collection(ledger: SqliteLedger) -> int:
 
 
 def records(file: SourceFile, *numbers: int, digest: str = "d1") -> list[Document]:
-    """Documents of these numbers, read long after the file was written."""
-    read_at_ns = file.mtime_ns + 60 * SECOND
-    whole = document(file, digest=digest, read_at_ns=read_at_ns)
+    """Documents of these numbers."""
+    whole = document(file, digest=digest)
     return [replace(whole, record=str(number)) for number in numbers]
 
 
@@ -149,14 +148,16 @@ def test_records_are_rejected_together(ledger: SqliteLedger, collection: int) ->
 
 
 def test_a_ledger_of_before_is_taken_over(tmp_path: Path) -> None:
-    """Its documents are the files they were: nothing is read again."""
+    """Its documents are the files they were: what was read too soon is read again, and no more."""
     ledger = SqliteLedger(tmp_path)
     collection = ledger.adopt_collection("kb", store_id="c1", generation=1, root="/k").id
-    finish(ledger, collection, [document("a.md")], 1)
+    listed = "9 1800000000000000000 1800000000000000001"
+    files = [source_file(name, version=listed) for name in ("a.md", "b.md", "c.md")]
+    finish(ledger, collection, [document(files[0])], 1)
     ledger.start_documents(collection, ["b.md"])
+    finish(ledger, collection, [document(source_file("c.md", version=f"{listed} racy"))], 1)
     ledger.close()
     make_older(ledger.path, 3)
     ledger = SqliteLedger(tmp_path)
-    files = [source_file("a.md"), source_file("b.md")]
     assert ledger.partition_unchanged(collection, files).changed == files[1:]
     ledger.close()

@@ -16,7 +16,6 @@ import numpy as np
 from waypoint.errors import StoreWriteError
 from waypoint.models import (
     FURTHER_ROOT,
-    UNSETTLED,
     DayUse,
     Document,
     EmbeddingSpace,
@@ -45,7 +44,6 @@ from waypoint.storage.ledger.room import CallRoom
 T = TypeVar("T")
 
 PAGE = 5_000
-TOO_FRESH_NS = 2_000_000_000
 
 
 @dataclass(slots=True)
@@ -56,7 +54,6 @@ class _Document:
     source: str
     file: SourceFile | None = None
     complete: bool = False
-    read_at_ns: int = 0
     digest: str = ""
     sidecar_digest: str = ""
     reader: str = ""
@@ -74,10 +71,9 @@ class _Document:
         return (
             self.complete
             and own is not None
-            and (own.size, own.mtime_ns, own.ctime_ns) == (file.size, file.mtime_ns, file.ctime_ns)
-            and self.read_at_ns - file.mtime_ns >= TOO_FRESH_NS
+            and own.version == file.version
             and own.sidecars == file.sidecars
-            and all(sidecar.size != UNSETTLED for sidecar in file.sidecars)
+            and all(sidecar.version for sidecar in file.sidecars)
         )
 
 
@@ -291,12 +287,11 @@ class MemoryLedger:
     async def documents_page(self, collection: int, after: int) -> list[LedgerDocument]:
         page = []
         for each in self._of(collection).documents.values():
-            file = each.file or SourceFile(each.source, Path(), 0, 0, 0)
+            file = each.file or SourceFile(each.source, Path(), 0, "")
             page.append(
                 LedgerDocument(
-                    each.id, each.source, each.complete, file.size, file.mtime_ns, file.ctime_ns,
-                    each.read_at_ns, each.digest, len(each.chunks), file.sidecar_version,
-                    each.sidecar_digest,
+                    each.id, each.source, each.complete, file.version, each.digest,
+                    len(each.chunks), file.sidecar_version, each.sidecar_digest,
                 )
             )  # fmt: skip
         return sorted((each for each in page if each.id > after), key=lambda one: one.id)[:PAGE]
@@ -404,7 +399,7 @@ class MemoryLedger:
             of.rejects[source, ""] = (reason, hint)
             for each in of.documents.values():
                 if source in (each.source, each.file_source):
-                    each.read_at_ns = 0
+                    each.file = each.file and replace(each.file, version="")
 
     async def clear_rejects(self, collection: int, files: Sequence[str]) -> None:
         for file in files:
@@ -510,7 +505,7 @@ class MemoryLedger:
         return [each for each in documents if each.file_source == file]
 
     def _note_reading(self, own: _Document, document: Document, siblings: int) -> None:
-        own.file, own.read_at_ns = document.file, document.read_at_ns
+        own.file = document.file
         own.siblings, own.warnings = siblings, document.warnings
 
     def _make_incomplete(self, of: _Collection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -16,8 +15,6 @@ from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
 from waypoint.settings import Settings
 from waypoint.sources.port import DocumentReader, FileContent, Root
 from waypoint.sources.snapshot import Snapshot
-
-LONG_AGO_NS = 1_700_000_000_000_000_000
 
 
 @dataclass(slots=True)
@@ -68,6 +65,9 @@ class MemorySource:
     async def read(self, files: Sequence[SourceFile]) -> list[FileContent]:
         return [self._read(file.source) for file in files]
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        return bool(before) and file.version != before
+
     def digest(self, file: SourceFile) -> str:
         return hashlib.sha256(self.files[file.source]).hexdigest()
 
@@ -79,15 +79,14 @@ class MemorySource:
         self.reads.append(name)
         if name not in self.files:
             return DocumentRejectedError(name, "vanished")
-        snapshot = Snapshot(self._file(name), self.files[name], time.time_ns())
+        snapshot = Snapshot(self._file(name), self.files[name])
         try:
             return documents_of(snapshot, default_registry())
         except DocumentRejectedError as error:
             return error
 
     def _file(self, name: str) -> SourceFile:
-        changed_ns = LONG_AGO_NS + self._changes.get(name, 0)
-        return SourceFile(name, Path(name), len(self.files[name]), changed_ns, changed_ns)
+        return SourceFile(name, Path(), len(self.files[name]), f"change {self._changes[name]}")
 
 
 SHARED: dict[str, MemorySource] = {}

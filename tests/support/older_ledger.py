@@ -13,6 +13,10 @@ RENAMED = {
     "doubted": "suspect",
     "chroma_id": "store_id",
     "state": "CASE complete WHEN 1 THEN 'done' ELSE 'begun' END",
+    "size": "part(version, 0)",
+    "mtime_ns": "part(version, 1)",
+    "ctime_ns": "part(version, 2)",
+    "read_at_ns": "part(version, 1) + CASE WHEN version LIKE '% racy' THEN 0 ELSE 2000000000 END",
 }
 """Columns that are no longer there, and what they would hold."""
 
@@ -22,6 +26,9 @@ def make_older(ledger: Path, version: int) -> None:
     as it had them."""
     older = ledger.with_name("older")
     with closing(sqlite3.connect(older, isolation_level=None)) as db:
+        db.create_function(
+            "part", 2, lambda version, number: int((version.split() or "000")[number])
+        )
         db.execute("PRAGMA page_size=16384")
         db.execute("PRAGMA journal_mode=WAL")
         for script in MIGRATIONS[:version]:

@@ -85,14 +85,13 @@ def build(parts: list[Part], *, title: str = "Title") -> Document:
             headings.append(Heading(level, part.text[level + 1 :], start))
         text += "\n\n"
     return Document(
-        file=SourceFile("top/a.md", Path("top/a.md"), 1, 1, 1),
+        file=SourceFile("top/a.md", Path("top/a.md"), 1, "v1"),
         doc_id="top-a",
         title=title,
         text=text,
         headings=tuple(headings),
         metadata={},
         digest="",
-        read_at_ns=0,
         format="markdown",
         is_markdown=True,
         blocks=tuple(blocks),

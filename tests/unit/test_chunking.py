@@ -29,14 +29,13 @@ def document(
     if format_name == "markdown":
         headings = tuple(find_headings(text))
     return Document(
-        file=SourceFile("top/a.md", Path("top/a.md"), 1, 1, 1),
+        file=SourceFile("top/a.md", Path("top/a.md"), 1, "v1"),
         doc_id="top-a",
         title="Title",
         text=text,
         headings=headings,
         metadata={"format": format_name, **(metadata or {})},
         digest="",
-        read_at_ns=0,
         format=format_name,
         is_markdown=format_name == "markdown",
     )
@@ -283,8 +282,8 @@ def test_ids_of_untouched_sections_survive_an_insertion(inserted: str) -> None:
 def test_ids_differ_between_sources() -> None:
     """The same text in two files is stored twice."""
     one = document("Some text.")
-    file = SourceFile("other/b.md", Path("other/b.md"), 1, 1, 1)
-    two = Document(file, "top-a", "", one.text, (), {}, "", 0)
+    file = SourceFile("other/b.md", Path("other/b.md"), 1, "v1")
+    two = Document(file, "top-a", "", one.text, (), {}, "")
     assert Chunker(USUAL).plan(one).ids != Chunker(USUAL).plan(two).ids
 
 

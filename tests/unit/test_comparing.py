@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.documents import NOON, source_file
+from tests.support.documents import source_file
 from waypoint.errors import DocumentRejectedError
 from waypoint.models import Discovery, FileReject, SourceFile, UnreadableFolder
 from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
@@ -30,6 +30,10 @@ class Files:
     def discover(self) -> Iterator[Discovery]:
         return iter([source_file(source) for source in self._digests])
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        """A version may be told to be racy; an edit is told all the same."""
+        return bool(before) and before.removesuffix(" racy") != file.version
+
     def digest(self, file: SourceFile) -> str:
         if not self._digests[file.source]:
             raise DocumentRejectedError(file.source, "permission denied")
@@ -48,12 +52,9 @@ def inventory() -> Iterator[Inventory]:
     inventory.close()
 
 
-def ingested(
-    source: str, *, size: int = 100, mtime_ns: int = NOON, chunks: int = 1
-) -> LedgerDocument:
-    """A document as the ledger has it, ingested long after it was written."""
-    later = mtime_ns + 60_000_000_000
-    return LedgerDocument(1, source, True, size, mtime_ns, mtime_ns, later, "d1", chunks)
+def ingested(source: str, *, version: str = "v1", chunks: int = 1) -> LedgerDocument:
+    """A document as the ledger has it."""
+    return LedgerDocument(1, source, True, version, "d1", chunks)
 
 
 def store(inventory: Inventory, *records: tuple[str, int, int]) -> None:
@@ -125,18 +126,20 @@ def test_a_rejected_chunk_leaves_its_number_unused(inventory: Inventory) -> None
     ("source", "document", "stale"),
     [
         ("a.md", ingested("a.md"), False),
-        ("a.md", ingested("a.md", size=99), True),
-        ("a.md", ingested("a.md", mtime_ns=NOON - 1), False),
-        ("b.md", ingested("b.md", mtime_ns=NOON - 1), True),
-        ("c.md", ingested("c.md", mtime_ns=NOON - 1), True),
+        ("a.md", ingested("a.md", version="v0"), False),
+        ("a.md", ingested("a.md", version="v1 racy"), False),
+        ("b.md", ingested("b.md", version="v0"), True),
+        ("b.md", ingested("b.md", version="v1 racy"), True),
+        ("c.md", ingested("c.md", version="v0"), True),
         ("r.jsonl", ingested("r.jsonl#1"), False),
-        ("r.jsonl", ingested("r.jsonl#1", mtime_ns=NOON - 1), True),
+        ("r.jsonl", ingested("r.jsonl#1", version="v1 racy"), False),
+        ("r.jsonl", ingested("r.jsonl#1", version="v0"), True),
     ],
 )
 def test_a_file_is_stale_by_its_bytes(
     inventory: Inventory, source: str, document: LedgerDocument, stale: bool
 ) -> None:
-    """Other times alone are nothing, where the digest can tell; a record's cannot."""
+    """Another version alone is nothing, where the digest can tell; a record's cannot."""
     folder = Files({"a.md": "d1", "b.md": "d2", "c.md": "", "r.jsonl": "d9"})
     inventory.add_files([source_file(source)])
     inventory.add_documents([document])
@@ -146,7 +149,7 @@ def test_a_file_is_stale_by_its_bytes(
 def test_one_that_is_rejected_now_is_not_stale(inventory: Inventory) -> None:
     """It keeps its older version on purpose."""
     inventory.add_files([source_file("a.md")])
-    inventory.add_documents([ingested("a.md", size=99)])
+    inventory.add_documents([ingested("a.md", version="v0")])
     inventory.add_rejects([LedgerReject("a.md", "", "not UTF-8")])
     assert check_stale(inventory, Files({"a.md": "d2"})).status is Status.PASS
 
@@ -160,7 +163,7 @@ def test_a_record_that_may_be_the_rejected_one_is_not_stale(
 ) -> None:
     """A damaged line does not say which it is; a file that changed after that is stale."""
     inventory.add_files([source_file("r.jsonl")])
-    inventory.add_documents([ingested("r.jsonl#kept", size=99)])
+    inventory.add_documents([ingested("r.jsonl#kept", version="v0")])
     if read_again:
         inventory.add_documents([ingested("r.jsonl#other")])
     if rejected:

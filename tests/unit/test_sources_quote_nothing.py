@@ -122,7 +122,7 @@ def told_of(name: str, data: bytes, folder: Path) -> list[str]:
     """Whatever may be written about the file: reasons, hints, warnings."""
     path = folder / name
     path.write_bytes(data)
-    file = SourceFile(name, path, size=len(data), mtime_ns=0, ctime_ns=0)
+    file = SourceFile(name, path, size=len(data), version="0 0 0")
     try:
         parts = read_documents(
             file, registry=default_registry(ReaderOptions()), max_file_size=10**8

@@ -7,7 +7,6 @@ import hashlib
 import os
 import re
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,14 +19,14 @@ from waypoint.formats import default_registry, read_document, read_documents
 from waypoint.formats.read_file import TITLE_CHARACTERS, make_doc_id
 from waypoint.formats.registry import Format, ParsedDocument, ReaderRegistry, RejectedRecord
 from waypoint.models import Document, SourceFile
-from waypoint.sources.snapshot import take_snapshot
+from waypoint.sources.snapshot import is_edited, take_snapshot, version_of
 
 REGISTRY = default_registry()
 
 
 def found(root: Path, name: str) -> SourceFile:
     """A file as a walk long ago would have told it."""
-    return SourceFile(name, root / name, size=1, mtime_ns=1, ctime_ns=1)
+    return SourceFile(name, root / name, size=1, version="1 1 1")
 
 
 def read(root: Path, name: str, data: bytes) -> Document:
@@ -45,7 +44,6 @@ def rejection(root: Path, name: str) -> DocumentRejectedError:
 def test_a_document_carries_what_the_file_says(tmp_path: Path) -> None:
     """Text without front matter, headings, digest, and the status as it was at the reading."""
     data = b"---\ntitle: Given\njurisdiction: SG\n---\r\n\r\n# Head\r\n\r\nText.\r\n"
-    before = time.time_ns()
     document = read(tmp_path, "guide.md", data)
     status = (tmp_path / "guide.md").stat()
     assert document.text == "# Head\n\nText.\n"
@@ -53,9 +51,30 @@ def test_a_document_carries_what_the_file_says(tmp_path: Path) -> None:
     assert document.title == "Given"
     assert document.metadata == {"format": "markdown", "jurisdiction": "SG"}
     assert document.digest == hashlib.sha256(data).hexdigest()
-    assert (document.file.size, document.file.mtime_ns) == (len(data), status.st_mtime_ns)
-    assert document.file.ctime_ns == status.st_ctime_ns
-    assert before <= document.read_at_ns <= time.time_ns()
+    assert document.file.size == len(data)
+    assert document.file.version == f"{version_of(status)} racy"
+
+
+@pytest.mark.parametrize(("seconds", "racy"), [(-5, True), (0, True), (1.9, True), (2, False)])
+def test_what_was_read_too_soon_is_of_no_version_that_is_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, racy: bool
+) -> None:
+    """An edit within the clock's grain may have come after our reading."""
+    (tmp_path / "a.md").write_bytes(b"text")
+    status = (tmp_path / "a.md").stat()
+    read_at_ns = status.st_mtime_ns + int(seconds * 1e9)
+    monkeypatch.setattr("waypoint.sources.snapshot.time.time_ns", lambda: read_at_ns)
+    snapshot = take_snapshot(found(tmp_path, "a.md"), max_file_size=1000)
+    assert (snapshot.file.version != version_of(status)) is racy
+    assert not is_edited(version_of(status), snapshot.file.version)
+
+
+def test_an_edit_is_told_by_size_and_time_of_modification() -> None:
+    """Not by the time of a change of mode or place; nothing is told by no version."""
+    assert is_edited("4 10 10", "5 10 10")
+    assert is_edited("4 10 10", "4 9 10 racy")
+    assert not is_edited("4 10 10", "4 10 9")
+    assert not is_edited("4 10 10", "")
 
 
 def test_the_title_is_the_first_h1_or_else_the_name(tmp_path: Path) -> None:
@@ -163,7 +182,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_once_more(
         read=reader_with(lambda: change(path), times=1),
     )
     assert snapshot.data == result
-    assert snapshot.file.mtime_ns == path.stat().st_mtime_ns
+    assert snapshot.file.version.startswith(version_of(path.stat()))
 
 
 def test_a_file_that_keeps_changing_is_rejected(tmp_path: Path) -> None:

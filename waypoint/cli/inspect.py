@@ -91,8 +91,8 @@ def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError
         )
     root = _root_of(path, settings)
     sidecars = sidecars_of(root, path.absolute().relative_to(root).as_posix())
-    # Its size and times don't matter: they are taken anew at the reading.
-    file = SourceFile(path.name, path.absolute(), 0, 0, 0, sidecars)
+    # Its size and version don't matter: they are taken anew at the reading.
+    file = SourceFile(path.name, path.absolute(), 0, "", sidecars)
     settings = settings.model_copy(update={"knowledge_base_path": root})
     source = open_source([Root("", settings)])
     source.check_readers()

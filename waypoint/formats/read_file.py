@@ -30,7 +30,7 @@ def read_documents(
 ) -> list[Document | RecordRejectedError]:
     """Read and parse a file: one document, or one for each record of a file of records.
 
-    At least one; all have the same ``file``, with the size and times of this reading. In the
+    At least one; all have the same ``file``, with the size and version of this reading. In the
     place of a record that cannot be a document stands why. No two have the same source. A file
     without text is a document with an empty text and a warning. Beside what a document says
     about itself, its metadata says its ``format``, as the registry names it, and what is
@@ -97,7 +97,6 @@ def _document(
         metadata={"format": made_by.name, **metadata},
         digest=digest,
         sidecar_digest=given.digest(),
-        read_at_ns=snapshot.read_at_ns,
         warnings=bounded((*parsed.warnings, *warnings)),
         format=made_by.name,
         is_markdown=made_by.markdown,

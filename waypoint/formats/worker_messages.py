@@ -84,7 +84,7 @@ def decode_request(line: bytes) -> tuple[SourceFile, SidecarFields]:
 def encode_documents(documents: Sequence[Document | RecordRejectedError]) -> bytes:
     """With its length. Raises TypeError for a text that is not Unicode."""
     file = next(each.file for each in documents if isinstance(each, Document))
-    status = [file.size, file.mtime_ns, file.ctime_ns]
+    status = [file.size, file.version]
     return _framed({"status": status, "documents": list(map(_values, documents))})
 
 
@@ -108,8 +108,8 @@ def decode_reply(
     values: dict[str, Any] = orjson.loads(reply)
     if "documents" not in values:
         return Rejection(**values)
-    size, mtime_ns, ctime_ns = values["status"]
-    read = replace(file, size=size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
+    size, version = values["status"]
+    read = replace(file, size=size, version=version)
     return [_document(read, each) for each in values["documents"]]
 
 

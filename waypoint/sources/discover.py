@@ -36,7 +36,7 @@ from waypoint.sources.ignoring import (
 )
 from waypoint.sources.names import NameClashes, name_problem, printable_name
 from waypoint.sources.sidecars import SIDECAR, FolderSidecars, find_sidecars, is_directory
-from waypoint.sources.snapshot import times_of, too_large
+from waypoint.sources.snapshot import too_large, version_of
 
 Entry: TypeAlias = "os.DirEntry[str]"
 
@@ -281,9 +281,7 @@ class _Walk:
         if status.st_size > self._max_file_size:
             return too_large(source, status.st_size, self._max_file_size)
         sidecars = folder.sidecars.of(entry.name)
-        return SourceFile(
-            source, Path(entry.path), status.st_size, *times_of(status), sidecars=sidecars
-        )
+        return SourceFile(source, Path(entry.path), status.st_size, version_of(status), sidecars)
 
     def _link_reason(self, entry: Entry) -> str:
         try:

@@ -70,6 +70,9 @@ class Roots:
     def may_read_more(self, source: str, warnings: Sequence[str]) -> bool:
         return self._of(source).may_read_more(source, warnings)
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        return self._of(file.source).is_edited(file, before)
+
     def digest(self, file: SourceFile) -> str:
         return self._of(file.source).digest(file)
 

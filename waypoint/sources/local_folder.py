@@ -17,8 +17,6 @@ from waypoint.formats.sidecars import MAX_BYTES, NO_FIELDS, SidecarFields
 from waypoint.formats.worker import ParseWorker
 from waypoint.formats.worker_messages import WorkerSetup
 from waypoint.models import (
-    RACY_NS,
-    UNSETTLED,
     Discovery,
     Sidecar,
     SourceFile,
@@ -31,7 +29,7 @@ from waypoint.sources.ignoring import Rules
 from waypoint.sources.names import printable_name
 from waypoint.sources.port import FileContent, Root
 from waypoint.sources.sidecars import SidecarReader
-from waypoint.sources.snapshot import take_snapshot
+from waypoint.sources.snapshot import is_edited, take_snapshot
 
 MOST_READERS = 16
 """Each may have a process, of 30 MB before it parses; two feed the highest quota."""
@@ -117,6 +115,10 @@ class LocalFolder:
         """As ``Source``."""
         return self._registry.may_read_more(source, warnings)
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        """As ``Source``; by size and time of modification."""
+        return is_edited(file.version, before)
+
     def digest(self, file: SourceFile) -> str:
         """As ``Source``."""
         snapshot = take_snapshot(file, max_file_size=self._setup.max_file_size)
@@ -151,14 +153,9 @@ class LocalFolder:
 
     def _read_sidecar(self, sidecar: Sidecar) -> tuple[Sidecar, bytes]:
         path = self._root.settings.knowledge_base_path / below_root(sidecar.source)
-        times = sidecar.size, sidecar.mtime_ns, sidecar.ctime_ns
-        file = SourceFile(sidecar.source, path, *times)
+        file = SourceFile(sidecar.source, path, 0, sidecar.version)
         snapshot = take_snapshot(file, max_file_size=MAX_BYTES)
-        read = snapshot.file
-        racy = snapshot.read_at_ns - read.mtime_ns < RACY_NS
-        size = UNSETTLED if racy else read.size
-        version = replace(sidecar, size=size, mtime_ns=read.mtime_ns, ctime_ns=read.ctime_ns)
-        return version, snapshot.data
+        return replace(sidecar, version=snapshot.file.version), snapshot.data
 
 
 class FileReader:

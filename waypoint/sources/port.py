@@ -89,6 +89,11 @@ class Source(Protocol):
         """A reader for one worker; what it holds ends with the context."""
         ...
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        """Whether a file that is listed now seems to have other bytes than in a version that was
+        read before; False if that version is empty, and says nothing."""
+        ...
+
     def digest(self, file: SourceFile) -> str:
         """SHA-256 of a file's bytes now, hexadecimal; off the event loop.
 

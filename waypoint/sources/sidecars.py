@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.sidecars import NO_FIELDS, SidecarFields, read_fields
-from waypoint.models import UNSETTLED, Metadata, MetadataValue, Sidecar, SourceFile
-from waypoint.sources.snapshot import times_of
+from waypoint.models import Metadata, MetadataValue, Sidecar, SourceFile
+from waypoint.sources.snapshot import version_of
 
 SIDECAR = "metadata of other files (sidecars)"
 ENDINGS = (".meta.yaml", ".meta.yml", ".meta.json")
@@ -106,8 +106,8 @@ def _sidecar(entry: Entry, prefix: str, *, beside: bool) -> Sidecar:
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
-        return Sidecar(source, UNSETTLED, 0, 0, beside)
-    return Sidecar(source, status.st_size, *times_of(status), beside)
+        return Sidecar(source, "", beside)
+    return Sidecar(source, version_of(status), beside)
 
 
 def sidecars_of(root: Path, source: str) -> tuple[Sidecar, ...]:
@@ -126,8 +126,8 @@ class SidecarReader:
     """Reads what sidecars say; one that many files share mostly once.
 
     Args:
-        read: a sidecar's bytes, and the version they are of; UNSETTLED, if it may have changed
-            unseen since. Raises DocumentRejectedError if it cannot be read.
+        read: a sidecar's bytes, and the version they are of. Raises DocumentRejectedError if it
+            cannot be read.
     """
 
     def __init__(self, read: Callable[[Sidecar], tuple[Sidecar, bytes]]) -> None:
@@ -156,5 +156,5 @@ class SidecarReader:
             version, data = self._read(sidecar)
         except DocumentRejectedError as error:
             told = (f"{sidecar.source}: not read: {error.reason}",)
-            return replace(sidecar, size=UNSETTLED), {}, told
+            return replace(sidecar, version=""), {}, told
         return version, *read_fields(sidecar.source, data)

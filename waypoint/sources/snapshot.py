@@ -21,16 +21,20 @@ _FLAGS = (
 )
 _ATTEMPTS = 2
 
+RACY_NS = 2_000_000_000
+"""What was modified so shortly before we read it may have been edited since without a change of
+size or times: it is read again, or its bytes are compared."""
+_RACY = " racy"
+"""Behind the version of such a one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What was read, and the status that belongs to it."""
 
     file: SourceFile
-    """With size and times as they were at the reading, not at the walk."""
+    """With size and version as they were at the reading, not at the walk."""
     data: bytes
-    read_at_ns: int
-    """Wall clock just before the file was opened, nanoseconds since the epoch."""
 
 
 def take_snapshot(
@@ -73,11 +77,12 @@ def _attempt(
         after = os.fstat(descriptor)
     finally:
         os.close(descriptor)
-    if len(data) != before.st_size or _version(before) != _version(after):
+    version = version_of(after)
+    if len(data) != before.st_size or version_of(before) != version:
         return None
-    mtime_ns, ctime_ns = times_of(after)
-    current = dataclasses.replace(file, size=after.st_size, mtime_ns=mtime_ns, ctime_ns=ctime_ns)
-    return Snapshot(current, data, read_at_ns)
+    if read_at_ns - after.st_mtime_ns < RACY_NS:
+        version += _RACY
+    return Snapshot(dataclasses.replace(file, size=after.st_size, version=version), data)
 
 
 def _read_up_to(descriptor: int, limit: int, read: Callable[[int, int], bytes]) -> bytes:
@@ -87,10 +92,6 @@ def _read_up_to(descriptor: int, limit: int, read: Callable[[int, int], bytes]) 
         pieces.append(piece)
         missing -= len(piece)
     return b"".join(pieces)
-
-
-def _version(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _rejection(source: str, error: OSError) -> DocumentRejectedError:
@@ -116,14 +117,12 @@ def too_large(source: str, size: int, max_file_size: int) -> FileReject:
     )
 
 
-def times_of(status: os.stat_result) -> tuple[int, int]:
-    """When it was modified and changed, in nanoseconds since the epoch, of 64 bits.
+def version_of(status: os.stat_result) -> str:
+    """The version of a file of this machine: its size in bytes, and when it was modified and
+    changed, in nanoseconds since the epoch."""
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
-    A file system may hold any year; what is beyond 1677 or 2262 is taken for the nearest that
-    the ledger can hold, and an edit is told by the other time.
-    """
-    mtime_ns, ctime_ns = (
-        min(max(time_ns, -(2**63)), 2**63 - 1)
-        for time_ns in (status.st_mtime_ns, status.st_ctime_ns)
-    )
-    return mtime_ns, ctime_ns
+
+def is_edited(now: str, before: str) -> bool:
+    """Whether size or time of modification differ between two versions; False for an empty one."""
+    return bool(before) and now.split()[:2] != before.split()[:2]

@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.models import RACY_NS, Sidecar, SourceFile
+from waypoint.models import Sidecar, SourceFile
 from waypoint.verification.checks import (
     MOST_EXAMPLES,
     CheckResult,
@@ -174,35 +174,34 @@ def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
 def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
     """No file has other bytes, and no sidecar says anything else, than when it was read.
 
-    Size and times first, then the digest; a file of several documents, whose digests are
-    those of its records, is told by size and mtime alone.
+    The version first, then the digest; a file of several documents, whose digests are those of
+    its records, is told by its source's word alone.
     """
     candidates = inventory.rows(
-        """SELECT d.source, f.source, f.path, f.size, f.mtime_ns, f.ctime_ns, f.sidecars,
-            d.size, d.mtime_ns, d.digest, d.sidecar_digest
+        """SELECT d.source, f.source, f.path, f.size, f.version, f.sidecars,
+            d.version, d.digest, d.sidecar_digest,
+            d.file IN (SELECT file FROM rejects WHERE chunk_id = '')
         FROM documents AS d JOIN files AS f ON f.source = d.file
-        WHERE d.complete AND NOT f.rejected AND (
-            (f.size, f.mtime_ns, f.ctime_ns) != (d.size, d.mtime_ns, d.ctime_ns)
-            OR d.read_at_ns - f.mtime_ns < ? OR f.sidecar_version != d.sidecars)
-            -- One that is rejected now keeps its older version: that is known. So is that any
-            -- document of a file may be such a one, where the file, or one of its records in
-            -- the version that others were read from, is rejected.
+        WHERE d.complete AND NOT f.rejected
+            AND (f.version != d.version OR f.sidecar_version != d.sidecars)
+            -- One that is rejected now keeps its older version: that is known.
             AND d.source NOT IN (SELECT source FROM rejects WHERE chunk_id = '')
             AND d.file NOT IN (SELECT source FROM rejects WHERE chunk_id = '')
-            AND NOT (d.file IN (SELECT file FROM rejects WHERE chunk_id = '')
-                AND (d.file, f.size, f.mtime_ns) IN (SELECT file, size, mtime_ns FROM documents))
-        ORDER BY d.source""",
-        RACY_NS,
+        ORDER BY d.source"""
     )
     stale = []
-    for source, file, path, size, mtime_ns, ctime_ns, packed, *before in candidates:
-        old_size, old_mtime_ns, digest, sidecar_digest = before
+    for source, file, path, size, version, packed, *before in candidates:
+        read_version, digest, sidecar_digest, has_rejects = before
         sidecars = tuple(Sidecar(**each) for each in orjson.loads(packed or b"[]"))
-        found = SourceFile(file, Path(path), size, mtime_ns, ctime_ns, sidecars)
+        found = SourceFile(file, Path(path), size, version, sidecars)
+        # Any document of a file may be a record that is rejected now, in the version that others
+        # were read from.
+        if has_rejects and _is_read(inventory, folder, found):
+            continue
         changed = ""
         if source == file:
-            changed = _changed(folder, found, digest, same_size=size == old_size)
-        elif (size, mtime_ns) != (old_size, old_mtime_ns):
+            changed = _changed(folder, found, digest)
+        elif folder.is_edited(found, read_version):
             changed = "its file has changed since it was ingested"
         if not changed and folder.sidecar_digest(found) != sidecar_digest:
             changed = "its sidecars have changed since it was ingested"
@@ -214,9 +213,15 @@ def check_stale(inventory: Inventory, folder: Folder) -> CheckResult:
     return by_findings(inventory, "stale", f"{documents:,} documents", "{found} changed since")
 
 
-def _changed(folder: Folder, file: SourceFile, digest: str, *, same_size: bool) -> str:
-    if not same_size:
-        return "changed since it was ingested"
+def _is_read(inventory: Inventory, folder: Folder, file: SourceFile) -> bool:
+    """Whether any document was read from a file as it is now."""
+    versions = inventory.rows(
+        "SELECT DISTINCT version FROM documents WHERE file = ? AND version != ''", file.source
+    )
+    return any(not folder.is_edited(file, version) for (version,) in versions)
+
+
+def _changed(folder: Folder, file: SourceFile, digest: str) -> str:
     try:
         return "" if folder.digest(file) == digest else "changed since it was ingested"
     except DocumentRejectedError as error:

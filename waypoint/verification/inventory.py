@@ -35,7 +35,7 @@ _SEPARATOR = re.compile("[/#]")
 
 _SCHEMA = """
 CREATE TABLE files (
-    source TEXT PRIMARY KEY, path TEXT, size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER,
+    source TEXT PRIMARY KEY, path TEXT, size INTEGER, version TEXT NOT NULL,
     rejected INTEGER NOT NULL,
     sidecar_version TEXT NOT NULL DEFAULT '', sidecars BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID;
@@ -43,8 +43,8 @@ CREATE TABLE unreadable (folder TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE kept (source TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE documents (
     source TEXT PRIMARY KEY, file TEXT NOT NULL, complete INTEGER NOT NULL,
-    size INTEGER, mtime_ns INTEGER, ctime_ns INTEGER, read_at_ns INTEGER,
-    digest TEXT, chunk_count INTEGER NOT NULL, sidecars TEXT, sidecar_digest TEXT
+    version TEXT NOT NULL, digest TEXT, chunk_count INTEGER NOT NULL,
+    sidecars TEXT, sidecar_digest TEXT
 ) WITHOUT ROWID;
 CREATE INDEX documents_by_file ON documents (file);
 CREATE TABLE rejects (
@@ -113,11 +113,11 @@ class Inventory:
                 case SourceFile():
                     sidecars = orjson.dumps(entry.sidecars) if entry.sidecars else b""
                     row = (
-                        entry.source, str(entry.path), entry.size, entry.mtime_ns,
-                        entry.ctime_ns, 0, entry.sidecar_version, sidecars,
+                        entry.source, str(entry.path), entry.size, entry.version, 0,
+                        entry.sidecar_version, sidecars,
                     )  # fmt: skip
                 case FileReject():
-                    row = (entry.source, "", 0, 0, 0, 1, "", b"")
+                    row = (entry.source, "", 0, "", 1, "", b"")
                 case UnreadableFolder():
                     self._run("INSERT OR IGNORE INTO unreadable VALUES (?)", entry.source)
                     continue
@@ -126,16 +126,16 @@ class Inventory:
                     continue
                 case SkippedFile() | WalkWarning():
                     continue
-            self._run("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", *row)
+            self._run("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", *row)
 
     def add_documents(self, documents: Iterable[LedgerDocument]) -> None:
         """After the files: a document belongs to the file whose name its source begins with."""
         self._many(
-            "INSERT INTO documents VALUES (?, file_of(?), ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO documents VALUES (?, file_of(?), ?, ?, ?, ?, ?, ?)",
             [
                 (
-                    d.source, d.source, d.complete, d.size, d.mtime_ns, d.ctime_ns, d.read_at_ns,
-                    d.digest, d.chunk_count, d.sidecars, d.sidecar_digest,
+                    d.source, d.source, d.complete, d.version, d.digest, d.chunk_count,
+                    d.sidecars, d.sidecar_digest,
                 )
                 for d in documents
             ],

@@ -45,6 +45,10 @@ class Folder(Protocol):
         """Walk it. Raises ``UsageError`` at once if it does not exist."""
         ...
 
+    def is_edited(self, file: SourceFile, before: str) -> bool:
+        """As ``Source``."""
+        ...
+
     def digest(self, file: SourceFile) -> str:
         """SHA-256 of the file's bytes, hexadecimal. Raises ``DocumentRejectedError``."""
         ...

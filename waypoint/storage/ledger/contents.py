@@ -19,8 +19,8 @@ class Contents(LedgerFile):
         """The next documents; ``after``: the last id of the page before, 0 to begin."""
         with self._translated():
             rows = self._db.execute(
-                """SELECT id, source, complete, size, mtime_ns, ctime_ns, read_at_ns,
-                    digest, chunk_count, sidecars, sidecar_digest
+                """SELECT id, source, complete, version, digest, chunk_count,
+                    sidecars, sidecar_digest
                 FROM documents WHERE collection_id = ? AND id > ? ORDER BY id LIMIT ?""",
                 (collection, after, PAGE),
             ).fetchall()

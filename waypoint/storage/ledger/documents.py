@@ -19,9 +19,9 @@ class Documents(Rejects):
         """Mark documents as started: from now on the store may hold parts of them."""
         with self._transaction() as db:
             db.executemany(
-                """INSERT INTO documents (collection_id, source, complete, size, mtime_ns,
-                    ctime_ns, read_at_ns, digest, chunk_count, file)
-                VALUES (?, ?, 0, 0, 0, 0, 0, '', 0, ?)
+                """INSERT INTO documents (collection_id, source, complete, digest, chunk_count,
+                    file)
+                VALUES (?, ?, 0, '', 0, ?)
                 ON CONFLICT (collection_id, source) DO UPDATE SET complete = 0""",
                 [(collection, source, source) for source in sources],
             )
@@ -35,21 +35,18 @@ class Documents(Rejects):
     def _complete(self, db: sqlite3.Connection, collection: int, whole: CompleteDocument) -> None:
         document, file = whole.document, whole.document.file
         (document_id,) = db.execute(
-            """INSERT INTO documents (collection_id, source, complete, size, mtime_ns, ctime_ns,
-                read_at_ns, digest, chunk_count, file, file_documents, warnings, reader,
-                sidecars, sidecar_digest)
-            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """INSERT INTO documents (collection_id, source, complete, version, digest,
+                chunk_count, file, file_documents, warnings, reader, sidecars, sidecar_digest)
+            VALUES (?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (collection_id, source) DO UPDATE SET complete = 1,
-                size = excluded.size, mtime_ns = excluded.mtime_ns, ctime_ns = excluded.ctime_ns,
-                read_at_ns = excluded.read_at_ns, digest = excluded.digest,
+                version = excluded.version, digest = excluded.digest,
                 chunk_count = excluded.chunk_count, file = excluded.file,
                 file_documents = excluded.file_documents, warnings = excluded.warnings,
                 reader = excluded.reader, sidecars = excluded.sidecars,
                 sidecar_digest = excluded.sidecar_digest RETURNING id""",
             (
-                collection, document.source, file.size, file.mtime_ns, file.ctime_ns,
-                document.read_at_ns, document.digest, len(whole.chunks), file.source,
-                whole.siblings, _packed(document.warnings), document.reader,
+                collection, document.source, file.version, document.digest, len(whole.chunks),
+                file.source, whole.siblings, _packed(document.warnings), document.reader,
                 file.sidecar_version, document.sidecar_digest,
             ),
         ).fetchone()  # fmt: skip
@@ -67,21 +64,21 @@ class Documents(Rejects):
     def refresh_documents(
         self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
     ) -> None:
-        """Note the new times, and the warnings, of documents that are what they were.
+        """Note the new version, and the warnings, of documents that are what they were.
 
         ``siblings``: for each, how many documents its file has; one, if nothing is said.
         What kept one from being read meanwhile is over; its chunks' rejects stand.
         """
         with self._transaction() as db:
             db.executemany(
-                """UPDATE documents SET size = ?, mtime_ns = ?, ctime_ns = ?, read_at_ns = ?,
-                    file = ?, file_documents = ?, warnings = ?, sidecars = ?
+                """UPDATE documents SET version = ?, file = ?, file_documents = ?, warnings = ?,
+                    sidecars = ?
                 WHERE collection_id = ? AND source = ?""",
                 [
                     (
-                        document.file.size, document.file.mtime_ns, document.file.ctime_ns,
-                        document.read_at_ns, document.file.source, of, _packed(document.warnings),
-                        document.file.sidecar_version, collection, document.source,
+                        document.file.version, document.file.source, of,
+                        _packed(document.warnings), document.file.sidecar_version, collection,
+                        document.source,
                     )
                     for document, of in zip(
                         documents, siblings or [1] * len(documents), strict=True

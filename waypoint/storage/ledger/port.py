@@ -81,7 +81,7 @@ class DocumentLedger(Protocol):
     async def refresh_documents(
         self, collection: int, documents: Sequence[Document], siblings: Sequence[int] | None = None
     ) -> None:
-        """New times and warnings of documents whose content has not changed."""
+        """New version and warnings of documents whose content has not changed."""
     async def forget_documents(self, collection: int, sources: Sequence[str]) -> None: ...
     async def partition_unchanged(
         self,

@@ -59,10 +59,8 @@ class LedgerDocument:
     id: int
     source: str
     complete: bool
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-    read_at_ns: int
+    version: str
+    """In which its file was read; empty if it is to be read again."""
     digest: str
     chunk_count: int
     """With the chunks that are rejected."""

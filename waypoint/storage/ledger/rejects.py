@@ -19,10 +19,10 @@ class Rejects(LedgerFile):
     def reject_all(self, collection: int, rejects: Sequence[tuple[str, str, str]]) -> None:
         """The same for several at once; each is a source, the reason and the hint."""
         with self._transaction() as db:
-            # They are to be read again next time, also if size and times are then those of
-            # the version that is complete: the hindrance may have been the file system's.
+            # They are to be read again next time, also if the version is then the one that is
+            # complete: the hindrance may have been the file system's.
             db.executemany(
-                "UPDATE documents SET read_at_ns = 0"
+                "UPDATE documents SET version = ''"
                 " WHERE collection_id = ? AND (source = ? OR file = ?)",
                 [(collection, source, source) for source, _, _ in rejects],
             )

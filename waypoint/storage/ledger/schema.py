@@ -153,6 +153,17 @@ MIGRATIONS = (
     ALTER TABLE documents ADD COLUMN sidecars TEXT NOT NULL DEFAULT '';
     ALTER TABLE documents ADD COLUMN sidecar_digest TEXT NOT NULL DEFAULT '';
     """,
+    """
+    -- The version its file was read in, by the word of its source; '' for none that is there. That
+    -- of a local file, with the two seconds in which an edit may go unseen.
+    ALTER TABLE documents ADD COLUMN version TEXT NOT NULL DEFAULT '';
+    UPDATE documents SET version = size || ' ' || mtime_ns || ' ' || ctime_ns
+        || CASE WHEN read_at_ns - mtime_ns < 2000000000 THEN ' racy' ELSE '' END;
+    ALTER TABLE documents DROP COLUMN size;
+    ALTER TABLE documents DROP COLUMN mtime_ns;
+    ALTER TABLE documents DROP COLUMN ctime_ns;
+    ALTER TABLE documents DROP COLUMN read_at_ns;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

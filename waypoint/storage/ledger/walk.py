@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from waypoint.models import RACY_NS, UNSETTLED, SourceFile
+from waypoint.models import SourceFile
 from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, lies_in
 from waypoint.storage.ledger.records import KnownDocument, Partition
 
@@ -59,8 +59,7 @@ class Walk(LedgerFile):
         known = {}
         for some in _portions(files):
             query = f"""SELECT file, count(*), min(file_documents), max(file_documents),
-                min(complete), min(read_at_ns), min(size), max(size), min(mtime_ns),
-                max(mtime_ns), min(ctime_ns), max(ctime_ns), max(warnings != ''),
+                min(complete), min(version), max(version), max(warnings != ''),
                 min(reader), max(reader), min(sidecars), max(sidecars) FROM documents
                 WHERE collection_id = ? AND file IN ({_marks(some)}) GROUP BY file"""  # noqa: S608
             for file, *figures in self._db.execute(query, (collection, *some)):
@@ -154,14 +153,8 @@ class _KnownFile:
     fewest_siblings: int
     most_siblings: int
     complete: int
-    read_at_ns: int
-    """The earliest."""
-    least_size: int
-    most_size: int
-    first_mtime_ns: int
-    last_mtime_ns: int
-    first_ctime_ns: int
-    last_ctime_ns: int
+    first_version: str
+    last_version: str
     has_warnings: int
     first_reader: str
     last_reader: str
@@ -178,12 +171,9 @@ def _unchanged(file: SourceFile, known: _KnownFile | None) -> bool:
         known is not None
         and bool(known.complete)
         and known.documents == known.fewest_siblings == known.most_siblings
-        and known.least_size == file.size == known.most_size
-        and known.first_mtime_ns == file.mtime_ns == known.last_mtime_ns
-        and known.first_ctime_ns == file.ctime_ns == known.last_ctime_ns
-        and known.read_at_ns - file.mtime_ns >= RACY_NS
+        and known.first_version == file.version == known.last_version
         and known.first_sidecars == file.sidecar_version == known.last_sidecars
-        and all(sidecar.size != UNSETTLED for sidecar in file.sidecars)
+        and all(sidecar.version for sidecar in file.sidecars)
     )
 
 
