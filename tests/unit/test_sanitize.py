@@ -127,7 +127,8 @@ SPEAKS_TO_PROGRAMS = {
     "sources/origin.py", "observe/rejects_file.py", "storage/ledger/documents.py",
     # Requests, the ledger and the lock, messages between our own processes: nobody reads these.
     "bounded_http.py", "embedding/providers/refusals.py", "formats/json_records.py",
-    "formats/metadata.py", "formats/sidecars.py", "verification/inventory.py",
+    "formats/metadata.py", "formats/mail_attachments.py", "formats/sidecars.py",
+    "verification/inventory.py",
     "formats/worker_messages.py", "storage/lock.py", "benchmark/bare_chroma.py",
     "benchmark/caller.py",
 }  # fmt: skip
