@@ -62,7 +62,12 @@ def test_ocr_reads_what_it_may_add_to_and_off_takes_nothing_away(tmp_path: Path)
         assert again["documents"]["ingested"] == again["documents"]["removed"] == 0
         verdict = workspace.run(entry=VERIFY)
         assert verdict.code == 0, verdict.stdout
-    assert workspace.run("--simulate", "--dry-run", "--json").report["pages_for_ocr"] == 0
+    # What isn't read is in no plan: as it is now, and of what another mode would read.
+    for options, pages, outdated in (((), 0, 0), (("--ocr=force",), 0, 4)):
+        plan = workspace.run("--simulate", "--dry-run", "--json", *options).report
+        assert (plan["pages_for_ocr"], plan["texts_to_embed"], plan["outdated"]) == (
+            pages, 0, outdated,
+        )  # fmt: skip
     assert texts_of(workspace) == stored
 
     back = workspace.report_of("--simulate", "--ocr=off", "--reread", code=1)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.support.pdf_files import drawn_pdf, placed
 from tests.support.reading import read_one, reject_of
 from tests.support.scans import as_bytes, needs_tesseract, pdf_of, scan
 from waypoint.errors import UsageError
@@ -94,6 +95,38 @@ def test_pages_are_only_counted_for_a_plan(engine: Path) -> None:
     assert read_one("a.pdf", data, ocr="auto", ocr_counts=True).to_recognise == 2
     image = read_one("a.tif", as_bytes(scan("a"), "TIFF", [scan("b")]), ocr="auto", ocr_counts=True)
     assert image.to_recognise == 2
+
+
+def test_a_plan_counts_what_a_run_would_try(engine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No blank pages, and no more than are tried; with ``force``, pages that have text as well."""
+    blank = drawn_pdf(b"", placed((50, 700, TEXT)), b"")
+    for data, mode, pages in (
+        (pdf_of(TEXT, scan("a"), TEXT), "auto", 1),
+        (pdf_of(TEXT, scan("a"), TEXT), "force", 3),
+        (blank, "force", 1),
+        (pdf_of(*[scan("a")] * 6), "auto", 4),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr("waypoint.formats.ocr.MOST_PAGES", 4)
+            assert read_one("a.pdf", data, ocr=mode, ocr_counts=True).to_recognise == pages
+            document = read_one("a.pdf", data, ocr=mode)
+            assert document.text.count("recognised words") == pages
+            told = ("images not read, after 4 others: pages 5 to 6",) if pages == 4 else ()
+            assert document.warnings == told
+
+
+def test_a_portfolio_of_scans_is_recognised_or_told(engine: Path) -> None:
+    """By the pages that its files have in the whole; its cover is not among them."""
+    cover = placed((50, 700, "For the best experience, open this PDF portfolio in Acrobat."))
+    files = {"a.pdf": pdf_of(TEXT, scan("a")), "b.pdf": pdf_of(scan("b"))}
+    data = drawn_pdf(cover, files=files)
+    warnings = read_one("a.pdf", data).warnings
+    assert any(
+        each.startswith("images without text") and "pages 3 to 4" in each for each in warnings
+    )
+    read = read_one("a.pdf", data, ocr="force")
+    assert read.text.count("recognised words") == 3
+    assert [(place.start, place.value) for place in read.places] == [(0, True)]
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "WEBP"])

@@ -57,18 +57,17 @@ class Recogniser:
         """Numbers of the pages whose text it gave."""
         self.tried = 0
         """Pages, or those that would be, where they are only counted."""
-        self._counts = options.ocr_counts
+        self.only_counts = options.ocr_counts
         self._languages = options.ocr_languages
         self._ends = time.monotonic() + options.ocr_timeout
         self._failures = 0
 
     def may_try(self, losses: Losses, number: int) -> bool:
         """Whether page ``number`` is to be recognised; if not, that is noted as a loss."""
-        if self._counts:
-            self.tried += 1
-            return False
         if self.tried >= MOST_PAGES:
             losses.add(f"images not read, after {MOST_PAGES:,} others", "page", number)
+        elif self.only_counts:
+            self.tried += 1
         elif self._failures >= _MOST_FAILURES:
             losses.add("images not read, after others that OCR failed on", "page", number)
         elif time.monotonic() >= self._ends:

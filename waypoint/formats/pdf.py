@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import accumulate
 from threading import Lock
 
@@ -140,7 +140,10 @@ def _pages(
     form = document.get_formtype()
     if form == raw.FORMTYPE_ACRO_FORM or form == raw.FORMTYPE_XFA_FOREGROUND:
         _init_forms(document)
-    pages = _read_pages(source, document, losses, recogniser)
+    forced = recogniser if recogniser and recogniser.force else None
+    # What a placeholder says is told by its own text.
+    own = (Losses(), None) if forced else (losses, recogniser)
+    pages = _read_pages(source, document, *own)
     shown = sum(map(len, pages))
     text = "\n".join(pages) if shown <= _PLACEHOLDER_CHARACTERS else ""
     if form == raw.FORMTYPE_XFA_FULL and (not shown or text):
@@ -151,10 +154,10 @@ def _pages(
         losses.add("XFA forms of which only the pages are read")
     files = document.count_attachments()
     if files and len(pages) == 1 and _PORTFOLIO.search(text):
-        return _portfolio(source, document, losses)
+        return _portfolio(source, document, losses, recogniser)
     for _ in range(files):
         losses.add("embedded files not read")
-    return pages
+    return _read_pages(source, document, losses, forced) if forced else pages
 
 
 def _init_forms(document: pdfium.PdfDocument) -> None:
@@ -168,15 +171,19 @@ def _read_pages(
     source: str,
     document: pdfium.PdfDocument,
     losses: Losses,
-    recogniser: Recogniser | None = None,
+    recogniser: Recogniser | None,
+    *,
+    before: int = 0,
 ) -> list[str]:
+    """``before``: how many pages there were before these."""
     pages: list[str] = []
     characters = damaged = 0
     for index in range(len(document)):
+        number = before + index + 1
         try:
-            text = read_page(source, document, index, MAX_CHARACTERS, losses, recogniser)
+            text = read_page(source, document, index, MAX_CHARACTERS, losses, recogniser, number)
         except pdfium.PdfiumError:
-            losses.add("damaged, not read", "page", index + 1)
+            losses.add("damaged, not read", "page", number)
             damaged += 1
             text = ""
         characters += len(text)
@@ -196,21 +203,19 @@ def _xfa(source: str) -> DocumentRejectedError:
     )
 
 
-def _portfolio(source: str, document: pdfium.PdfDocument, losses: Losses) -> list[str]:
+def _portfolio(
+    source: str, document: pdfium.PdfDocument, losses: Losses, recogniser: Recogniser | None
+) -> list[str]:
     """The pages of its PDFs, in place of the cover, which only says which viewer shows them."""
     pages = [""]
     losses.add("cover of a portfolio left out", "page", 1)
     for index in range(document.count_attachments()):
         try:
             data = bytes(document.get_attachment(index).get_data()) if index < _MOST_FILES else b""
-            inner = _open(source, data)
+            with closing(_open(source, data)) as inner:
+                pages += _read_pages(source, inner, losses, recogniser, before=len(pages))
         except (pdfium.PdfiumError, DocumentRejectedError):
             losses.add("embedded files not read")
-            continue
-        try:
-            pages += _read_pages(source, inner, Losses())
-        finally:
-            inner.close()
     if not any(pages):
         raise DocumentRejectedError(
             source,

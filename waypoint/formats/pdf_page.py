@@ -38,15 +38,15 @@ def read_page(
     index: int,
     most: int,
     losses: Losses,
-    recogniser: Recogniser | None = None,
+    recogniser: Recogniser | None,
+    number: int,
 ) -> str:
-    """The normalised text of a page; losses are noted under its number.
+    """The normalised text of a page; losses are noted under its ``number``.
 
     Raises:
         PdfiumError: the page is damaged.
         DocumentRejectedError: it has more than ``most`` characters.
     """
-    number = index + 1
     with _opened(document[index]) as page:
         box = _box(page)
         with _opened(page.get_textpage()) as text_page:
@@ -59,7 +59,7 @@ def read_page(
         lost = _pictures(page, box, bool(text)) if len(text) <= _HARDLY_ANY else ""
         if recogniser and (lost or recogniser.force):
             text = _recognised(page, box, text, recogniser, losses, number)
-        elif lost:
+        if lost and (recogniser is None or recogniser.only_counts):
             losses.add(lost, "page", number)
     if count_unreadable(text):
         losses.add("characters that have no meaning outside their fonts", "page", number)
@@ -90,7 +90,8 @@ def _recognised(
     number: int,
 ) -> str:
     """The page's text by OCR; ``text``, which it had, if that gives none."""
-    if not recogniser.may_try(losses, number):
+    is_blank = not text and next(iter(page.get_objects(max_depth=1)), None) is None
+    if is_blank or not recogniser.may_try(losses, number):
         return text
     dpi = fitting_dpi(box.right - box.left, box.top - box.bottom)
     bitmap = page.render(scale=dpi / 72, grayscale=True, may_draw_forms=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -85,7 +85,7 @@ class DiscoverStage:
             files, rejected = await self._sort_out(entries)
             sifted = await self._partition(files)
             self._announce(files, sifted, rejected)
-            for some in self._parcels(sifted.changed):
+            for some in parcels(sifted.changed, self._source.takes_long):
                 await found.send(some)
         self.walk.complete = True
 
@@ -149,20 +149,24 @@ class DiscoverStage:
         self._events.emit(FilesFound(found, size, unchanged, size - changed_size, outdated))
         self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
 
-    def _parcels(self, files: Sequence[SourceFile]) -> Iterator[list[SourceFile]]:
-        parcel: list[SourceFile] = []
-        size = 0
-        for file in files:
-            if self._source.takes_long(file):
-                yield [file]
-                continue
-            if parcel and (len(parcel) >= READ_FILES or size + file.size > READ_BYTES):
-                yield parcel
-                parcel, size = [], 0
-            parcel.append(file)
-            size += file.size
-        if parcel:
+
+def parcels(
+    files: Sequence[SourceFile], takes_long: Callable[[SourceFile], bool]
+) -> Iterator[list[SourceFile]]:
+    """Files that are read at once: small ones together, one that takes long alone."""
+    parcel: list[SourceFile] = []
+    size = 0
+    for file in files:
+        if takes_long(file):
+            yield [file]
+            continue
+        if parcel and (len(parcel) >= READ_FILES or size + file.size > READ_BYTES):
             yield parcel
+            parcel, size = [], 0
+        parcel.append(file)
+        size += file.size
+    if parcel:
+        yield parcel
 
 
 def _file_of(source: str, files: Iterable[str]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 
 from waypoint.chunking import ChunkPlan
 from waypoint.embedding.known_models import DOCUMENT_TASK, EmbeddingModel
@@ -15,13 +16,13 @@ from waypoint.embedding.tokens import estimate_tokens
 from waypoint.errors import (
     DocumentRejectedError,
     LedgerDamagedError,
-    RecordRejectedError,
     StoreLockedError,
     StoreWriteError,
 )
-from waypoint.formats.registry import took_ocr
+from waypoint.formats.registry import READ_BY_OCR, took_ocr
 from waypoint.ingestion.chunk_setup import build_chunker, split_notice
 from waypoint.ingestion.collection_manager import recorded_origin
+from waypoint.ingestion.discover import FILES_A_STEP, parcels
 from waypoint.ingestion.options import IngestOptions
 from waypoint.ingestion.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingestion.quota_plan import (
@@ -49,7 +50,7 @@ from waypoint.service_day import service_day
 from waypoint.settings import QuotaUnit, Settings
 from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
-from waypoint.sources.port import DocumentReader, Root, Source
+from waypoint.sources.port import DocumentReader, FileContent, Root, Source
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledger.records import KnownDocument, LedgerCollection
 from waypoint.storage.ledgers import chosen_ledger
@@ -151,25 +152,27 @@ async def make_plan(
         source.check_readers()
         reader = await stack.enter_async_context(source.open())
         texts = NewTexts(plan, space, model, ledger, retry_rejects=options.retry_rejects)
-        async for document in _documents(source, reader, plan):
-            try:
-                chunks = chunker.plan(document)
-            except DocumentRejectedError as error:
-                _reject(plan, error.source, error.reason)
-                continue
-            known: KnownDocument | None = None
+        async for documents in _documents(source, reader, plan):
+            known: Mapping[str, KnownDocument] = {}
             if ledger is not None and entry is not None and not options.clear:
-                found = await ledger.find_documents(entry.id, [document.source])
-                known = found.get(document.source)
-            plan.documents += 1
-            _note_warnings(plan, document)
-            plan.pages_for_ocr += 0 if _was_recognised(document, known) else document.to_recognise
-            plan.chunks += chunks.count
-            plan.chunks_split += chunks.split
-            if not options.reread and _stays(document, known):
-                plan.outdated += 1
-            else:
-                await texts.add(chunks)
+                sources = [document.source for document in documents]
+                known = await ledger.find_documents(entry.id, sources)
+            for document in documents:
+                try:
+                    chunks = chunker.plan(document)
+                except DocumentRejectedError as error:
+                    _reject(plan, error.source, error.reason)
+                    continue
+                plan.documents += 1
+                _note_warnings(plan, document)
+                plan.chunks += chunks.count
+                plan.chunks_split += chunks.split
+                before = known.get(document.source)
+                if not options.reread and _stays(document, before):
+                    plan.outdated += 1
+                elif not _was_recognised(document, before):
+                    plan.pages_for_ocr += document.to_recognise
+                    await texts.add(chunks)
         await texts.count()
         if ledger:
             used = await ledger.day_use(service_day().isoformat(), space)
@@ -242,13 +245,18 @@ def _stays(document: Document, known: KnownDocument | None) -> bool:
     if known is None or not known.is_same(document) or known.reader == document.reader:
         return False
     # Pages without text are read once OCR is on.
-    return took_ocr(known.reader) or " ocr auto " not in document.reader
+    return took_ocr(known.reader) or not any(map(_is_for_ocr, document.warnings))
+
+
+def _is_for_ocr(warning: str) -> bool:
+    return warning.startswith(READ_BY_OCR)
 
 
 def _was_recognised(document: Document, known: KnownDocument | None) -> bool:
     """Whether what is stored of an unchanged document is by OCR, just as it would be now."""
     return (
-        known is not None
+        document.to_recognise > 0
+        and known is not None
         and known.complete
         and (known.digest, known.reader) == (document.digest, document.reader)
     )
@@ -270,24 +278,33 @@ async def _settle(
     return settle(settings, options, name, recorded, empty=empty)
 
 
-async def _documents(source: Source, reader: DocumentReader, plan: Plan) -> AsyncIterator[Document]:
-    """All documents of the folder; what is none is counted."""
-    for entry in source.discover():
-        if isinstance(entry, SkippedFile):
-            plan.skipped += 1
-            count_reason(plan.left_out, entry.reason)
-        elif isinstance(entry, FileReject | UnreadableFolder):
-            _reject(plan, entry.source, entry.reason)
-        elif isinstance(entry, SourceFile):
-            (content,) = await reader.read([entry])
-            if isinstance(content, DocumentRejectedError):
-                _reject(plan, content.source, content.reason)
-                continue
-            for each in content:
-                if isinstance(each, RecordRejectedError):
-                    _reject(plan, each.source, each.reason)
-                else:
-                    yield each
+async def _documents(
+    source: Source, reader: DocumentReader, plan: Plan
+) -> AsyncIterator[list[Document]]:
+    """All documents of the folder, some at a time; what is none is counted."""
+    walk = source.discover()
+    while entries := list(islice(walk, FILES_A_STEP)):
+        for entry in entries:
+            if isinstance(entry, SkippedFile):
+                plan.skipped += 1
+                count_reason(plan.left_out, entry.reason)
+            elif isinstance(entry, FileReject | UnreadableFolder):
+                _reject(plan, entry.source, entry.reason)
+        files = [entry for entry in entries if isinstance(entry, SourceFile)]
+        for some in parcels(files, source.takes_long):
+            yield _sound(await reader.read(some), plan)
+
+
+def _sound(contents: Sequence[FileContent], plan: Plan) -> list[Document]:
+    """The documents among them; rejects are counted."""
+    documents = []
+    for content in contents:
+        for each in [content] if isinstance(content, DocumentRejectedError) else content:
+            if isinstance(each, DocumentRejectedError):
+                _reject(plan, each.source, each.reason)
+            else:
+                documents.append(each)
+    return documents
 
 
 async def _ledger_if_there(settings: Settings, plan: Plan, stack: AsyncExitStack) -> Ledger | None:
@@ -310,8 +327,11 @@ def _reject(plan: Plan, source: str, reason: str) -> None:
 
 
 def _note_warnings(plan: Plan, document: Document) -> None:
-    plan.with_warnings += bool(document.warnings)
-    for warning in document.warnings[: MOST_LISTED - len(plan.warnings)]:
+    warnings = document.warnings
+    if document.to_recognise:
+        warnings = tuple(each for each in warnings if not _is_for_ocr(each))
+    plan.with_warnings += bool(warnings)
+    for warning in warnings[: MOST_LISTED - len(plan.warnings)]:
         plan.warnings.append({"source": document.source, "warning": warning})
 
 
