@@ -22,7 +22,7 @@ from tests.support.vector_stores import (
     write,
 )
 from waypoint.models import Chunk, MetadataValue
-from waypoint.storage.chroma.store import PAGE
+from waypoint.storage.chroma.limits import OF_A_SERVER
 
 SERVERS = {"private server": private_server, "chroma run": chroma_command}
 
@@ -159,7 +159,7 @@ async def test_naming_no_chunk_finds_none(server: Server) -> None:
 
 async def test_more_than_a_page_of_chunks(server: Server) -> None:
     """Found, changed and deleted in full, where one request could not hold them."""
-    total = PAGE + 10
+    total = OF_A_SERVER.page + 10
     numbers = list(range(total))
     async with collection(server) as store:
         for start in range(0, total, 2_505):
@@ -167,7 +167,7 @@ async def test_more_than_a_page_of_chunks(server: Server) -> None:
         ids = await store.ids_of("a.md")
         assert sorted(ids) == sorted(f"a.md:{number}" for number in numbers)
         await store.update_metadata({each: {"title": "new"} for each in ids})
-        titled = await store.metadata_of(ids[-PAGE:])
+        titled = await store.metadata_of(ids[-OF_A_SERVER.page :])
         assert {fields["title"] for fields in titled.values()} == {"new"}
         stored = [each async for page in store.stored_chunks() for each in page]
         assert sorted(each.id for each in stored) == sorted(ids)

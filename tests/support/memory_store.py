@@ -108,6 +108,9 @@ class MemoryStore:
     async def count(self) -> int:
         return len(self.rows)
 
+    def misfit(self, chunk: Chunk) -> str:
+        return ""
+
     async def examine(self) -> None:
         """It is exact."""
 

@@ -31,7 +31,8 @@ from waypoint.ingestion.write import ROWS
 from waypoint.models import Vectors
 from waypoint.observe.gauges.process import process_use
 from waypoint.storage.chroma.child import HOST, run_chroma_child
-from waypoint.storage.chroma.store import INDEX, VECTOR_PAGE
+from waypoint.storage.chroma.limits import OF_A_SERVER
+from waypoint.storage.chroma.store import INDEX
 from waypoint.storage.lock import StoreLock
 
 
@@ -72,12 +73,12 @@ async def read_rows(store: Path, collection: str) -> Rows:
         vectors = []
         include = ["metadatas", "documents", "embeddings"]
         while True:
-            page = await found.get(include=include, limit=VECTOR_PAGE, offset=len(ids))
+            page = await found.get(include=include, limit=OF_A_SERVER.vector_page, offset=len(ids))
             ids += page["ids"]
             texts += page["documents"]
             metadatas += page["metadatas"]
             vectors.append(np.asarray(page["embeddings"], dtype=np.float32))
-            if len(page["ids"]) < VECTOR_PAGE:
+            if len(page["ids"]) < OF_A_SERVER.vector_page:
                 break
     return Rows(ids, texts, metadatas, np.concatenate([part for part in vectors if len(part)]))
 

@@ -38,13 +38,15 @@ class DedupeStage:
         async for group in groups:
             await self._in_flight.room()
             order = WriteOrder()
-            missing = await self._missing(group, order)
+            fitting = [(job, self._fitting(job, candidates, order)) for job, candidates in group]
+            misfits = _count(group) - _count(fitting)
+            missing = await self._missing(fitting, order)
             claimed = [candidate for candidate in missing if self._in_flight.claim(candidate)]
             known = await self._known(claimed)
             unknown = self._settle_known(claimed, known, order)
             refused = [candidate for candidate in claimed if candidate.key in known.refused]
-            present = sum(len(candidates) for _, candidates in group) - len(missing)
-            tokens = sum(_tokens(candidates) for _, candidates in group)
+            present = _count(fitting) - len(missing)
+            tokens = sum(_tokens(candidates) for _, candidates in fitting)
             tokens -= _tokens(unknown) + _tokens(refused)
             self._events.emit(
                 ChunksDeduplicated(
@@ -52,7 +54,7 @@ class DedupeStage:
                     from_ledger=len(claimed) - len(unknown) - len(refused),
                     same_text=len(missing) - len(claimed),
                     to_embed=len(unknown),
-                    refused=len(refused),
+                    refused=len(refused) + misfits,
                     tokens_saved=tokens,
                 )
             )
@@ -61,16 +63,29 @@ class DedupeStage:
             if unknown:
                 await to_embed.send(unknown)
 
+    def _fitting(
+        self, job: DocumentJob, candidates: Sequence[Candidate], order: WriteOrder
+    ) -> list[Candidate]:
+        """Those of a document's chunks that the store can hold; the others are rejected, before
+        anything is spent on them."""
+        job.keys.extend(candidate.key for candidate in candidates)
+        fitting = []
+        for candidate in candidates:
+            if reason := self._store.misfit(candidate.chunk):
+                self._reject(candidate, reason, order)
+            else:
+                fitting.append(candidate)
+        if not fitting:
+            order.settled.append((job, 0))
+        return fitting
+
     async def _missing(self, group: Group, order: WriteOrder) -> list[Candidate]:
         """Those of the chunks that the collection lacks; what else it needs goes into the order."""
         missing: list[Candidate] = []
         for job, candidates in group:
-            job.keys.extend(candidate.key for candidate in candidates)
-            if not candidates:
-                order.settled.append((job, 0))
-            elif job.known is None:
+            if job.known is None:
                 missing.extend(candidates)
-            else:
+            elif candidates:
                 missing.extend(await self._compare(job, candidates, order))
         return missing
 
@@ -109,10 +124,17 @@ class DedupeStage:
                 if vector is not None:
                     order.add(candidate, vector)
                 elif reason is not None:
-                    order.reject(candidate, reason)
-                    chunk = candidate.chunk
-                    self._events.emit(TextRejected(chunk.source, chunk.id, reason))
+                    self._reject(candidate, reason, order)
         return unknown
+
+    def _reject(self, candidate: Candidate, reason: str, order: WriteOrder) -> None:
+        order.reject(candidate, reason)
+        chunk = candidate.chunk
+        self._events.emit(TextRejected(chunk.source, chunk.id, reason))
+
+
+def _count(group: Group) -> int:
+    return sum(len(candidates) for _, candidates in group)
 
 
 def _tokens(candidates: Sequence[Candidate]) -> int:

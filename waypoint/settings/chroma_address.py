@@ -11,6 +11,9 @@ TENANT = "default_tenant"
 DATABASE = "default_database"
 """Those that every Chroma server has."""
 
+CLOUD_HOST = "api.trychroma.com"
+CLOUD_PORT = 443
+
 
 @dataclass(frozen=True, slots=True)
 class ChromaAddress:
@@ -27,6 +30,8 @@ class ChromaAddress:
     """Sent with every call; secrets among them."""
     ca_certs: Path | None = None
     """Certificates to trust in place of the usual ones."""
+    cloud: bool = False
+    """Whether it is Chroma Cloud: an empty tenant or database is then the key's own."""
 
     @property
     def url(self) -> str:
@@ -55,12 +60,10 @@ class ChromaAddress:
         return bool(self.headers) and not self.ssl and self.host not in _LOOPBACK
 
     def __str__(self) -> str:
-        server = f"{self.host}:{self.port}{self.prefix}"
-        return server if self.is_default else f"{server}, {self.described_database}"
-
-    @property
-    def described_database(self) -> str:
-        return f"database {self.database!r} of tenant {self.tenant!r}"
+        server = "Chroma Cloud" if self.cloud else f"{self.host}:{self.port}{self.prefix}"
+        if self.is_default or not (self.tenant and self.database):
+            return server
+        return f"{server}, database {self.database!r} of tenant {self.tenant!r}"
 
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

@@ -25,7 +25,13 @@ from waypoint.settings.choices import (
     QuotaUnit,
     StoreSettings,
 )
-from waypoint.settings.chroma_address import DATABASE, TENANT, ChromaAddress
+from waypoint.settings.chroma_address import (
+    CLOUD_HOST,
+    CLOUD_PORT,
+    DATABASE,
+    TENANT,
+    ChromaAddress,
+)
 from waypoint.settings.headers import parse_headers
 
 MOST_CONCURRENCY = 256
@@ -155,7 +161,9 @@ class Settings(BaseModel):
         "", "Path that a reverse proxy has before the server's own paths: /chroma", Group.STORE
     )
     chroma_api_key: SecretStr | None = _setting(
-        None, "Key of that Chroma server, sent as x-chroma-token", Group.STORE
+        None,
+        "Key of that Chroma server (x-chroma-token); without CHROMA_HOST, of Chroma Cloud",
+        Group.STORE,
     )
     chroma_headers: SecretStr | None = _setting(
         None,
@@ -163,10 +171,16 @@ class Settings(BaseModel):
         Group.STORE,
     )
     chroma_tenant: str | None = _setting(
-        None, "Tenant on that Chroma server", Group.STORE, unset="default_tenant"
+        None,
+        "Tenant on that Chroma server",
+        Group.STORE,
+        unset="default_tenant; Chroma Cloud: the key's",
     )
     chroma_database: str | None = _setting(
-        None, "Database of that tenant", Group.STORE, unset="default_database"
+        None,
+        "Database of that tenant",
+        Group.STORE,
+        unset="default_database; Chroma Cloud: the key's",
     )
     chroma_create_database: bool = _setting(
         False,
@@ -641,12 +655,24 @@ class Settings(BaseModel):
 
     @property
     def chroma_server(self) -> ChromaAddress | None:
-        """The configured server; None for the embedded store."""
-        if self.chroma_host is None:
-            return None
+        """The configured server, a key without a host being Chroma Cloud's; None for the embedded
+        store."""
         headers = parse_headers(_secret(self.chroma_headers))
         if key := _secret(self.chroma_api_key):
             headers["x-chroma-token"] = key
+        if self.chroma_host == CLOUD_HOST or (key and self.chroma_host is None):
+            return ChromaAddress(
+                CLOUD_HOST,
+                CLOUD_PORT,
+                ssl=True,
+                tenant=self.chroma_tenant or "",
+                database=self.chroma_database or "",
+                headers=headers,
+                ca_certs=self.chroma_ca_certs,
+                cloud=True,
+            )
+        if self.chroma_host is None:
+            return None
         return ChromaAddress(
             self.chroma_host,
             self.chroma_port,

@@ -131,6 +131,10 @@ class VectorStore(Protocol):
 
     # -- writing
 
+    def misfit(self, chunk: Chunk) -> str:
+        """Why the store cannot hold a chunk, in words; empty if it can."""
+        ...
+
     async def pack(self, chunks: Sequence[Chunk], vectors: Vectors) -> Sequence[PackedChunks]:
         """Make chunks ready for ``upsert``; ``vectors``: shape (len(chunks), dimensions)."""
         ...

@@ -49,6 +49,13 @@ class Described(Struct, frozen=True):
     metadata: Fields | None = None
 
 
+class Identity(Struct, frozen=True):
+    """Whose a key is; ``*`` stands for any."""
+
+    tenant: str = ""
+    databases: list[str] = []
+
+
 class Page(Struct, frozen=True):
     """Records: each column that was asked for is as long as the ids."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import cast
 from urllib.parse import quote
 
@@ -17,7 +18,8 @@ from waypoint.bounded_http import ANSWER_BYTES, BoundedTransport, open_http_clie
 from waypoint.errors import ConfigurationError
 from waypoint.models import Metadata, MetadataValue
 from waypoint.settings import ChromaAddress
-from waypoint.storage.chroma.decode import Described, read_answer
+from waypoint.storage.chroma.decode import Described, Identity, read_answer
+from waypoint.storage.chroma.limits import OF_A_SERVER, OF_THE_CLOUD, joined
 from waypoint.storage.chroma.requests import RemoteCollection
 from waypoint.storage.chroma.retry import CALL_TIMEOUT
 from waypoint.storage.chroma.service_errors import (
@@ -59,17 +61,22 @@ async def connect(
     except httpx2.InvalidURL as error:
         raise not_there(address, str(error)) from error
     async with opened as client:
-        probe = ChromaProbe(address, client)
-        if not ours:
-            await _look(probe, create_database=create_database)
-        yield probe
+        yield (
+            ChromaProbe(address, client)
+            if ours
+            else await _look(address, client, create_database=create_database)
+        )
 
 
-async def _look(probe: ChromaProbe, *, create_database: bool) -> None:
-    address = probe.address
+async def _look(
+    address: ChromaAddress, client: httpx2.AsyncClient, *, create_database: bool
+) -> ChromaProbe:
     try:
         with anyio.fail_after(CALL_TIMEOUT):
-            strange = _strange(await probe.heartbeat())
+            strange = _strange(await client.get("/api/v2/heartbeat"))
+            if address.cloud and not (strange or (address.tenant and address.database)):
+                address = await _identified(address, client)
+            probe = ChromaProbe(address, client)
             if not (strange or address.is_default or await probe.has_database()):
                 await _settle_database(probe, create=create_database)
     except TimeoutError:
@@ -80,6 +87,31 @@ async def _look(probe: ChromaProbe, *, create_database: bool) -> None:
         raise not_connected(address, error) from error
     if strange:
         raise not_there(address, strange)
+    return probe
+
+
+async def _identified(address: ChromaAddress, client: httpx2.AsyncClient) -> ChromaAddress:
+    """With the tenant and the database that the key is for.
+
+    Raises:
+        ConfigurationError: it is for several, or does not say.
+    """
+    response = await client.get("/api/v2/auth/identity")
+    response.raise_for_status()
+    identity = read_answer(response.content, Identity)
+    tenant = address.tenant or identity.tenant.strip("*")
+    databases = [address.database] if address.database else identity.databases
+    if not tenant:
+        raise ConfigurationError(
+            "CHROMA_TENANT: the key does not say whose it is", hint="set CHROMA_TENANT"
+        )
+    if len(databases) != 1 or databases == ["*"]:
+        named = f" ({', '.join(databases[:10])})" if len(databases) > 1 else ""
+        raise ConfigurationError(
+            f"CHROMA_DATABASE: the key is for more than one database{named}, or for none",
+            hint="set CHROMA_DATABASE to the one that is meant",
+        )
+    return replace(address, tenant=tenant, database=databases[0])
 
 
 async def _settle_database(probe: ChromaProbe, *, create: bool) -> None:
@@ -122,10 +154,7 @@ class ChromaProbe:
         self.address = address
         self._client = client
         self._collections = address.collections_path
-
-    async def heartbeat(self) -> httpx2.Response:
-        """Its answer, whatever it is."""
-        return await self._client.get("/api/v2/heartbeat")
+        self.limits = OF_THE_CLOUD if address.cloud else OF_A_SERVER
 
     async def has_tenant(self) -> bool:
         """Whether the server has the address's tenant."""
@@ -174,7 +203,8 @@ class ChromaProbe:
     async def _state(self, response: httpx2.Response, *, counted: bool = True) -> CollectionState:
         found = read_answer(response.content, Described)
         count = await self.collection(found.id).count() if counted else UNCOUNTED
-        return CollectionState(found.id, cast(Metadata, found.metadata or {}), count)
+        metadata = joined(cast(Metadata, found.metadata or {}))
+        return CollectionState(found.id, metadata, count)
 
     async def create(
         self,
@@ -186,7 +216,7 @@ class ChromaProbe:
         body = {
             "name": name,
             "configuration": configuration,
-            "metadata": metadata,
+            "metadata": self.limits.divided(metadata),
             "get_or_create": True,
         }
         response = await self._client.post(self._collections, json=body)

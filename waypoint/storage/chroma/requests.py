@@ -25,9 +25,6 @@ from waypoint.storage.port import Neighbour
 
 T = TypeVar("T")
 
-MOST_ROWS = 5_000
-"""Records in one call: more than 5,461 are refused."""
-
 MOST_BYTES = 16 * 1024 * 1024
 """Of one call's body: more than 40 MiB are refused, unless a server is told otherwise."""
 
@@ -136,8 +133,8 @@ async def all_pages(
 ) -> AsyncIterator[Page]:
     """Pages from an offset on, until one has fewer than ``size`` records.
 
-    ``count`` is asked once a page was full: a server that ignores the offset, or invents
-    records, would never come to an end.
+    ``count`` is asked once more were read than there were: a server that ignores the offset, or
+    invents records, would never come to an end.
 
     Raises:
         StoreUnavailableError: it gives more records than it says there are.
@@ -150,7 +147,8 @@ async def all_pages(
         if len(page.ids) < size:
             return
         # What others delete meanwhile was there; what they add comes to less than a page more.
-        most = min(max(most, await count()), MOST_RECORDS)
+        if read > most:
+            most = min(max(most, await count()), MOST_RECORDS)
         if read > most + size:
             raise StoreUnavailableError(
                 f"Chroma gave {read:,} records of a collection that has {most:,}",
@@ -164,10 +162,11 @@ def packed_records(
     embeddings: Vectors,
     metadatas: Sequence[Mapping[str, MetadataValue]],
     documents: Sequence[str],
+    most: int,
 ) -> list[PackedChunks]:
     """Records as the server takes them: a vector as the base64 of its float32, little-endian.
 
-    ``embeddings``: shape (len(ids), dimensions).
+    ``embeddings``: shape (len(ids), dimensions). ``most``: records in one call.
     """
     rows = np.ascontiguousarray(embeddings, dtype="<f4")
     columns = {
@@ -176,21 +175,21 @@ def packed_records(
         "metadatas": metadatas,
         "documents": documents,
     }
-    return [PackedChunks(body) for body in _bodies(columns)]
+    return [PackedChunks(body) for body in _bodies(columns, most)]
 
 
 def packed_changes(
-    ids: Sequence[str], metadatas: Sequence[Mapping[str, MetadataValue | None]]
+    ids: Sequence[str], metadatas: Sequence[Mapping[str, MetadataValue | None]], most: int
 ) -> list[bytes]:
     """Changes of metadata as the server takes them; a value of None removes its key."""
-    return _bodies({"ids": ids, "metadatas": metadatas})
+    return _bodies({"ids": ids, "metadatas": metadatas}, most)
 
 
-def _bodies(columns: Mapping[str, Sequence[Any]]) -> list[bytes]:
+def _bodies(columns: Mapping[str, Sequence[Any]], most: int) -> list[bytes]:
     """Columns of the same length as JSON; in halves, as often as they are too much for one call."""
     body, rows = orjson.dumps(columns), len(columns["ids"])
-    if rows == 1 or (rows <= MOST_ROWS and len(body) <= MOST_BYTES):
+    if rows == 1 or (rows <= most and len(body) <= MOST_BYTES):
         return [body]
     halves = slice(rows // 2), slice(rows // 2, rows)
     parts = [{name: column[half] for name, column in columns.items()} for half in halves]
-    return [body for part in parts for body in _bodies(part)]
+    return [body for part in parts for body in _bodies(part, most)]

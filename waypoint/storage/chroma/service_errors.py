@@ -52,7 +52,7 @@ _REFUSALS = frozenset(
     {
         "BatchSizeExceededError", "ChromaError", "DuplicateID", "IDAlreadyExists",
         "InvalidArgumentError", "InvalidDimension", "InvalidHTTPVersion", "InvalidUUID",
-        "QuotaError", "UniqueConstraintError", "VersionMismatchError",
+        "UniqueConstraintError", "VersionMismatchError",
     }
 )  # fmt: skip
 """Names of chromadb 1.5.9's errors, less those that are looked at above."""
@@ -87,6 +87,14 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
         name, message = _told_by(error.response)
         if error.response.status_code in NO_ACCESS:
             return no_access(error.response, operation)
+        if name == "QuotaError":
+            return StoreUnavailableError(
+                f"Chroma refuses to {operation}, for a quota of the account: {message}",
+                hint="see https://docs.trychroma.com/cloud/quotas-limits, have the quota raised, "
+                "then run the same command again; what is embedded is kept",
+            )
+        if error.response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
+            return TransientStoreError("the server is overloaded")
     said = message.lower()
     if any(words in said for words in _NO_ROOM):
         return StoreWriteError(
@@ -102,8 +110,6 @@ def translate_store_error(operation: str, error: Exception) -> Exception:
         return damaged(operation, message, UnreadableVectorError)
     if name == "NotFoundError" or any(words in said for words in _DAMAGE):
         return damaged(operation, message)
-    if name == "RateLimitError":
-        return TransientStoreError("the server is overloaded")
     if name == "InternalError" or any(words in said for words in _WITHIN):
         return TransientStoreError(message, suspicious=True)
     if name in _REFUSALS:

@@ -7,7 +7,7 @@ done again.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -46,12 +46,6 @@ from waypoint.storage.index_look import (
 )
 from waypoint.storage.port import CollectionState, Neighbour, StoredChunk, StoredRecords
 
-PAGE = 5_000
-"""Ids a request: from 32,766 on, Chroma fails with ``too many SQL variables``."""
-
-VECTOR_PAGE = 1_000
-"""Records a request when vectors come with them: about 5 MB at 768 dimensions."""
-
 INDEX: dict[str, object] = {
     "hnsw": {
         "space": "cosine",
@@ -62,6 +56,9 @@ INDEX: dict[str, object] = {
     }
 }
 """Measured to keep recall@10 at 0.99 up to 100,000 records."""
+
+CLOUD_INDEX: dict[str, object] = {"spann": {"space": "cosine"}}
+"""Chroma Cloud has an index of its own kind, and its own values for all else."""
 
 
 class ChromaStore:
@@ -74,6 +71,7 @@ class ChromaStore:
     ) -> None:
         self._probe = probe
         self._calls = calls
+        self._limits = probe.limits
         self._collection: RemoteCollection | None = None
 
     # -- collections ------------------------------------------------------------------------
@@ -112,7 +110,8 @@ class ChromaStore:
         For gemini, an embedding function is persisted with it, so that a client that knows
         nothing of us embeds its questions rightly; see docs/architecture.md.
         """
-        configuration = {**INDEX, "embedding_function": persisted_function(space)}
+        index = CLOUD_INDEX if self._probe.address.cloud else INDEX
+        configuration = {**index, "embedding_function": persisted_function(space)}
 
         async def create() -> CollectionState:
             return await self._probe.create(name, configuration, metadata)
@@ -134,7 +133,8 @@ class ChromaStore:
         """Replace the collection's metadata."""
         here = self._here
         await self._calls.run(
-            "write the collection's metadata", partial(here.modify, metadata=dict(metadata))
+            "write the collection's metadata",
+            partial(here.modify, metadata=self._limits.divided(metadata)),
         )
 
     async def count(self) -> int:
@@ -152,7 +152,9 @@ class ChromaStore:
         ids = [chunk.id for chunk in chunks]
         metadatas = [chunk.metadata for chunk in chunks]
         documents = [chunk.text for chunk in chunks]
-        return await to_thread.run_sync(packed_records, ids, vectors, metadatas, documents)
+        return await to_thread.run_sync(
+            packed_records, ids, vectors, metadatas, documents, self._limits.rows
+        )
 
     async def upsert(self, packed: Sequence[PackedChunks]) -> None:
         """Write chunks with their vectors, whole."""
@@ -166,36 +168,37 @@ class ChromaStore:
     ) -> None:
         """Change metadata of chunks, by id. A value of None removes its key."""
         here, ids, rows = self._here, list(metadata), list(metadata.values())
-        for body in await to_thread.run_sync(packed_changes, ids, rows):
+        for body in await to_thread.run_sync(packed_changes, ids, rows, self._limits.rows):
             await self._calls.run("update metadata", partial(here.update, body))
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete chunks; ids that do not exist do no harm."""
         here = self._here
-        for start in range(0, len(ids), PAGE):
-            some = list(ids[start : start + PAGE])
+        for some in _parts(ids, self._limits.rows):
             await self._calls.run("delete chunks", partial(here.delete, some))
 
     async def metadata_of(self, ids: Sequence[str]) -> dict[str, Metadata]:
-        """The metadata of those of the chunks that exist, by id; at most ``PAGE`` ids."""
-        if not ids:
-            return {}
-        here = self._here
-        found = await self._calls.run(
-            "read metadata", lambda: here.get(ids=list(ids), include=["metadatas"])
-        )
-        return dict(zip(found.ids, found.fields(), strict=True))
+        """The metadata of those of the chunks that exist, by id."""
+        get = partial(self._here.get, include=["metadatas"])
+        pages = await self._by_id("read metadata", get, ids, self._limits.page)
+        return {
+            chunk_id: fields
+            for page in pages
+            for chunk_id, fields in zip(page.ids, page.fields(), strict=True)
+        }
 
     async def ids_of(self, source: str) -> list[str]:
         """The ids of all chunks of a document."""
         get = partial(self._here.get, where={"source": source}, include=[])
         return [
-            chunk_id async for page in self._pages("read ids", get, PAGE) for chunk_id in page.ids
+            chunk_id
+            async for page in self._pages("read ids", get, self._limits.page)
+            for chunk_id in page.ids
         ]
 
     async def stored_chunks(self) -> AsyncIterator[list[StoredChunk]]:
-        """All chunks, a page of at most ``VECTOR_PAGE`` at a time."""
-        async for page in self._pages("read chunks", self._here.get, VECTOR_PAGE):
+        """All chunks, a page at a time."""
+        async for page in self._pages("read chunks", self._here.get, self._limits.vector_page):
             columns = (page.ids, page.texts(), page.fields())
             yield [
                 StoredChunk(chunk_id, text or "", fields)
@@ -213,18 +216,23 @@ class ChromaStore:
         )
 
     async def ids(self) -> AsyncIterator[list[str]]:
-        """All ids, a page of at most ``PAGE`` at a time."""
+        """All ids, a page at a time."""
         get = partial(self._here.get, include=[])
-        async for page in self._pages("read ids", get, PAGE):
+        async for page in self._pages("read ids", get, self._limits.page):
             yield page.ids
 
     async def records(self, ids: Sequence[str], *, vectors: bool) -> StoredRecords:
-        """Those of the records that exist, in any order; at most ``PAGE`` ids."""
+        """Those of the records that exist, in any order."""
         include = ["documents", "metadatas"] + (["embeddings"] if vectors else [])
-        get = partial(self._here.get, list(ids), include=include)
-        page = await self._calls.run("read chunks", get)
-        rows = page.matrix() if vectors else None
-        return StoredRecords(page.ids, page.texts(), page.fields(), rows)
+        get = partial(self._here.get, include=include)
+        size = self._limits.vector_page if vectors else self._limits.page
+        pages = await self._by_id("read chunks", get, ids, size)
+        return StoredRecords(
+            [chunk_id for page in pages for chunk_id in page.ids],
+            [text for page in pages for text in page.texts()],
+            [fields for page in pages for fields in page.fields()],
+            _stacked(pages) if vectors else None,
+        )
 
     async def vectors(self, ids: Sequence[str]) -> tuple[list[str], Vectors]:
         """Ids of those that exist, with their vectors: shape (ids, dimensions).
@@ -232,14 +240,25 @@ class ChromaStore:
         Raises:
             UnreadableVectorError: the index lacks one of them.
         """
-        get = partial(self._here.get, list(ids), include=["embeddings"])
-        page = await self._calls.run("read vectors", get)
-        return page.ids, page.matrix()
+        get = partial(self._here.get, include=["embeddings"])
+        pages = await self._by_id("read vectors", get, ids, self._limits.vector_page)
+        return [chunk_id for page in pages for chunk_id in page.ids], _stacked(pages)
+
+    async def _by_id(
+        self, operation: str, get: Callable[..., Awaitable[Page]], ids: Sequence[str], size: int
+    ) -> list[Page]:
+        run = self._calls.run
+        return [await run(operation, partial(get, some)) for some in _parts(ids, size)]
+
+    def misfit(self, chunk: Chunk) -> str:
+        """Why the chunk cannot be stored; empty if it can."""
+        return self._limits.misfit(chunk)
 
     async def nearest(
         self, vectors: Vectors, top: int, where: Mapping[str, Any] | None = None
     ) -> list[list[Neighbour]]:
         """For each vector, of shape (n, dimensions), the chunks nearest to it, nearest first."""
+        self._limits.check_conditions(where)
         query = partial(self._here.query, list(vectors), n_results=top, where=where or None)
         return await self._calls.run("search", query)
 
@@ -278,6 +297,18 @@ class ChromaStore:
     def _here(self) -> RemoteCollection:
         assert self._collection is not None, "no collection is open"
         return self._collection
+
+
+def _parts(ids: Sequence[str], size: int) -> Iterator[list[str]]:
+    return (list(ids[start : start + size]) for start in range(0, len(ids), size))
+
+
+def _stacked(pages: Sequence[Page]) -> Vectors:
+    """Their vectors; a row of NaN for one that is missing or of another length than most."""
+    return Page(
+        [chunk_id for page in pages for chunk_id in page.ids],
+        embeddings=[row for page in pages for row in page.embeddings or [None] * len(page.ids)],
+    ).matrix()
 
 
 @asynccontextmanager
