@@ -22,7 +22,8 @@
     │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
     ├── StoppedEarlyError (4)           stopped on purpose: come back later
     │   ├── DailyQuotaError             the day's texts are used up
-    │   └── BudgetSpentError            the run's own budget is used up
+    │   ├── BudgetSpentError            the run's own budget is used up
+    │   └── JobsPendingError            texts are in batch jobs that have not ended
     ├── InterruptedRunError (130)       a signal stopped the run; it drained
     └── RejectedError                   one document or chunk; the run goes on
         └── DocumentRejectedError
@@ -236,6 +237,8 @@ class StoppedEarlyError(WaypointError):
     """
 
     exit_code = ExitCode.STOPPED_EARLY
+    reason = ""
+    """In a word, for a program."""
 
     def __init__(
         self,
@@ -253,6 +256,8 @@ class StoppedEarlyError(WaypointError):
 class DailyQuotaError(StoppedEarlyError):
     """The texts a day that the account allows are used up, or too few for a call are left."""
 
+    reason = "day"
+
     def __init__(
         self,
         message: str,
@@ -268,6 +273,14 @@ class DailyQuotaError(StoppedEarlyError):
 
 class BudgetSpentError(StoppedEarlyError):
     """The run's own budget (``--max-cost``, ``--max-texts``) does not allow the next call."""
+
+    reason = "budget"
+
+
+class JobsPendingError(StoppedEarlyError):
+    """Texts are in batch jobs that have not ended, and the run does not wait for them."""
+
+    reason = "jobs"
 
 
 class InterruptedRunError(WaypointError):

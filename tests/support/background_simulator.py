@@ -43,6 +43,10 @@ class BackgroundSimulator:
         """Change settings while it runs."""
         self._portal.call(lambda: self._simulator.configure(**changes))
 
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass for files and batch jobs."""
+        self._portal.call(self._simulator.advance, seconds)
+
     def reset(self) -> None:
         """Forget the counts."""
         self._portal.call(self._simulator.reset)

@@ -98,6 +98,7 @@ class MemoryLedger:
     """A ``Ledger``."""
 
     closing: StoreWriteError | None = None
+    batch = None
 
     def __init__(self) -> None:
         self._numbers = count(1)

@@ -80,7 +80,7 @@ def test_chunks_and_what_they_cost() -> None:
     assert report.chunks == {
         "cut": 20, "split": 9, "present": 1, "from_ledger": 2, "same_text": 3, "to_embed": 14,
         "added": 18, "updated": 1, "deleted": 4, "rejected": 1,
-        "refused_before": 0,
+        "refused_before": 0, "in_jobs": 0,
     }  # fmt: skip
     assert (report.texts_embedded, report.tokens_embedded, report.cost_usd) == (13, 1_200, 0.75)
     assert report.rejects == [{"source": "a.md", "chunk": "a:1", "reason": "refused"}]

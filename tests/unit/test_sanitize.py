@@ -126,7 +126,8 @@ SPEAKS_TO_PROGRAMS = {
     # Into the ledger, the collection and a hidden part of the list of rejects, for Waypoint itself.
     "sources/origin.py", "observe/rejects_file.py", "storage/ledger/documents.py",
     # Requests, the ledger and the lock, messages between our own processes: nobody reads these.
-    "bounded_http.py", "embedding/providers/refusals.py", "formats/json_records.py",
+    "bounded_http.py", "embedding/batch_jobs/rows.py",
+    "embedding/providers/refusals.py", "formats/json_records.py",
     "formats/metadata.py", "formats/mail_attachments.py", "formats/sidecars.py",
     "verification/inventory.py",
     "formats/worker_messages.py", "storage/lock.py", "benchmark/bare_chroma.py",

@@ -85,6 +85,14 @@ def ingest(
             "collection, and of the category if one is given).",
         ),
     ] = False,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Submit batch jobs and end with exit code 4, instead of waiting for them: the "
+            "same command, or any ingest over that ledger, collects what is ready.",
+        ),
+    ] = False,
     simulate: Annotated[
         bool,
         typer.Option(
@@ -121,6 +129,7 @@ def ingest(
         files=given.files,
         reread=reread,
         retry_rejects=retry_rejects,
+        detach=detach,
     )
     if dry_run:
         raise typer.Exit(_plan(loaded, options, json=json))

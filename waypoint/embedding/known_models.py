@@ -30,6 +30,11 @@ class EmbeddingModel:
     task_forms: Mapping[str, str] | None = None
     """By task: what a text is sent as, where what it is for has to be said in the text."""
 
+    @property
+    def job_usd_per_million_tokens(self) -> float:
+        """What a batch job costs: half of a call (Google's price list, November 2026)."""
+        return self.usd_per_million_tokens / 2
+
     def text_to_embed(self, text: str, task_type: str, context: str = "") -> str:
         """The text as it is sent, and committed: with its task where the model wants it so.
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.rate_limit.limits import QuotaRules
 from waypoint.models import EmbeddingSpace, Vectors
 from waypoint.settings import Settings
+
+if TYPE_CHECKING:
+    from waypoint.embedding.batch_jobs.port import BatchJobs
 
 
 class Provider(Protocol):
@@ -76,6 +79,10 @@ class Endpoint:
     """Of what answers there."""
     open: Callable[[EmbeddingSpace], AbstractAsyncContextManager[Embedder]]
     """Connects; what it opened is closed at the context's end."""
+    open_jobs: Callable[[], AbstractAsyncContextManager[BatchJobs]] | None = None
+    """Likewise, for batch jobs; None where Waypoint can make none."""
+    jobs_last: bool = True
+    """Whether a job outlives the run that made it."""
     notices: tuple[str, ...] = ()
     """What of the configuration is not as one would think."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from anyio.abc import ObjectReceiveStream, ObjectSendStream
 
 from waypoint.ingestion.in_flight import InFlight
+from waypoint.ingestion.jobs.route import Route
 from waypoint.ingestion.messages import Candidate, DocumentJob, MetadataChange, WriteOrder
 from waypoint.models import Metadata, MetadataValue
 from waypoint.observe.events import ChunksDeduplicated, EventBus, TextRejected
@@ -21,9 +22,16 @@ class DedupeStage:
     """Is the chunk in the collection already? Is its text embedded, in flight, or refused?"""
 
     def __init__(
-        self, store: VectorStore, ledger: Ledger, in_flight: InFlight, events: EventBus
+        self,
+        store: VectorStore,
+        ledger: Ledger,
+        in_flight: InFlight,
+        events: EventBus,
+        route: Route | None = None,
     ) -> None:
+        """``route``: None where no text is, or is to be put, in a batch job."""
         self._store = store
+        self._route = route
         self._ledger = ledger
         self._in_flight = in_flight
         self._events = events
@@ -48,20 +56,36 @@ class DedupeStage:
             present = _count(fitting) - len(missing)
             tokens = sum(_tokens(candidates) for _, candidates in fitting)
             tokens -= _tokens(unknown) + _tokens(refused)
+            to_call = await self._route.to_call(unknown) if self._route else unknown
+            deferred = self._let_go(unknown, to_call)
             self._events.emit(
                 ChunksDeduplicated(
                     present=present,
                     from_ledger=len(claimed) - len(unknown) - len(refused),
+                    deferred=deferred,
                     same_text=len(missing) - len(claimed),
-                    to_embed=len(unknown),
+                    to_embed=len(to_call),
                     refused=len(refused) + misfits,
                     tokens_saved=tokens,
                 )
             )
             if order.settled:
                 await orders.send(order)
-            if unknown:
-                await to_embed.send(unknown)
+            if to_call:
+                await to_embed.send(to_call)
+
+    def _let_go(self, unknown: Sequence[Candidate], to_call: Sequence[Candidate]) -> int:
+        """Give up chunks whose texts wait for a job, with their duplicates; returns the texts.
+
+        Their documents stay incomplete: a later pass reads them again.
+        """
+        if len(to_call) == len(unknown):
+            return 0
+        sent = {candidate.key for candidate in to_call}
+        waiting = [candidate.key for candidate in unknown if candidate.key not in sent]
+        for key in waiting:
+            self._in_flight.release(key)
+        return len(waiting)
 
     def _fitting(
         self, job: DocumentJob, candidates: Sequence[Candidate], order: WriteOrder

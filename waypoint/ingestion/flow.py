@@ -22,6 +22,7 @@ from waypoint.ingestion.delete import DeleteStage
 from waypoint.ingestion.discover import DiscoverStage
 from waypoint.ingestion.embed import EmbedStage
 from waypoint.ingestion.in_flight import InFlight
+from waypoint.ingestion.jobs.route import Route
 from waypoint.ingestion.messages import Candidate
 from waypoint.ingestion.pipeline import Pipeline, Stages
 from waypoint.ingestion.read import ReadStage
@@ -67,8 +68,10 @@ class Flow:
         self._events = events
         self._gauges = gauges
 
-    async def run(self, stop: Stop, *, allow_mass_delete: bool, reread: bool) -> None:
-        """Ingest what changed, then remove what vanished.
+    async def run(
+        self, stop: Stop, *, allow_mass_delete: bool, reread: bool, route: Route | None = None
+    ) -> None:
+        """Ingest what changed, then remove what vanished, unless texts wait for batch jobs.
 
         ``reread``: documents that another reader made count as changed.
 
@@ -82,7 +85,7 @@ class Flow:
         adaptive = settings.concurrency == "auto"
         slots = AdaptiveConcurrency(settings.workers, events, adaptive=adaptive)
         commits = self._commits(slots)
-        stages = self._stages(stop, writer, slots, commits, reread=reread)
+        stages = self._stages(stop, writer, slots, commits, route, reread=reread)
         pipeline = Pipeline(
             stages,
             stop,
@@ -99,7 +102,9 @@ class Flow:
             error.hint += f"; {commits.saved:,} texts that this run embedded are saved"
             raise
         walk = stages.discover.walk
-        if walk.complete and not stop.requested:
+        # A document that was renamed is in under its new name before it goes.
+        deferred = route is not None and route.deferred
+        if walk.complete and not stop.requested and not deferred:
             removal = DeleteStage(
                 self._ledger,
                 writer,
@@ -128,6 +133,7 @@ class Flow:
         writer: Writer,
         slots: AdaptiveConcurrency,
         commits: Commits,
+        route: Route | None,
         *,
         reread: bool,
     ) -> Stages:
@@ -167,7 +173,7 @@ class Flow:
             model.max_bytes,
             lambda: self._quota.best_batch,
         )
-        dedupe = DedupeStage(self._store, ledger, in_flight, events)
+        dedupe = DedupeStage(self._store, ledger, in_flight, events, route)
         return Stages(discover, read, chunk, dedupe, batch, embed, writer)
 
     async def _keep_learned(self, learned: LearnedQuota) -> None:

@@ -32,6 +32,8 @@ class IngestOptions:
     """Read documents anew that an earlier version of their reader made."""
     retry_rejects: bool = False
     """Send rejected texts again."""
+    detach: bool = False
+    """Do not wait for batch jobs."""
     survey: bool = False
     """Count the folder first, for a progress display that knows the whole."""
     repaired: Origin | None = None

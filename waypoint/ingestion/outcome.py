@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from waypoint.errors import ExitCode, WaypointError
+from waypoint.errors import ExitCode, StoppedEarlyError, WaypointError
 from waypoint.failures import flatten
 from waypoint.ingestion.run import Ingestion
 from waypoint.ingestion.standing_rejects import StandingRejects
@@ -30,6 +30,8 @@ async def run_to_end(
     if failure is None and code == ExitCode.OK and report.is_empty:
         code = ExitCode.INCOMPLETE
         report.notices.append(f"no document was found in {report.knowledge_base}")
+    if isinstance(failure, StoppedEarlyError):
+        report.stopped_for = failure.reason
     message, hint = (failure.message, failure.hint) if failure else ("", "")
     file = str(rejects.file or "")
     events.emit(RunEnded(rejects.count, code, message, hint, progress.seconds, file))

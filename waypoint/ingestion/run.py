@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -31,6 +31,15 @@ from waypoint.ingestion.collection_manager import CollectionManager
 from waypoint.ingestion.commits import Billed
 from waypoint.ingestion.discover import survey
 from waypoint.ingestion.flow import Flow
+from waypoint.ingestion.jobs.collect import Collector
+from waypoint.ingestion.jobs.parts import JobParts
+from waypoint.ingestion.jobs.passes import Passes, check_mode
+from waypoint.ingestion.jobs.queue import JobQueue
+from waypoint.ingestion.jobs.route import Route
+from waypoint.ingestion.jobs.runner import JobRunner
+from waypoint.ingestion.jobs.service import JobService
+from waypoint.ingestion.jobs.submit import Submitter
+from waypoint.ingestion.jobs.watch import Watcher
 from waypoint.ingestion.options import IngestOptions
 from waypoint.ingestion.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingestion.rebuild import Rebuilding
@@ -42,7 +51,7 @@ from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
 from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.sampler import Sampler
-from waypoint.settings import FailOn, Settings
+from waypoint.settings import FailOn, Mode, Settings
 from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import Root, Source
@@ -139,6 +148,7 @@ class Ingestion:
             await to_thread.run_sync(given.discover)
             await to_thread.run_sync(given.check_readers)
         endpoint = await find_endpoint(settings)
+        check_mode(settings, endpoint, detach=self._options.detach)
         self._tell_start(endpoint)
         for notice in endpoint.notices:
             self._events.emit(StoreNotice(notice))
@@ -311,13 +321,62 @@ class Ingestion:
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
         parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
-        try:
+
+        async def run_pass(route: Route | None) -> None:
             options = self._options
-            await flow.run(stop, allow_mass_delete=options.allow_mass_delete, reread=options.reread)
+            await flow.run(
+                stop,
+                allow_mass_delete=options.allow_mass_delete,
+                reread=options.reread,
+                route=route,
+            )
+
+        try:
+            async with AsyncExitStack() as stack:
+                passes = await self._passes(run_pass, ledger, embedder, stop, stack)
+                await (run_pass(None) if passes is None else passes.run())
         finally:
             if quota.learned is not None:
                 with anyio.CancelScope(shield=True):
                     await self._keep_quota(ledger, embedder.space, quota.learned)
+
+    async def _passes(
+        self,
+        run_pass: Callable[[Route], Awaitable[None]],
+        ledger: Ledger,
+        embedder: LazyEmbedder,
+        stop: Stop,
+        stack: AsyncExitStack,
+    ) -> Passes | None:
+        """How batch jobs are gone about; None for a run that has nothing to do with any."""
+        settings, events, endpoint = self._settings, self._events, embedder.endpoint
+        space = embedder.space
+        jobs = ledger.batch
+        if endpoint.open_jobs is None or jobs is None:
+            return None
+        if settings.mode is Mode.INTERACTIVE and not any(
+            job.space.provider == space.provider for job in await jobs.jobs(live=True)
+        ):
+            return None
+        fallback = settings.batch_fallback
+        parts = JobParts(
+            space.provider,
+            JobService(endpoint.open_jobs, stack, settings.give_up_after),
+            jobs,
+            JobQueue(settings.quota_tier),
+            stop,
+            events,
+        )
+        watcher = Watcher(
+            parts,
+            Collector(ledger, jobs, events),
+            patience=3600 * settings.batch_patience,
+            fallback=fallback,
+        )
+        submitter = Submitter(parts, self._budget, space, fallback=fallback)
+        runner = JobRunner(parts, submitter, watcher, fallback)
+        detach = self._options.detach
+        return Passes(run_pass, runner, jobs, settings.mode, space, stop, events, detach)
 
     async def _keep_quota(
         self, ledger: Ledger, space: EmbeddingSpace, learned: LearnedQuota

@@ -30,6 +30,9 @@ _LOUD = (
     events.FileSkipped,
     events.DocumentWarning,
     events.StoreNotice,
+    events.JobSubmitted,
+    events.JobDoubled,
+    events.JobSettled,
     events.StoreRetried,
     events.TextsLost,
     events.RemovalRefused,
@@ -104,7 +107,10 @@ class LiveDisplay:
             self._console.print(Text(event.message, style="yellow"))
         elif isinstance(event, events.ServiceSaid):
             self._console.print(Text(_sentence(event), style="yellow"))
-        elif isinstance(event, events.MonitorReady | events.MonitorFailed):
+        elif isinstance(
+            event,
+            events.MonitorReady | events.MonitorFailed | events.JobDoubled | events.JobSettled,
+        ):
             self._console.print(Text(_sentence(event)))
 
     def __enter__(self) -> LiveDisplay:
@@ -178,7 +184,7 @@ def _sentence(event: events.Event) -> str:
             return f"left out {event.source}: {event.reason}"
         case events.DocumentWarning():
             return f"warning {event.source}: {event.warning}"
-        case events.TextsLost():
+        case events.TextsLost() | events.JobSubmitted() | events.JobDoubled() | events.JobSettled():
             return str(event)
         case events.StoreNotice():
             return event.message

@@ -140,6 +140,8 @@ class ChunksDeduplicated(Event):
     to_embed: int
     refused: int = 0
     """The service refused the text before; it is not asked again."""
+    deferred: int = 0
+    """Its text waits for a batch job."""
     tokens_saved: int = 0
     """Estimated tokens of those that need no call: present, from the ledger, or the same text."""
 
@@ -219,6 +221,67 @@ class TextsLost(Event):
             f"lost {self.texts:,} texts (${self.cost_usd:.4f}) that were answered: the ledger "
             "could not be written"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class JobSubmitted(Event):
+    """A batch job was made at the service, or found there after its answer was lost."""
+
+    job: str
+    texts: int
+    tokens: int
+
+    def __str__(self) -> str:
+        return f"job {self.job}: {self.texts:,} texts submitted (about {self.tokens:,} tokens)"
+
+
+@dataclass(frozen=True, slots=True)
+class JobsAwaited(Event):
+    """Nothing is to be done but to wait for batch jobs."""
+
+    jobs: int
+    texts: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobDoubled(Event):
+    """The service made a second job of one request; it is cancelled."""
+
+    job: str
+    texts: int
+
+    def __str__(self) -> str:
+        return f"job {self.job}: the service made it twice ({self.texts:,} texts); one is cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettled(Event):
+    """Nothing more comes of a batch job."""
+
+    job: str
+    outcome: str
+    committed: int
+    """Texts, as the next three."""
+    returned: int
+    """To be put into another job."""
+    to_calls: int
+    """To be sent in calls."""
+    maybe_billed: int
+    """May have been billed, though their vectors never came."""
+    maybe_billed_usd: float
+
+    def __str__(self) -> str:
+        line = f"job {self.job}: {self.outcome}; {self.committed:,} texts committed"
+        if self.returned:
+            line += f", {self.returned:,} given back"
+        if self.to_calls:
+            line += f", {self.to_calls:,} left to calls"
+        if self.maybe_billed:
+            line += (
+                f"; {self.maybe_billed:,} may have been billed for nothing "
+                f"(${self.maybe_billed_usd:.4f})"
+            )
+        return line
 
 
 @dataclass(frozen=True, slots=True)

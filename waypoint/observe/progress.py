@@ -30,6 +30,8 @@ _MOVES = (
     events.CallAnswered,
     events.TextsEmbedded,
     events.TextRejected,
+    events.JobSubmitted,
+    events.JobSettled,
     events.ChunksWritten,
     events.DocumentCompleted,
     events.DocumentRemoved,
@@ -69,6 +71,8 @@ class Progress:
         self.total_bytes = 0
         """Of the folder; 0 if it was not counted."""
         self._day_until: datetime | None = None
+        self.awaited: events.JobsAwaited | None = None
+        """The batch jobs that the run waits for, and for nothing else."""
         self._count_anew()
 
     def _count_anew(self) -> None:
@@ -103,7 +107,8 @@ class Progress:
     def looked_up(self) -> int:
         """Chunks of which it is known where their vector comes from."""
         chunks = self.report.chunks
-        return chunks["to_embed"] + chunks["refused_before"] + self._saved
+        waiting = chunks["refused_before"] + chunks["in_jobs"]
+        return chunks["to_embed"] + waiting + self._saved
 
     @property
     def bytes_left(self) -> int | None:
@@ -226,6 +231,7 @@ class Progress:
                 chunks["same_text"] += event.same_text
                 chunks["to_embed"] += event.to_embed
                 chunks["refused_before"] += event.refused
+                chunks["in_jobs"] += event.deferred
                 self.settled += event.present
                 self.tokens_saved += event.tokens_saved
             case events.TextsEmbedded():
@@ -239,6 +245,18 @@ class Progress:
                 report.texts_lost_uncounted += 0 if event.counted else event.texts
                 report.cost_usd += event.cost_usd
                 report.cost_lost_usd += event.cost_usd
+            case events.JobsAwaited():
+                self.awaited = event if event.jobs else None
+            case events.JobSubmitted():
+                report.jobs["submitted"] += 1
+                report.jobs["texts_submitted"] += event.texts
+            case events.JobSettled():
+                report.jobs["settled"] += 1
+                report.jobs["texts_committed"] += event.committed
+                report.jobs["texts_given_back"] += event.returned + event.to_calls
+                report.jobs["texts_maybe_billed"] += event.maybe_billed
+                report.cost_usd += event.maybe_billed_usd
+                report.cost_lost_usd += event.maybe_billed_usd
             case events.TextRejected():
                 chunks["rejected"] += 1
                 self._reject(source=event.source, chunk=event.chunk_id, reason=event.reason)

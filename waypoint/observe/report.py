@@ -49,7 +49,7 @@ class RunReport:
     chunks: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(
             ("cut", "split", "present", "from_ledger", "same_text", "to_embed", "added", "updated",
-             "deleted", "rejected", "refused_before"), 0
+             "deleted", "rejected", "refused_before", "in_jobs"), 0
         )
     )  # fmt: skip
     texts_embedded: int = 0
@@ -64,6 +64,15 @@ class RunReport:
     calls: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("started", "answered", "retried", "rate_limited"), 0)
     )
+    jobs: dict[str, int] = field(
+        default_factory=lambda: dict.fromkeys(
+            ("submitted", "settled", "texts_submitted", "texts_committed", "texts_given_back",
+             "texts_maybe_billed"), 0
+        )
+    )  # fmt: skip
+    """Batch jobs."""
+    stopped_for: str = ""
+    """Why a run that ended with exit code 4 did: ``day``, ``budget`` or ``jobs``."""
     retries_by_reason: dict[str, int] = field(default_factory=dict)
     service_said: list[str] = field(default_factory=list)
     """What calls failed of, in the service's own words; each sentence once."""

@@ -113,6 +113,8 @@ class RunStatus:
         if self.progress.ended:
             return Health(Status.ENDED)
         health = self._watch.health(self.progress.failure)
+        if health.status is Status.FINISHING and self.progress.awaited is not None:
+            return replace(health, status=Status.WAITING)
         if health.status is Status.RUNNING and self._quota_wait is not None:
             since, _ = self._quota_wait
             if self._clock() - since <= STICKY:
@@ -128,6 +130,9 @@ class RunStatus:
             return "ended"
         if progress.draining:
             return f"stopping ({progress.draining}): finishing what is in flight"
+        if progress.awaited is not None:
+            awaited = progress.awaited
+            return f"waiting for {awaited.jobs:,} batch jobs with {awaited.texts:,} texts"
         if health.status is Status.STARTING:
             return "getting ready: opening the store and the ledger, looking at the folder"
         if health.status is Status.FINISHING:
@@ -148,6 +153,9 @@ class RunStatus:
             return replace(outlook, seconds=None, sure="unknown", why="the run is stalled")
         if self.progress.day_until is not None:
             why = "the run waits for the day's quota"
+            return replace(outlook, seconds=None, sure="unknown", why=why)
+        if self.progress.awaited is not None:
+            why = "the run waits for batch jobs"
             return replace(outlook, seconds=None, sure="unknown", why=why)
         return outlook
 

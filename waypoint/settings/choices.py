@@ -37,6 +37,15 @@ class QuotaUnit(StrEnum):
     CALLS = "calls"
 
 
+class Mode(StrEnum):
+    """How texts are embedded."""
+
+    INTERACTIVE = "interactive"
+    """By calls, at the pace of the account's quota."""
+    BATCH = "batch"
+    """By asynchronous jobs, at half the price."""
+
+
 class ChunkUnit(StrEnum):
     """What the size and the overlap of chunks are counted in."""
 

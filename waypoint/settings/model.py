@@ -19,6 +19,7 @@ from waypoint.settings.choices import (
     Group,
     LogFormat,
     LogLevel,
+    Mode,
     Ocr,
     QuotaSettings,
     QuotaTier,
@@ -266,6 +267,25 @@ class Settings(BaseModel):
         option="--max-cost",
         unset="no limit",
         ge=0,
+    )
+    mode: Mode = _setting(
+        Mode.INTERACTIVE,
+        "How texts are embedded: interactive (calls) or batch (jobs at half the price)",
+        Group.EMBEDDING,
+        option="--mode",
+    )
+    batch_patience: float = _setting(
+        26.0,
+        "Hours after which a batch job that has not ended is cancelled, and its texts given back",
+        Group.EMBEDDING,
+        option="--batch-patience",
+        gt=0,
+    )
+    batch_fallback: bool = _setting(
+        False,
+        "Embed by calls, at the full price, what a batch job gave back",
+        Group.EMBEDDING,
+        option="--batch-fallback/--no-batch-fallback",
     )
     call_timeout: float = _setting(
         60.0,

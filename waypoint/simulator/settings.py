@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Self, get_args
 
-from waypoint.simulator.batch.faults import JobFault
+from waypoint.simulator.batch.faults import HOLDS, JobFault
 from waypoint.simulator.faults import Fault
 
 Tier = Literal["free", "paid"]
@@ -148,6 +148,13 @@ class SimulatorSettings:
             value="NAME",
         ),
     )
+    job_hold: str = field(
+        default="",
+        metadata=_told(
+            "Hold requests about files and jobs until the client leaves: 'before create' or "
+            "'after create', and so on, or 'half of download'."
+        ),
+    )
     file_storage_bytes: int = field(
         default=20 * 1024**3, metadata=_told("Bytes that all uploaded files may have.")
     )
@@ -231,6 +238,8 @@ class SimulatorSettings:
         words: dict[str, object] = {"poison": self.poison, "spoil": self.spoil}
         api_key: object = self.api_key
         switches: dict[str, object] = {name: getattr(self, name) for name in _SWITCHES}
+        if self.job_hold and self.job_hold not in HOLDS:
+            problems.append(f"job_hold must be one of {', '.join(sorted(HOLDS))}")
         problems += [
             f"{name} must be true or false, not {value!r}"
             for name, value in switches.items()

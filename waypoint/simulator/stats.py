@@ -52,6 +52,8 @@ class SimulatorStats:
     """Batch jobs that were made."""
     job_refusals: int
     """429 of a request for one."""
+    held: int
+    """Requests about jobs that were held, as ``job_hold`` says."""
     job_texts_billed: int
     """Rows of ended jobs that were done without an error, whether or not anyone gets the results.
     ``answers_by_text`` has them as well."""
@@ -94,7 +96,7 @@ class StatsRecorder:
         self._first_ns: int | None = None
         self._last_ns: int | None = None
         self._answers_by_text: Counter[bytes] = Counter()
-        self.uploads = self.jobs = self.job_refusals = 0
+        self.uploads = self.jobs = self.job_refusals = self.held = 0
         self._job_texts = self._job_tokens = 0
         self._cost_usd = 0.0
 
@@ -180,6 +182,7 @@ class StatsRecorder:
             uploads=self.uploads,
             jobs=self.jobs,
             job_refusals=self.job_refusals,
+            held=self.held,
             job_texts_billed=self._job_texts,
             job_tokens_billed=self._job_tokens,
             cost_usd=self._cost_usd,

@@ -34,7 +34,8 @@ class DeveloperApi:
             SIMULATOR if simulated else self,
             self.quota,
             connection.open,
-            (notice,) if both else (),
+            connection.open_jobs,
+            notices=(notice,) if both else (),
         )
 
     async def preload(self) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from anyio import to_thread
 
+from waypoint.embedding.batch_jobs.port import BatchJobs
 from waypoint.embedding.port import Embedder, TransientCallError
 from waypoint.embedding.providers.model_card import model_card, names_simulator
 from waypoint.embedding.providers.refusals import Called
@@ -45,6 +46,15 @@ class Connection:
         async with gemini.open_client(self.key, self.base_url, self.headers) as client:
             called = Called(space.model, self.credential, self.base_url)
             yield gemini.GeminiEmbedder(client, space, self.timeout, called)
+
+    @asynccontextmanager
+    async def open_jobs(self) -> AsyncIterator[BatchJobs]:
+        """Batch jobs of that key."""
+        await preload_adapter()
+        from waypoint.embedding.providers.gemini_jobs import open_jobs
+
+        async with open_jobs(self.key, self.base_url, self.headers, self.timeout) as jobs:
+            yield jobs
 
 
 def configured_connection(settings: Settings) -> Connection:

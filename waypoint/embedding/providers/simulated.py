@@ -11,6 +11,7 @@ import anyio
 import orjson
 
 from waypoint.child_environment import child_environment, module_path
+from waypoint.embedding.batch_jobs.port import BatchJobs
 from waypoint.embedding.port import Embedder, Endpoint
 from waypoint.embedding.providers.gemini_connection import (
     Connection,
@@ -25,6 +26,8 @@ from waypoint.models import EmbeddingSpace
 from waypoint.settings import Settings
 
 START_TIMEOUT = 30.0
+JOB_SPEED = 600
+"""How fast time passes for the built-in simulator's jobs: ten minutes in a second."""
 _ANY_KEY = "simulated"
 """The simulator takes any key; the SDK wants one."""
 
@@ -45,7 +48,7 @@ class Simulator:
         if settings.gemini_key[0] and settings.google_gemini_base_url:
             connection = configured_connection(settings)
             if await is_simulator_at(connection, settings.embedding_model):
-                return Endpoint(self, TEXTS_AND_TOKENS, connection.open)
+                return Endpoint(self, TEXTS_AND_TOKENS, connection.open, connection.open_jobs)
 
         @asynccontextmanager
         async def open_built_in(space: EmbeddingSpace) -> AsyncIterator[Embedder]:
@@ -55,7 +58,16 @@ class Simulator:
             ):
                 yield embedder
 
-        return Endpoint(self, self.quota, open_built_in)
+        @asynccontextmanager
+        async def open_jobs() -> AsyncIterator[BatchJobs]:
+            # Its vectors are the same as those of the process that answers calls.
+            async with (
+                run_simulator() as url,
+                Connection(_ANY_KEY, "", url, {}, settings.call_timeout).open_jobs() as jobs,
+            ):
+                yield jobs
+
+        return Endpoint(self, self.quota, open_built_in, open_jobs, jobs_last=False)
 
     async def preload(self) -> None:
         """Import the SDK."""
@@ -76,7 +88,16 @@ async def run_simulator() -> AsyncIterator[str]:
         ServiceUnavailableError: it did not start.
     """
     process = await anyio.open_process(
-        [sys.executable, "-m", "waypoint.simulator", "--port", "0", "--exit-with-stdin"],
+        [
+            sys.executable,
+            "-m",
+            "waypoint.simulator",
+            "--port",
+            "0",
+            "--exit-with-stdin",
+            "--batch-speed",
+            str(JOB_SPEED),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=None,

@@ -28,6 +28,8 @@ class JobFault(StrEnum):
     """A tenth of the rows have no line in the results, though they are billed."""
     SHUFFLED_ROWS = "shuffled_rows"
     """The results come in another order."""
+    FOREIGN_ROWS = "foreign_rows"
+    """Each row comes twice, among rows of nobody's keys, rows without one, and no JSON."""
     FULL_DIMENSIONS = "full_dimensions"
     """Vectors have 3,072 values, of which those asked for are the first."""
     NULL_VALUE = "null_value"
@@ -44,3 +46,27 @@ class JobFault(StrEnum):
 
 UPLOAD_FAULTS = frozenset(fault for fault in JobFault if fault.startswith("upload_"))
 CREATE_FAULTS = frozenset(JobFault) - UPLOAD_FAULTS
+
+
+class Exchange(StrEnum):
+    """A kind of request about files and jobs."""
+
+    START_UPLOAD = "start_upload"
+    UPLOAD = "upload"
+    CREATE = "create"
+    LIST = "list"
+    GET = "get"
+    DOWNLOAD = "download"
+    CANCEL = "cancel"
+    DELETE = "delete"
+    """Of a job."""
+    DELETE_FILE = "delete_file"
+
+
+HOLDS = frozenset(
+    {f"before {exchange}" for exchange in Exchange}
+    | {f"after {exchange}" for exchange in set(Exchange) - {Exchange.DOWNLOAD}}
+    | {"half of download"}
+)
+"""Where a request may be held until the client leaves: before anything was done, or when all was
+but the answer."""

@@ -20,6 +20,8 @@ EXPIRES_S = 48 * 3600.0
 """A job that has not ended by then expires, without results."""
 _CANCEL_S = 5.0
 """From the wish to cancel until it is done."""
+_ROUNDING_S = 1e-6
+"""Of sums of seconds."""
 _ID_LENGTH = 36
 _ID_LETTERS = string.ascii_lowercase + string.digits
 _TYPE = "type.googleapis.com/google.ai.generativelanguage.v1main."
@@ -84,9 +86,9 @@ class Job:
         running = min(now_s, self.ended_s()) - self.created_s - self.pending_s
         if running < 0:
             return 0
-        return (
-            len(self.rows) if running >= self.run_s else int(len(self.rows) * running / self.run_s)
-        )
+        if running >= self.run_s - _ROUNDING_S:
+            return len(self.rows)
+        return int(len(self.rows) * running / self.run_s)
 
 
 class JobBoard:

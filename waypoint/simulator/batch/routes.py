@@ -10,7 +10,7 @@ import orjson
 from aiohttp import web
 
 from waypoint.simulator import errors
-from waypoint.simulator.batch.faults import UPLOAD_FAULTS, JobFault
+from waypoint.simulator.batch.faults import UPLOAD_FAULTS, Exchange, JobFault
 from waypoint.simulator.calls import find_model
 from waypoint.simulator.errors import Refusal
 from waypoint.simulator.responses import HEADERS, json_response, key_of, stay_silent
@@ -35,14 +35,26 @@ def batch_routes(service: EmbeddingService) -> list[web.RouteDef]:
     return [
         web.post(f"/upload/{_VERSION}/files", handlers.upload),
         web.get(f"/{_VERSION}/files", keyed(handlers.list_files)),
-        web.get(rf"/{_VERSION}/files/{{name:[^:/]+}}:download", keyed(handlers.download)),
+        web.get(
+            rf"/{_VERSION}/files/{{name:[^:/]+}}:download",
+            keyed(handlers.download, Exchange.DOWNLOAD),
+        ),
         web.get(rf"/{_VERSION}/files/{{name:[^:/]+}}", keyed(handlers.get_file)),
-        web.delete(rf"/{_VERSION}/files/{{name:[^:/]+}}", keyed(handlers.delete_file)),
-        web.post(f"{model}:asyncBatchEmbedContent", keyed(handlers.create)),
-        web.get(f"/{_VERSION}/batches", keyed(handlers.list_jobs)),
-        web.get(rf"/{_VERSION}/batches/{{name:[^:/]+}}", keyed(handlers.get_job)),
-        web.post(rf"/{_VERSION}/batches/{{name:[^:/]+}}:cancel", keyed(handlers.cancel)),
-        web.delete(rf"/{_VERSION}/batches/{{name:[^:/]+}}", keyed(handlers.delete_job)),
+        web.delete(
+            rf"/{_VERSION}/files/{{name:[^:/]+}}",
+            keyed(handlers.delete_file, Exchange.DELETE_FILE),
+        ),
+        web.post(f"{model}:asyncBatchEmbedContent", keyed(handlers.create, Exchange.CREATE)),
+        web.get(f"/{_VERSION}/batches", keyed(handlers.list_jobs, Exchange.LIST)),
+        web.get(rf"/{_VERSION}/batches/{{name:[^:/]+}}", keyed(handlers.get_job, Exchange.GET)),
+        web.post(
+            rf"/{_VERSION}/batches/{{name:[^:/]+}}:cancel",
+            keyed(handlers.cancel, Exchange.CANCEL),
+        ),
+        web.delete(
+            rf"/{_VERSION}/batches/{{name:[^:/]+}}",
+            keyed(handlers.delete_job, Exchange.DELETE),
+        ),
     ]
 
 
@@ -52,24 +64,38 @@ class _BatchHandlers:
         self._faults: dict[str, JobFault | None] = {}
         """Of uploads, by their id."""
 
-    def keyed(self, handler: Handler) -> Handler:
+    def keyed(self, handler: Handler, exchange: Exchange | None = None) -> Handler:
         """A handler that is reached with a good key alone, and whose refusals are answers."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             try:
                 self._service.check_key(key_of(request))
-                return await handler(request)
+                return await self._held(request, handler, exchange)
             except Refusal as refusal:
                 return json_response(refusal.body(), refusal.code)
 
         return handle
 
+    async def _held(
+        self, request: web.Request, handler: Handler, exchange: Exchange | None
+    ) -> web.StreamResponse:
+        """Its answer; or the request is held, where the settings say so."""
+        await self._hold(request, f"before {exchange}")
+        response = await handler(request)
+        await self._hold(request, f"after {exchange}")
+        return response
+
+    async def _hold(self, request: web.Request, moment: str) -> None:
+        if self._service.settings.job_hold == moment:
+            self._service.stats.held += 1
+            await stay_silent(request, reset=False)
+
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """The address of an upload is its secret: only its start needs a key."""
         if "upload_id" not in request.query:
-            return await self.keyed(self._start_upload)(request)
+            return await self.keyed(self._start_upload, Exchange.START_UPLOAD)(request)
         try:
-            return await self._continue_upload(request)
+            return await self._held(request, self._continue_upload, Exchange.UPLOAD)
         except Refusal as refusal:
             return json_response(refusal.body(), refusal.code)
 
@@ -152,6 +178,7 @@ class _BatchHandlers:
                 await asyncio.sleep(0)
                 await stay_silent(request, reset=True)
             await response.write(lines)
+            await self._hold(request, "half of download")
         await response.write_eof()
         return response
 

@@ -19,6 +19,13 @@ from waypoint.simulator.vectors import DECIMALS, Embedder, text_digest
 
 INVALID_ARGUMENT, INTERNAL = 3, 13
 """Codes of a row's error."""
+_FOREIGN = (
+    b"no JSON\n",
+    b'{"response":{"embedding":{"values":[1.0]}}}\n',
+    b'{"key":"' + 64 * b"0" + b'","response":{"embedding":{"values":[1.0]}}}\n',
+    b'{"key":7,"error":{"code":13}}\n',
+    b"\n",
+)
 _AT_ONCE = 500
 """Rows that are read, or written, without giving way to others."""
 
@@ -95,6 +102,8 @@ async def result_lines(
     for begin in range(0, len(listed), _AT_ONCE):
         some = listed[begin : begin + _AT_ONCE]
         lines = [_result(row, fault, embedder) for row in some]
+        if fault is JobFault.FOREIGN_ROWS:
+            lines = [*_FOREIGN, *lines, *lines]
         if fault is JobFault.NULL_VALUE and begin == 0 and not some[0].error:
             first = orjson.loads(lines[0])
             first["response"]["embedding"]["values"][0] = None

@@ -21,9 +21,12 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.storage.ledger.records import (
+    BatchJob,
     CachedCollection,
     CachedSpace,
     CompleteDocument,
+    JobLimits,
+    JobStage,
     KnownDocument,
     KnownTexts,
     LastRun,
@@ -31,8 +34,12 @@ from waypoint.storage.ledger.records import (
     LedgerDocument,
     LedgerReject,
     Partition,
+    PooledText,
+    PoolSize,
     RejectedItem,
+    Settlement,
     Spending,
+    WaitingTexts,
 )
 from waypoint.storage.ledger.room import CallRoom
 
@@ -186,5 +193,51 @@ class Ledger(
     def closing(self) -> StoreWriteError | None:
         """Why only what is in flight may still be committed; None while anything may."""
 
+    @property
+    def batch(self) -> JobLedger | None:
+        """Its batch jobs; None for a ledger that keeps none."""
+        return None
+
     async def make_room(self, room: CallRoom) -> None:
         """Reserve disk space for the answers to so many calls, before they are made."""
+
+
+class JobLedger(Protocol):
+    """Batch jobs, and the texts that wait for them; of the same ledger, in the same transactions.
+
+    Raises:
+        LedgerError, StoreWriteError: as :class:`Ledger`.
+    """
+
+    async def jobs(self, *, live: bool) -> list[BatchJob]: ...
+    async def waiting_texts(self, keys: Sequence[TextKey]) -> WaitingTexts: ...
+    async def pool_texts(self, space: EmbeddingSpace, texts: Sequence[PooledText]) -> None: ...
+    async def take_pooled(self, keys: Sequence[TextKey]) -> set[TextKey]:
+        """Take texts out of the pool; returns those that were still there."""
+    async def empty_pool(self) -> list[str]:
+        """Forget what was never submitted; returns the jobs whose files may be at the service."""
+    async def pool_size(self, space: EmbeddingSpace) -> PoolSize: ...
+    async def prepare_job(
+        self, space: EmbeddingSpace, account: str, limits: JobLimits
+    ) -> BatchJob | None:
+        """Claim texts of the pool for a new job, at least one; None if there are none."""
+    async def add_twin(self, job: BatchJob, name: str) -> None: ...
+    async def job_page(self, job_id: str, after: int) -> list[tuple[int, TextKey, str]]: ...
+    async def rename_job(self, job_id: str) -> BatchJob: ...
+    async def note_job(self, job_id: str, stage: JobStage, name: str = "") -> None: ...
+    async def note_cancelled(self, job_id: str) -> None: ...
+    async def drop_job(self, job_id: str) -> None:
+        """It was never made: its texts are in the pool again."""
+    async def unmake_job(self, job_id: str, outcome: str) -> None:
+        """As ``drop_job``; but it is remembered, should the service make it late."""
+    async def job_texts(
+        self, job_id: str, keys: Sequence[TextKey]
+    ) -> dict[TextKey, tuple[int, int]]:
+        """Of those texts that wait for this job, tokens (estimated) and bytes of UTF-8."""
+    async def texts_left(self, job_id: str) -> PoolSize: ...
+    async def commit_rows(
+        self, job: BatchJob, keys: Sequence[TextKey], vectors: Vectors,
+        *, tokens: int, cost_usd: float, day: str,
+    ) -> None: ...
+    async def settle_job(self, job: BatchJob, settlement: Settlement, day: str) -> BatchJob:
+        """What still waits for it is given back; returns the job as it is then."""

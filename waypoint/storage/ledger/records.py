@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from enum import StrEnum
 
-from waypoint.models import Document, SourceFile, TextKey, Vector
+from waypoint.models import Document, EmbeddingSpace, SourceFile, TextKey, Vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,3 +168,112 @@ class Partition:
     """Of the unchanged ones, those that an earlier reader made."""
     warned_files: Mapping[str, int] = field(default_factory=dict)
     """How many documents each file has that these warnings are of."""
+
+
+class JobStage(StrEnum):
+    """How far a batch job is."""
+
+    PREPARED = "prepared"
+    """It has a name and its texts; the service was not asked yet."""
+    UPLOADED = "uploaded"
+    SUBMITTING = "submitting"
+    """The service was asked to make it, and may have: never ask again before it was looked for."""
+    SUBMITTED = "submitted"
+    SETTLED = "settled"
+    """Nothing more comes of it; its files, and it, are to be deleted at the service."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchJob:
+    """A batch job of ours. Times are seconds of the wall clock, 0 for not yet."""
+
+    id: str
+    """Its display name, and the name of its input file."""
+    account: str
+    """Of the key that it was asked for with."""
+    stage: JobStage
+    name: str
+    """The service's; empty before it is known."""
+    twin_of: str
+    """The job that was asked for, where the service made this one beside it; else empty."""
+    texts: int
+    tokens: int
+    """Estimated."""
+    created: float
+    submitted: float
+    cancelled: float
+    """When it was to be cancelled."""
+    ended: float
+    outcome: str
+    """What became of it, in words; empty before."""
+    committed: int
+    """Texts."""
+    cost_usd: float
+    """Of what was committed."""
+    returned: int
+    """Texts that were given back, to be put into another job."""
+    to_calls: int
+    """Texts that were given back, to be sent in calls."""
+    lost_texts: int
+    """May have been billed for nothing."""
+    lost_usd: float
+    space: EmbeddingSpace
+
+    @property
+    def queued(self) -> bool:
+        """Whether it is, or may be, in the service's queue."""
+        return self.stage in (JobStage.SUBMITTING, JobStage.SUBMITTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of a job of which nothing more comes, and of the texts that it did not bring."""
+
+    outcome: str
+    lost: PoolSize
+    """What may have been billed for nothing."""
+    lost_usd: float
+    refused: Sequence[TextKey] = ()
+    """Texts that the service calls invalid: a call is to tell."""
+    rows_failed: bool = False
+    """Whether it is the texts' own rows that failed, rather than the whole job."""
+    to_calls: bool = False
+    """All that it gives back is to be sent in calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobLimits:
+    """What one job may be made of."""
+
+    texts: int
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTexts:
+    """Of the texts that were asked about."""
+
+    in_job: Set[TextKey]
+    pooled: Set[TextKey]
+    for_calls: Set[TextKey]
+    """They wait for no job any more: jobs did not bring them."""
+
+
+@dataclass(frozen=True, slots=True)
+class PooledText:
+    """A text that is to be put into a job."""
+
+    key: TextKey
+    text: str
+    """As it is sent to the model."""
+    tokens: int
+    """Estimated."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSize:
+    """Texts, and their tokens as they are estimated."""
+
+    texts: int
+    tokens: int

@@ -164,6 +164,55 @@ MIGRATIONS = (
     ALTER TABLE documents DROP COLUMN ctime_ns;
     ALTER TABLE documents DROP COLUMN read_at_ns;
     """,
+    """
+    -- Asynchronous jobs. The id is the display name, and the name of the input file; it is noted
+    -- before the service is asked for anything, so that a job whose answer was lost can be found.
+    CREATE TABLE batch_jobs (
+        id TEXT PRIMARY KEY,
+        space_id INTEGER NOT NULL REFERENCES spaces (id),
+        -- Of the key that it was asked for with: another one does not see it.
+        account TEXT NOT NULL,
+        -- A JobStage.
+        stage TEXT NOT NULL,
+        -- The service's; empty before it is known.
+        name TEXT NOT NULL DEFAULT '',
+        -- The job that was asked for, where the service made a second one of one request.
+        twin_of TEXT NOT NULL DEFAULT '',
+        texts INTEGER NOT NULL, tokens INTEGER NOT NULL,
+        created REAL NOT NULL,
+        submitted REAL NOT NULL DEFAULT 0,
+        cancelled REAL NOT NULL DEFAULT 0,
+        ended REAL NOT NULL DEFAULT 0,
+        outcome TEXT NOT NULL DEFAULT '',
+        committed INTEGER NOT NULL DEFAULT 0,
+        cost_usd REAL NOT NULL DEFAULT 0,
+        -- Given back: to another job, and to calls.
+        returned INTEGER NOT NULL DEFAULT 0,
+        to_calls INTEGER NOT NULL DEFAULT 0,
+        -- May have been billed for nothing.
+        lost_texts INTEGER NOT NULL DEFAULT 0,
+        lost_usd REAL NOT NULL DEFAULT 0
+    ) STRICT;
+
+    -- Texts that wait to be put into a job, and those in one.
+    CREATE TABLE batch_texts (
+        text_key BLOB PRIMARY KEY,
+        space_id INTEGER NOT NULL REFERENCES spaces (id),
+        job_id TEXT REFERENCES batch_jobs (id),
+        text TEXT NOT NULL,
+        tokens INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX batch_texts_by_job ON batch_texts (job_id);
+
+    -- Jobs that brought others' vectors but not this text's. After some, it is sent in a call.
+    CREATE TABLE row_failures (
+        text_key BLOB PRIMARY KEY,
+        jobs INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    -- Of a day's texts those of jobs, which the limit of a day does not count.
+    ALTER TABLE usage ADD COLUMN job_texts INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

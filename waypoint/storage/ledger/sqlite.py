@@ -11,13 +11,14 @@ from waypoint.storage.ledger.cache import Cache
 from waypoint.storage.ledger.collections import Collections
 from waypoint.storage.ledger.contents import Contents
 from waypoint.storage.ledger.documents import Documents
+from waypoint.storage.ledger.jobs import Jobs
 from waypoint.storage.ledger.quotas import Quotas
 from waypoint.storage.ledger.runs import Runs
 from waypoint.storage.ledger.texts import Texts
 from waypoint.storage.ledger.walk import Walk
 
 
-class SqliteLedger(Texts, Collections, Runs, Walk, Documents, Cache, Quotas, Contents):
+class SqliteLedger(Texts, Collections, Runs, Walk, Documents, Cache, Quotas, Contents, Jobs):
     """The whole ledger: each base is one noun over the same file.
 
     Raises:

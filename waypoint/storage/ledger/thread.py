@@ -23,6 +23,7 @@ from waypoint.models import (
     Vectors,
 )
 from waypoint.observe.gauges import doing
+from waypoint.storage.ledger.job_thread import JobThread
 from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledger.records import (
     CachedCollection,
@@ -52,6 +53,11 @@ class LedgerThread(Ledger):
     def __init__(self, ledger: SqliteLedger, limiter: CapacityLimiter) -> None:
         self._ledger = ledger
         self._limiter = limiter
+        self._batch = JobThread(self._run, ledger)
+
+    @property
+    def batch(self) -> JobThread:
+        return self._batch
 
     @property
     def closing(self) -> StoreWriteError | None:

@@ -54,7 +54,8 @@ class CommittedVectors(LedgerFile):
         self, space: EmbeddingSpace, texts: int, *, tokens: int, cost_usd: float, day: str
     ) -> None:
         self._db.execute(
-            """INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?, 1)
+            """INSERT INTO usage (day, provider, model, texts, tokens, cost_usd, calls)
+            VALUES (?, ?, ?, ?, ?, ?, 1)
             ON CONFLICT DO UPDATE SET texts = texts + excluded.texts,
                 tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd,
                 calls = calls + 1""",
@@ -122,7 +123,8 @@ class CommittedVectors(LedgerFile):
         """What was answered on that day for that provider and model."""
         with self._translated():
             row = self._db.execute(
-                "SELECT texts, calls FROM usage WHERE day = ? AND provider = ? AND model = ?",
+                "SELECT texts - job_texts, calls FROM usage"
+                " WHERE day = ? AND provider = ? AND model = ?",
                 (day, space.provider, space.model),
             ).fetchone()
         return DayUse(*row) if row else DayUse()

@@ -1,0 +1,139 @@
+"""A run with batch jobs: passes over the folder, and the waits for jobs between them.
+
+A pass finds in the ledger what jobs have brought, and puts into the pool what is to go into jobs;
+documents of which a text waits stay incomplete, and the next pass goes over them alone.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from waypoint.embedding.port import Endpoint
+from waypoint.errors import JobsPendingError, UsageError
+from waypoint.ingestion.jobs.route import Route
+from waypoint.ingestion.jobs.runner import JobRunner
+from waypoint.models import EmbeddingSpace
+from waypoint.observe.events import EventBus, RunRepeated
+from waypoint.settings import Mode, QuotaTier, Settings
+from waypoint.stopping import Stop, StopRequested
+from waypoint.storage.ledger.port import JobLedger
+
+EXPECTED_TURNAROUND = 600.0
+"""Seconds that a job takes, as users of small ones saw it (7 to 8 min)."""
+
+
+def check_mode(settings: Settings, endpoint: Endpoint, *, detach: bool) -> None:
+    """
+    Raises:
+        UsageError: the mode cannot be had with this provider, tier or option.
+    """
+    if detach and settings.mode is not Mode.BATCH:
+        raise UsageError(
+            "--detach is for batch jobs", hint="add --mode batch, or leave --detach out"
+        )
+    if settings.mode is Mode.INTERACTIVE:
+        return
+    option = f"--mode {settings.mode}"
+    if endpoint.open_jobs is None:
+        raise UsageError(
+            f"{option}: Waypoint makes no batch jobs with {endpoint.provider.title}",
+            hint="use --mode interactive, or EMBEDDING_PROVIDER=gemini",
+        )
+    if settings.quota_tier is QuotaTier.FREE:
+        raise UsageError(
+            f"{option}: the free tier has no batch jobs", hint="use --mode interactive"
+        )
+    if detach and not endpoint.jobs_last:
+        raise UsageError(
+            "--detach: the built-in simulator ends with the run, and its jobs with it",
+            hint="leave --detach out, or run `waypoint simulate` and set GOOGLE_GEMINI_BASE_URL",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """What a run with batch jobs is made of.
+
+    Args:
+        run_pass: one pass of the pipeline over the folder.
+    """
+
+    run_pass: Callable[[Route], Awaitable[None]]
+    runner: JobRunner
+    jobs: JobLedger
+    mode: Mode
+    space: EmbeddingSpace
+    stop: Stop
+    events: EventBus
+    detach: bool
+
+    async def run(self) -> None:
+        """Ingest until no text waits for a job.
+
+        Raises:
+            JobsPendingError: some do, and the run does not wait for them.
+            BudgetSpentError: nothing more can be paid for.
+            WaypointError: as a pass, or as what the service answers about jobs.
+        """
+        try:
+            await self._run()
+        except StopRequested:
+            # Jobs go on at the service; the next run collects them.
+            return
+
+    async def _run(self) -> None:
+        runner, submitter = self.runner, self.runner.submitter
+        await runner.begin()
+        # The whole is known before the first job is made.
+        deferred = await self._pass(first=True)
+        while deferred and not self.stop.requested:
+            if self.mode is Mode.INTERACTIVE:
+                raise await self._pending()
+            if self.detach and not submitter.fallen_back:
+                await submitter.submit()
+                if not submitter.fallen_back:
+                    raise (
+                        submitter.spent
+                        if await self._is_idle() and submitter.spent
+                        else (await self._pending())
+                    )
+            await runner.settle_all()
+            deferred = await self._pass()
+            if deferred and await self._is_idle():
+                raise submitter.spent or await self._pending()
+
+    async def _pass(self, *, first: bool = False) -> int:
+        """One pass; returns how many texts wait for a job."""
+        if not first:
+            self.events.emit(RunRepeated(dropped=False))
+        calls = self.mode is Mode.INTERACTIVE or self.runner.submitter.fallen_back
+        route = Route(self.jobs, self.space, allowance=math.inf if calls else 0)
+        await self.run_pass(route)
+        return route.deferred
+
+    async def _is_idle(self) -> bool:
+        """Whether nothing is in a job that this key sees, nor will be."""
+        return not await self.runner.live() and not (await self.runner.submitter.pool()).texts
+
+    async def _pending(self) -> JobsPendingError:
+        """What a run that does not wait ends with."""
+        live, pool = await self.runner.live(), await self.jobs.pool_size(self.space)
+        if not live and (foreign := self.runner.watcher.foreign):
+            return JobsPendingError(
+                f"texts are in {len(foreign):,} batch jobs that were made with another API key",
+                hint="run with that key to collect them; three days after they were made, their "
+                "texts are submitted anew",
+            )
+        texts = sum(job.texts - job.committed for job in live if not job.twin_of)
+        more = f"; {pool.texts:,} more are submitted when there is room" if pool.texts else ""
+        since = min((job.submitted for job in live if job.submitted), default=time.time())
+        at = datetime.fromtimestamp(since + EXPECTED_TURNAROUND, UTC).strftime("%Y-%m-%d %H:%M")
+        return JobsPendingError(
+            f"{texts:,} texts are in {len(live):,} batch jobs{more}",
+            hint=f"run the same command again from {at} UTC on to collect them (mostly minutes, "
+            "at most 48 h)",
+        )
