@@ -20,6 +20,8 @@ DEAD = "http://127.0.0.1:9"
 def test_loopback_is_behind_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the environment lists, which stays as it is."""
     monkeypatch.setenv("ALL_PROXY", DEAD)
+    # The spelling in small letters counts before the other.
+    monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.setenv("NO_PROXY", "intra.example.org")
     before = dict(os.environ)
     proxies = proxies_of_environment()

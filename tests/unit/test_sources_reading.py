@@ -265,7 +265,7 @@ def test_a_record_that_is_none_stands_as_its_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["x=1\nx=2", "=1\n=2", "x=1\n=2", "b.txt=1\nb.txt#=2", "", "x=1\nx=!why", "x=!why"],
+    ["x=1\nx=2", "=1\n=2", "b.txt=1\nb.txt#=2", "", "x=1\nx=!why", "x=!why"],
 )
 def test_records_without_names_of_their_own_are_a_reject(tmp_path: Path, text: str) -> None:
     """Two documents of one source would overwrite each other."""
