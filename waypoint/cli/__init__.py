@@ -15,6 +15,7 @@ from waypoint.cli.cache import cache
 from waypoint.cli.config import config, init
 from waypoint.cli.ingest import ingest
 from waypoint.cli.inspect import inspect
+from waypoint.cli.jobs import jobs
 from waypoint.cli.options import StrictCommand
 from waypoint.cli.search import search
 from waypoint.cli.status import status
@@ -53,7 +54,7 @@ def _root(
     return
 
 
-for command in (ingest, verify, search, status, cache, inspect, config, init):
+for command in (ingest, verify, search, status, jobs, cache, inspect, config, init):
     main_app.command(cls=StrictCommand)(command)
 
 

@@ -39,7 +39,12 @@ def _print(console: Terminal, status: Status) -> None:
         lines += _collection(entry)
     if not status.collections:
         lines.append("no collections")
-    lines += [_last_run(status), *_costs(status)]
+    lines.append(_last_run(status))
+    if status.jobs:
+        from waypoint.cli.jobs import job_lines
+
+        lines += job_lines(status.jobs)
+    lines += _costs(status)
     sizes = (f"{name} {size / 1e6:,.1f} MB" for name, size in sorted(status.bytes.items()))
     lines.append(f"on disk: {', '.join(sizes)}")
     for line in (*lines, *status.notices):

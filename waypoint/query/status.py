@@ -17,6 +17,7 @@ from waypoint.errors import StoreDamagedError, StoreUnavailableError
 from waypoint.ingestion.collection_manager import recorded_origin
 from waypoint.models import MetadataValue
 from waypoint.observe.events import EventBus
+from waypoint.query.jobs import JobStatus, told
 from waypoint.query.open import OpenStore, open_for_reading
 from waypoint.settings import Settings
 from waypoint.sources.origin import Origin
@@ -76,6 +77,8 @@ class Status:
     spending: list[Spending] = field(default_factory=list)
     cost_usd: float | None = None
     """Billed to date; None where the ledger cannot be read."""
+    jobs: list[JobStatus] = field(default_factory=list)
+    """Live batch jobs."""
     bytes: dict[str, int] = field(default_factory=dict)
     """On disk: of ``ledger``, ``chroma`` (an embedded one), ``logs``."""
     notices: list[str] = field(default_factory=list)
@@ -112,6 +115,8 @@ async def _read(status: Status, settings: Settings, store: OpenStore) -> None:
             by_name[cached.name] = _from_ledger(cached)
         status.spending = await store.ledger.spending()
         status.cost_usd = math.fsum(s.cost_usd for s in status.spending if bills(s.provider))
+        if store.ledger.batch is not None:
+            status.jobs = told(await store.ledger.batch.jobs(live=True))
         run = await store.ledger.last_run()
         if run is not None:
             status.last_run = await to_thread.run_sync(_last_run, run, settings.log_dir)
