@@ -50,9 +50,10 @@ def test_sidecars_change_metadata_without_a_call(tmp_path: Path) -> None:
         '{"id": "x", "text": "one", "owner": "x"}\n{"id": "y", "text": "two"}\n',
     )
     put(base, "b/list.jsonl.meta.yaml", "level: 4\n")
+    (base / "a" / "plan.md.meta.yaml").symlink_to(base / "_metadata.yaml")
     first = workspace.report_of("--simulate")
     assert (first["documents"]["ingested"], first["left_out"]) == (
-        3, {"metadata of other files (sidecars)": 4},
+        3, {"metadata of other files (sidecars)": 5},
     )  # fmt: skip
     plan = {"owner": "me", "team": "blue", "level": 3, "title": "Plan"}
     one = {"owner": "x", "team": "red", "level": 4, "title": "list#x", "id": "x"}

@@ -248,3 +248,35 @@ def test_folders_may_be_nested_deeper_than_python_recurses(tmp_path: Path) -> No
         for folder in reversed(folders[1:]):
             folder.rmdir()  # one by one: shutil.rmtree recurses
     assert found.source == "d/" * (len(folders) - 1) + "deepest.md"
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling link", "fifo", "socket"])
+def test_a_sidecar_that_is_no_plain_file_says_nothing(tmp_path: Path, kind: str) -> None:
+    """It is told, once, and is no reason to read a document anew; nor is it a document."""
+    put(tmp_path, "a.md", "b/c.md")
+    for name in ("a.md.meta.yaml", "b/_metadata.json"):
+        path = tmp_path / name
+        match kind:
+            case "fifo":
+                os.mkfifo(path)
+            case "socket":
+                with socket.socket(socket.AF_UNIX) as made:
+                    made.bind(str(path))
+            case _:
+                path.symlink_to("a.md" if kind == "link" else "nowhere")
+    found = walk(tmp_path)
+    assert [item.sidecars for item in found if isinstance(item, SourceFile)] == [(), ()]
+    assert [item.source for item in found if isinstance(item, SkippedFile)] == [
+        "a.md.meta.yaml", "b/_metadata.json",
+    ]  # fmt: skip
+    told = [item.warning for item in found if isinstance(item, WalkWarning)]
+    what = "a symbolic link" if "link" in kind else "not a regular file"
+    assert [each.partition(";")[0] for each in told] == [f"not read: {what}"] * 2
+
+
+def test_of_two_sidecars_the_plain_one_counts(tmp_path: Path) -> None:
+    """A link beside it takes nothing from it."""
+    put(tmp_path, "a.md", "a.md.meta.json")
+    (tmp_path / "a.md.meta.yaml").symlink_to("a.md.meta.json")
+    (file,) = [item for item in walk(tmp_path) if isinstance(item, SourceFile)]
+    assert [each.source for each in file.sidecars] == ["a.md.meta.json"]

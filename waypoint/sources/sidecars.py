@@ -65,19 +65,26 @@ def find_sidecars(
         return FolderSidecars(above=above)
     files = {entry.name: entry for entry in entries}
     warnings: dict[str, str] = {}
+    documents: set[str] = set()
     found: dict[str, list[Sidecar]] = {"": []}
     for name in sorted(about, key=_rank):
         file = about[name]
         if file and (file not in files or is_directory(files[file])):
+            documents.add(name)
             warnings[name] = f"no file {file!r} lies beside it: read as a document of its own"
-        elif not is_left_out(files[name]):
+        elif is_left_out(files[name]):
+            continue
+        elif kind := _irregular_kind(files[name]):
+            warnings[name] = f"not read: {kind}; metadata of other files have to be in a plain file"
+        else:
             others = found.setdefault(file, [])
             if others:
                 first = others[0].source.removeprefix(prefix)
                 warnings[name] = f"{first!r} is about the same: it wins where both have a field"
             others.append(_sidecar(files[name], prefix, beside=bool(file)))
-    names = about.keys() - {name for name in warnings if about[name] not in found}
-    return FolderSidecars(frozenset(names), (*found.pop(""), *above), found, warnings)
+    return FolderSidecars(
+        frozenset(about.keys() - documents), (*found.pop(""), *above), found, warnings
+    )
 
 
 def _about(name: str) -> str | None:
@@ -99,6 +106,16 @@ def is_directory(entry: Entry) -> bool:
         return entry.is_dir(follow_symlinks=False)
     except OSError:
         return False  # then asking for its status fails too, and that names it
+
+
+def _irregular_kind(entry: Entry) -> str:
+    """What it is in place of a plain file; empty for one."""
+    try:
+        if entry.is_symlink():
+            return "a symbolic link"
+        return "" if entry.is_file(follow_symlinks=False) else "not a regular file"
+    except OSError:
+        return ""  # as above
 
 
 def _sidecar(entry: Entry, prefix: str, *, beside: bool) -> Sidecar:
