@@ -15,7 +15,7 @@ from tests.support.pdf_files import drawn_pdf, placed
 from tests.support.reading import read_one, reject_of
 from tests.support.scans import as_bytes, needs_tesseract, pdf_of, scan
 from waypoint.errors import UsageError
-from waypoint.formats.ocr import require_engine
+from waypoint.formats.ocr import MOST_PAGES, require_engine
 from waypoint.formats.registry import ReaderOptions, default_registry
 
 TEXT = "The words of this page are text as they are, more than a hundred characters of them, so "
@@ -67,6 +67,7 @@ def test_without_ocr_the_warning_says_how_to_get_it() -> None:
     [
         ("cat >/dev/null; exit 1", "images that OCR failed on"),
         ("kill -SEGV $$", "images that OCR failed on"),
+        ("kill -KILL $$", "images that OCR failed on"),
         ("cat >/dev/null; echo", "images in which OCR found no text"),
         ("exec sleep 60", "images that took OCR too long"),
     ],
@@ -139,6 +140,41 @@ def test_images_are_documents(engine: Path, form: str) -> None:
 def test_a_frame_of_a_tiff_is_a_page(engine: Path) -> None:
     data = as_bytes(scan("a"), "TIFF", [scan("b"), scan("c")])
     assert len(read_one("a.tif", data, ocr="auto").pages) == 3
+
+
+def test_frames_before_a_damaged_one_are_kept(engine: Path) -> None:
+    """Also where the rest of the file is missing, so that their number can't be known."""
+    whole = as_bytes(scan("a"), "TIFF", [scan("b"), scan("c")])
+    for share, kept in ((0.5, 1), (0.6, 1), (0.8, 2)):
+        cut = whole[: int(share * len(whole))]
+        document = read_one("a.tif", cut, ocr="auto")
+        assert document.text.count("recognised") == kept
+        assert document.warnings == (f"damaged, not read, and what follows: page {kept + 1}",)
+        assert read_one("a.tif", cut, ocr="auto", ocr_counts=True).to_recognise >= kept
+
+
+def many_frames(number: int, *, round_again: bool) -> bytes:
+    """A TIFF of so many frames of one pixel; the last one leads back to the first."""
+    entries = [(256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 4), (279, 1)]
+    body = struct.pack("<H", len(entries)) + b"".join(
+        struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries
+    )
+    size = len(body) + 4
+    following = [8 + size * at for at in range(1, number)] + [8 if round_again else 0]
+    return b"II*\0\x08\0\0\0" + b"".join(body + struct.pack("<I", each) for each in following)
+
+
+def test_frames_are_not_counted_to_the_last(engine: Path) -> None:
+    """Hundreds of thousands fit into a file, and they may lead round in a circle."""
+    say(engine, "exit 1")
+    document = read_one(
+        "a.tif", many_frames(50_000, round_again=False), ocr="auto", ocr_counts=True
+    )
+    assert (document.to_recognise, document.warnings) == (
+        MOST_PAGES, (f"pages after {MOST_PAGES:,} not read: 1",),
+    )  # fmt: skip
+    circle = read_one("a.tif", many_frames(3, round_again=True), ocr="auto", ocr_counts=True)
+    assert circle.to_recognise == 3
 
 
 def png_that_says(width: int, height: int) -> bytes:

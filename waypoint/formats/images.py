@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
@@ -21,7 +22,10 @@ MOST_SIDE_PIXELS = 100_000_000
 _FORMATS = ("PNG", "JPEG", "TIFF", "WEBP")
 _LEAST_SIDE = 1_600
 """Pixels; of an image that is smaller (of a screen, mostly), letters are too small to be read."""
-_FAULTS = (OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, OverflowError)
+_FAULTS = (
+    *(OSError, ValueError, SyntaxError, IndexError, TypeError, EOFError, OverflowError),
+    *(KeyError, struct.error),
+)
 """What Pillow raises on damaged images."""
 
 
@@ -67,29 +71,35 @@ def _read_frames(source: str, data: bytes, recogniser: Recogniser, losses: Losse
         warnings.simplefilter("ignore")
         try:
             with Image.open(BytesIO(data), formats=_FORMATS) as image:
-                frames = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-                for index in range(min(frames, MOST_PAGES)):
-                    # One by one: those before a damaged one are kept.
-                    pages.append(  # noqa: PERF401
-                        _read_frame(image, index, recogniser, losses)
-                    )
+                pages.append(_read_frame(image, recogniser, losses, 1))
+                # Their number isn't asked for: that looks at all of them, and one that is cut off
+                # would cost those before it.
+                while image.format == "TIFF" and _next_frame(image):
+                    if len(pages) == MOST_PAGES:
+                        losses.add(f"pages after {MOST_PAGES:,} not read")
+                        break
+                    pages.append(_read_frame(image, recogniser, losses, len(pages) + 1))
         except Image.DecompressionBombError as error:
             raise _too_large(source) from error
         except UnidentifiedImageError as error:
             raise _damaged(source) from error
         except _FAULTS as error:
-            if not any(pages):
+            if not recogniser.tried:
                 raise _damaged(source) from error
-            losses.add("damaged, not read", "page", len(pages) + 1)
-    if frames > MOST_PAGES:
-        losses.add(f"pages after {MOST_PAGES:,} not read")
+            losses.add("damaged, not read, and what follows", "page", len(pages) + 1)
     return pages
 
 
-def _read_frame(image: Image.Image, index: int, recogniser: Recogniser, losses: Losses) -> str:
-    number = index + 1
-    if index:
-        image.seek(index)
+def _next_frame(image: Image.Image) -> bool:
+    """Go on to the next frame, if there is one."""
+    try:
+        image.seek(image.tell() + 1)
+    except EOFError:
+        return False
+    return True
+
+
+def _read_frame(image: Image.Image, recogniser: Recogniser, losses: Losses, number: int) -> str:
     if image.width * image.height > MOST_SIDE_PIXELS:
         losses.add(
             f"images of more than {MOST_SIDE_PIXELS // 10**6} million pixels", "page", number
