@@ -18,6 +18,7 @@ from tests.support.background_simulator import KEY, BackgroundSimulator, backgro
 from tests.support.command import RunningCommand, Workspace
 from tests.support.corpus import write_corpus
 from tests.support.waiting import wait_until
+from waypoint.simulator.faults import Fault
 
 PACE = ("--concurrency", "2", "--batch-size", "5", "--json", "--monitor-port", "0")
 TEXTS = 90
@@ -147,3 +148,19 @@ def test_a_run_that_fails_at_once_is_told_as_ever(workspace: Workspace) -> None:
     assert outcome.code == 2
     assert "Traceback" not in outcome.stderr
     assert "no such folder" in outcome.stderr
+
+
+def test_an_outage_is_told_while_it_lasts(
+    workspace: Workspace, simulator: BackgroundSimulator
+) -> None:
+    """Red on /health, with its figures; and the run goes on when it is over."""
+    with workspace.start(*PACE) as running:
+        url = monitor_of(running)
+        wait_until(lambda: simulator.stats().texts_answered >= 5)
+        simulator.configure(faults={Fault.UNAVAILABLE: 1.0})
+        wait_until(lambda: health_of(url)[0] == 503)
+        _, health = health_of(url)
+        assert health["status"] == "failing"
+        assert re.match(r"service failing: 503 for \d+s, [\d,]+ retr", health["why"])
+        simulator.configure(faults={})
+        assert running.wait().code == 0

@@ -13,7 +13,7 @@ from anyio.abc import SocketAttribute, SocketStream
 
 from tests.support.chroma_servers import chroma_command
 from waypoint.models import Chunk, EmbeddingSpace
-from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.observe.events import Event, EventBus, StoreRecovered, StoreRetried
 from waypoint.settings import ChromaAddress
 from waypoint.storage.chroma.child import HOST
 from waypoint.storage.chroma.store import open_chroma
@@ -75,4 +75,4 @@ async def test_a_request_that_is_hung_up_on_is_made_again(tmp_path: Path, fatal:
             found = await store.metadata_of(["one", "two"])
     assert made.count == 0
     assert found == {"one": {"source": "a.md"}}
-    assert [type(event) for event in events] == [StoreRetried]
+    assert [type(event) for event in events] == [StoreRetried, StoreRecovered]

@@ -70,5 +70,6 @@ SOME_WORK: tuple[events.Event, ...] = (
     events.TextsEmbedded(100, 8_000, 0.0012),
     events.ChunksWritten(100, 3, 2, 0.4),
     events.StoreRetried("write chunks", "ConnectError", 0.2),
+    events.StoreRecovered("write chunks", 0.3),
     events.DocumentCompleted("a/b.md", 100, 1_000, 2.5),
 )

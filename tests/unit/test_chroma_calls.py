@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.virtual_time import run_virtual
 from waypoint.errors import StoreDamagedError, StoreUnavailableError
-from waypoint.observe.events import Event, EventBus, StoreRetried
+from waypoint.observe.events import Event, EventBus, StoreRecovered, StoreRetried
 from waypoint.storage.chroma.retry import CALL_TIMEOUT, SUSPECT_AFTER, StoreCalls
 
 GIVE_UP_AFTER = 120.0
@@ -95,7 +95,10 @@ def test_an_answer_after_failures_is_an_answer() -> None:
     outcome, seconds, told = called(back)
     assert outcome == "an answer"
     assert 60 <= seconds <= 60 + LONGEST_WAIT
-    assert len(told) == back.calls - 1
+    *retried, recovered = told
+    assert len(retried) == back.calls - 1
+    assert isinstance(recovered, StoreRecovered)
+    assert recovered.seconds == pytest.approx(seconds, abs=1)
 
 
 @pytest.mark.parametrize(

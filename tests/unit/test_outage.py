@@ -1,130 +1,87 @@
-"""When hope is given up: what counts as asking, and what a service may ask us to wait."""
+"""An outage: when it begins and ends, and how it is told."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Sequence
+from tests.support.monitoring import ToldRun
+from waypoint.observe import events
 
-import anyio
-import pytest
-
-from tests.support.retrying_bench import Bench, on_bench, overloaded, too_many
-from tests.support.scripted_embedder import Outcome
-from waypoint.embedding.port import QuotaExceededError
-from waypoint.embedding.providers.error_answer import ErrorAnswer
-from waypoint.embedding.providers.refusals import LONGEST_DELAY, Called, translate
-from waypoint.embedding.rate_limit import QuotaLimits
-from waypoint.embedding.retrying import RetryCounter
-from waypoint.errors import ServiceUnavailableError
-from waypoint.observe.events import ServiceDelay
+FAILED = events.CallFailed("the service is unavailable", 503, 4.0, 1)
+TOO_MANY = events.CallFailed("too many requests", 429, 4.0, 1)
+ANSWERED = events.CallAnswered(100, 1_000, 0.2)
+SENT = events.CallStarted(100, 1_000, 1)
 
 
-def test_a_delay_longer_than_hope_ends_the_run_at_once() -> None:
-    """Told is how long, why, and when to come back."""
-
-    async def run(bench: Bench) -> float:
-        with pytest.raises(ServiceUnavailableError, match="2 h 00 min") as caught:
-            await bench.embedder.embed(["a"], 1)
-        assert "429 RESOURCE_EXHAUSTED" in caught.value.message
-        assert "--give-up-after" in caught.value.hint
-        assert "run the same command again at 2" in caught.value.hint
-        assert not [event for event in bench.events if isinstance(event, ServiceDelay)]
-        return bench.times[-1]
-
-    assert on_bench(run, [too_many(7200.0)] * 9, give_up_after=7199) < 0.001
-
-
-@pytest.mark.parametrize("after", [None, overloaded(), too_many(500.0)])
-def test_a_delay_within_hope_is_waited_out(after: Outcome) -> None:
-    """It is no failure: what comes after it has its time."""
-
-    async def run(bench: Bench) -> list[float]:
-        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
-        told = [event.seconds for event in bench.events if isinstance(event, ServiceDelay)]
-        assert told == [500.0] * (1 + isinstance(after, QuotaExceededError))
-        return bench.times
-
-    times = on_bench(run, [too_many(500.0), after], give_up_after=501)
-    assert times[1] == pytest.approx(500, abs=1)
+def test_it_begins_with_the_fifth_second_without_a_good_answer() -> None:
+    """And ends with the next; what others wait for is no reason to call it a wait for quota."""
+    run = ToldRun()
+    with run.gauges.stage("embed").running():
+        run.tell(SENT, ANSWERED)
+        run.pass_seconds(3)
+        run.tell(FAILED)
+        assert run.view()["health"]["status"] == "running"
+        run.pass_seconds(3)
+        view = run.view()
+        assert view["health"]["status"] == "failing"
+        assert view["doing"] == "service failing: 503 for 6s, 1 retry, next try in 1s"
+        assert not run.status.now.health.good
+        assert run.status.now.outlook.why == "the run is failing"
+        run.tell(FAILED, FAILED)
+        run.pass_seconds(5)
+        assert run.view()["doing"] == "service failing: 503 for 11s, 3 retries, trying now"
+        run.tell(ANSWERED)
+        assert run.view()["health"]["status"] == "running"
 
 
-def test_a_service_that_puts_us_off_for_ever_is_given_up() -> None:
-    """Delays that were in vain count, so that the run ends as its option says."""
-
-    async def run(bench: Bench) -> float:
-        with pytest.raises(ServiceUnavailableError, match="for 60 s; the last failure: 429"):
-            await bench.embedder.embed(["a"], 1)
-        return bench.times[-1]
-
-    last = on_bench(run, lambda _now, _texts: too_many(7.0), give_up_after=60)
-    assert 60 <= last <= 60 + 2 * 8
+def test_a_failure_now_and_then_is_none() -> None:
+    """As long as others are answered."""
+    run = ToldRun()
+    with run.gauges.stage("embed").running():
+        for _ in range(20):
+            run.tell(SENT, FAILED, ANSWERED)
+            run.pass_seconds(4)
+            assert run.view()["health"]["status"] == "running"
 
 
-def test_delays_that_many_are_told_at_once_count_once() -> None:
-    """Eight workers meet the same refusal."""
-
-    began: list[float] = []
-
-    async def run(bench: Bench) -> None:
-        async with anyio.create_task_group() as group:
-            for number in range(8):
-                group.start_soon(bench.embedder.embed, [str(number)], 1)
-
-    def outcomes(now: float, _texts: Sequence[str]) -> Outcome:
-        began.append(now)
-        return too_many(40.0) if now - began[0] < 60 else None
-
-    on_bench(run, outcomes, give_up_after=45)
-    assert began[-1] - began[0] == pytest.approx(80, abs=1.1)
+def test_a_refusal_for_quota_is_none() -> None:
+    run = ToldRun(stall_after=1_000)
+    with run.gauges.stage("embed").running():
+        run.tell(SENT, TOO_MANY)
+        run.pass_seconds(20)
+        assert run.view()["health"]["status"] != "failing"
+        # Nor does it end one.
+        run.tell(FAILED, TOO_MANY)
+        run.pass_seconds(1)
+        assert run.view()["health"]["status"] == "failing"
 
 
-def test_waiting_for_our_own_quota_is_no_failure() -> None:
-    """A text a minute: between two failures there are sixty seconds without a question."""
-
-    async def run(bench: Bench) -> int:
-        await bench.embedder.embed(["a"], 1, counter=RetryCounter())
-        return len(bench.scripted.calls)
-
-    outcomes = [overloaded()] * 5
-    assert on_bench(run, outcomes, limits=QuotaLimits(1, 0, 0), give_up_after=40) == 6
-
-
-def refused(details: object) -> Exception:
-    """What a 429 with these details becomes."""
-    body = json.dumps({"error": {"details": details}}).encode()
-    return translate(ErrorAnswer(429, "Too Many Requests", body), Called("model"))
+def test_a_service_that_never_answered_fails_since_it_was_asked() -> None:
+    run = ToldRun(stall_after=1_000)
+    with run.gauges.stage("embed").running():
+        run.tell(SENT)
+        run.pass_seconds(60)
+        assert run.view()["health"]["status"] == "running"
+        run.tell(events.CallFailed("no answer within 60 s", None, 2.0, 1))
+        told = run.view()["doing"]
+        assert told == "service failing: no answer within 60 s for 1m00s, 1 retry, next try in 2s"
 
 
-@pytest.mark.parametrize(
-    ("delay", "seconds"),
-    [
-        *[("33s", 33.0), ("0s", 0.0), ("2.5s", 2.5), ("7200s", 7200.0)],
-        *[("99999999999s", LONGEST_DELAY), ("infs", None), ("nans", None), ("-5s", None)],
-        *[("1e9s", None), ("9" * 400 + "s", None), ("", None), ("s", None), (33, None)],
-        *[(None, None), (["33s"], None), ({"seconds": 33}, None), ("33", None), ("٣s", None)],
-    ],
-)
-def test_a_delay_is_taken_within_reason(delay: object, seconds: float | None) -> None:
-    """Anything that cannot be meant is as none."""
-    details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay}]
-    told = refused(details)
-    assert isinstance(told, QuotaExceededError)
-    assert told.retry_after == seconds
+def test_chroma_has_outages_too() -> None:
+    run = ToldRun()
+    with run.gauges.stage("write").running():
+        run.tell(events.StoreRetried("upsert", "ConnectError", 1.0))
+        run.pass_seconds(6)
+        run.tell(events.StoreRetried("upsert", "ConnectError", 3.0))
+        told = run.view()["doing"]
+        assert told == "Chroma failing: upsert: ConnectError for 6s, 2 retries, next try in 3s"
+        run.tell(events.StoreRecovered("upsert", 7.0))
+        assert run.view()["health"]["status"] == "running"
 
 
-@pytest.mark.parametrize(
-    ("value", "figure"),
-    [
-        *[("3000", 3000), (3000, 3000), ("-5", None), (-5, None), ("00", None)],
-        *[("1e30", None), (1e30, None), (math.inf, None), ("9" * 5000, None), (10**30, None)],
-        *[("", None), (None, None), (True, None), ([], None), ("1_000", None), ("3000.5", None)],
-    ],
-)
-def test_a_quotas_value_is_taken_within_reason(value: object, figure: int | None) -> None:
-    """Anything that cannot be meant is as if nothing was said."""
-    violation = {"quotaId": "EmbedContentRequestsPerMinutePerUser", "quotaValue": value}
-    details = [{"@type": "type.googleapis.com/google.rpc.QuotaFailure", "violations": [violation]}]
-    told = refused(details)
-    assert isinstance(told, QuotaExceededError)
-    assert told.rpm == figure
+def test_what_is_more_urgent_is_told_first() -> None:
+    """A stop; the stall that a long outage comes to be stays what is told."""
+    run = ToldRun(stall_after=30)
+    with run.gauges.stage("embed").running():
+        run.tell(SENT, FAILED)
+        run.pass_seconds(10)
+        run.tell(events.Draining("SIGINT received"))
+        assert run.view()["doing"].startswith("stopping (SIGINT received)")

@@ -35,9 +35,9 @@ def test_the_latest_are_listed_newest_first() -> None:
 @pytest.mark.parametrize(
     ("waiting_for", "words"),
     [
-        ("texts", "waiting for quota: 2,910 of 3,000 texts this minute"),
-        ("tokens", "waiting for quota: 240,000 of 1,000,000 tokens this minute"),
-        ("service", "waiting for quota: the service said to wait (429)"),
+        ("texts", "embedding, paced by quota: 2,910 of 3,000 texts this minute"),
+        ("tokens", "embedding, paced by quota: 240,000 of 1,000,000 tokens this minute"),
+        ("service", "embedding, paced by quota: the service said to wait (429)"),
     ],
 )
 def test_a_wait_for_quota_is_told_in_words(waiting_for: str, words: str) -> None:

@@ -126,7 +126,8 @@ class LiveDisplay:
         lines = Table.grid()
         lines.add_row(ProgressBar(total=1.0, completed=share or 0.0, pulse=share is None))
         lines.add_row(Text(" · ".join(figures(self._status))))
-        lines.add_row(Text(self._status.now.doing))
+        style = "" if self._status.now.health.good else "bold red"
+        lines.add_row(Text(self._status.now.doing, style))
         return lines
 
 
@@ -162,7 +163,9 @@ class LineDisplay:
         if self._clock() >= self._next_line:
             self._next_line = self._clock() + LINE_EVERY
             if self._form is LogFormat.TEXT:
-                self._print(" · ".join(figures(self._status)))
+                now = self._status.now
+                told = figures(self._status)
+                self._print(" · ".join(told if now.health.good else [*told, now.doing]))
 
     def __enter__(self) -> LineDisplay:
         return self

@@ -334,6 +334,14 @@ class StoreRetried(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class StoreRecovered(Event):
+    """What was tried again has succeeded, after so many seconds."""
+
+    operation: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StoreNotice(Event):
     """Something about the store or the ledger that the user should know."""
 

@@ -23,6 +23,8 @@ class Status(StrEnum):
     RUNNING = "running"
     WAITING = "waiting"
     """For quota: nothing is wrong."""
+    FAILING = "failing"
+    """The service, or Chroma, gives no good answer; it is asked again and again."""
     STALLED = "stalled"
     FINISHING = "finishing"
     """The stages have ended; what vanished from the folder is removed."""
@@ -42,7 +44,7 @@ class Health:
 
     @property
     def good(self) -> bool:
-        return self.status is not Status.STALLED
+        return self.status not in (Status.STALLED, Status.FAILING)
 
 
 class HealthWatch:

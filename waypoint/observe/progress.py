@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from waypoint.observe import events
 from waypoint.observe.gauges.histogram import Histogram
 from waypoint.observe.latest import Latest
+from waypoint.observe.outage import Outage, OutageWatch
 from waypoint.observe.outlook import DocumentSums, RateMeter
 from waypoint.observe.report import MOST_LISTED, RunReport, count_reason
 
@@ -39,6 +40,9 @@ _MOVES = (
 """What shows that work gets done. A call that is sent or fails is none of it."""
 
 
+_TOO_MANY = 429
+
+
 class Progress:
     """Listens to a run.
 
@@ -60,6 +64,7 @@ class Progress:
         self.write_seconds = Histogram(WRITE_BOUNDS)
         self.calls_by_status: Counter[str] = Counter()
         self.calls_in_flight = 0
+        self._outages = OutageWatch("service", clock), OutageWatch("Chroma", clock)
         self.store_retries = 0
         self.tokens_saved = 0
         self.moves = 0
@@ -132,6 +137,11 @@ class Progress:
             return 0.0
         expected = self.sums.chunks * max(1.0, 1 + left / self.sums.bytes)
         return min(1.0, (self._saved + self.embedded) / expected) if expected else 0.0
+
+    @property
+    def outage(self) -> Outage | None:
+        """Of the service, or else of Chroma."""
+        return next((watch.now for watch in self._outages if watch.now), None)
 
     @property
     def day_until(self) -> datetime | None:
@@ -271,8 +281,10 @@ class Progress:
                 report.in_flight_at_end += event.texts
                 self.calls_in_flight += 1
                 self.rate.start()
+                self._outages[0].asked()
             case events.CallAnswered():
                 calls["answered"] += 1
+                self._outages[0].answered()
             case events.CallEnded():
                 report.in_flight_at_end -= event.texts
                 self.calls_in_flight -= 1
@@ -280,10 +292,13 @@ class Progress:
                 self.calls_by_status["none" if event.status is None else str(event.status)] += 1
             case events.CallFailed():
                 calls["retried"] += 1
-                calls["rate_limited"] += event.status == 429
+                calls["rate_limited"] += event.status == _TOO_MANY
                 retries = report.retries_by_reason
                 retries[event.reason] = retries.get(event.reason, 0) + 1
                 self.failure = event.reason
+                if event.status != _TOO_MANY:
+                    # A 429 is the quota's affair: it says neither good nor bad of the service.
+                    self._outages[0].failed(str(event.status or event.reason), event.wait)
             case events.ServiceSaid():
                 report.service_said.append(event.message)
             case events.QuotaChanged():
@@ -307,6 +322,9 @@ class Progress:
             case events.StoreRetried():
                 self.store_retries += 1
                 self.failure = f"{event.operation}: {event.reason}"
+                self._outages[1].failed(self.failure, event.wait)
+            case events.StoreRecovered():
+                self._outages[1].answered()
             case events.StoreNotice():
                 self.report.notices.append(event.message)
             case _:

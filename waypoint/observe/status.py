@@ -113,6 +113,9 @@ class RunStatus:
         if self.progress.ended:
             return Health(Status.ENDED)
         health = self._watch.health(self.progress.failure)
+        outage = self.progress.outage
+        if outage and health.status in (Status.RUNNING, Status.WAITING):
+            return replace(health, status=Status.FAILING, why=str(outage))
         if health.status is Status.FINISHING and self.progress.awaited is not None:
             return replace(health, status=Status.WAITING)
         if health.status is Status.RUNNING and self._quota_wait is not None:
@@ -128,6 +131,8 @@ class RunStatus:
             return f"stalled: {health.why}"
         if health.status is Status.ENDED:
             return "ended"
+        if health.status is Status.FAILING and not progress.draining:
+            return health.why
         if progress.draining:
             return f"stopping ({progress.draining}): finishing what is in flight"
         if progress.awaited is not None:
@@ -141,7 +146,7 @@ class RunStatus:
             until = progress.day_until.isoformat(" ", "minutes").replace("+00:00", " UTC")
             return f"waiting for the day's quota: more texts at {until}"
         if health.status is Status.WAITING and self._quota_wait is not None:
-            return waiting_for_quota(self._quota_wait[1])
+            return paced_by_quota(self._quota_wait[1])
         return str(bottleneck)
 
     def _outlook(
@@ -150,7 +155,8 @@ class RunStatus:
         """What is to come; while the run is stalled or waits for the day, nobody can say when."""
         outlook = look_ahead(self._facts(pipeline, quota))
         if not health.good:
-            return replace(outlook, seconds=None, sure="unknown", why="the run is stalled")
+            why = f"the run is {health.status}"
+            return replace(outlook, seconds=None, sure="unknown", why=why)
         if self.progress.day_until is not None:
             why = "the run waits for the day's quota"
             return replace(outlook, seconds=None, sure="unknown", why=why)
@@ -184,13 +190,13 @@ class RunStatus:
         return None if left is None else self.progress.sums.expect(left)
 
 
-def waiting_for_quota(quota: QuotaState) -> str:
+def paced_by_quota(quota: QuotaState) -> str:
     """Which limit is waited for, and how far it is used."""
     match quota.waiting_for:
         case "tokens":
             used, limit, unit = quota.tokens_in_minute, quota.tpm, "tokens"
         case "service":
-            return "waiting for quota: the service said to wait (429)"
+            return "embedding, paced by quota: the service said to wait (429)"
         case _:
             used, limit, unit = quota.texts_in_minute, quota.rpm, "texts"
-    return f"waiting for quota: {used:,} of {limit:,} {unit} this minute"
+    return f"embedding, paced by quota: {used:,} of {limit:,} {unit} this minute"

@@ -198,7 +198,8 @@ function onState(view) {
   misses = 0;
   showView(view);
   pill(view.health.status, view.health.status);
-  banner(view.health.status === "stalled" ? `This run is stalled: ${view.health.why}` : "", "bad");
+  const bad = { stalled: `This run is stalled: ${view.health.why}`, failing: view.health.why };
+  banner(bad[view.health.status] ?? "", "bad");
   announce(view);
 }
 

@@ -13,7 +13,7 @@ from tenacity import RetryCallState, wait_random_exponential
 
 from waypoint.attempts import attempts, failure, next_wait
 from waypoint.errors import DiskFullError, StoreDamagedError, StoreUnavailableError, no_more_files
-from waypoint.observe.events import EventBus, StoreRetried
+from waypoint.observe.events import EventBus, StoreRecovered, StoreRetried
 from waypoint.observe.gauges import doing
 from waypoint.storage.chroma.service_errors import (
     TransientStoreError,
@@ -79,7 +79,7 @@ class StoreCalls:
         try:
             # Waiting for a server that is away is its time as well.
             with doing("store"):
-                return await attempts(
+                done = await attempts(
                     lambda: self._with_room(operation, call),
                     TransientStoreError,
                     wait=wait_random_exponential(multiplier=0.2, max=10),
@@ -94,6 +94,10 @@ class StoreCalls:
                 hint="see that the server runs and can be reached, then run the same command "
                 "again; what is embedded is kept",
             ) from error
+        if failing_since is not None:
+            seconds = anyio.current_time() - failing_since
+            self._events.emit(StoreRecovered(operation, seconds))
+        return done
 
     async def _with_room(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
         """An attempt. What fails on a full disk is not tried again: Chroma does not always say
