@@ -80,7 +80,12 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         OSError: it cannot be written; what was there is left as it was.
     """
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = open_regular(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    try:
+        descriptor = open_regular(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    except OSError as error:
+        # The name that a person knows, which is as impossible.
+        error.filename = str(path)
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             yield file
@@ -102,7 +107,9 @@ def make_log_folder(folder: Path) -> None:
 def told(failure: OSError) -> str:
     """``logs/waypoint.jsonl: No space left on device``."""
     reason = failure.strerror or str(failure)
-    return f"{os.fsdecode(failure.filename)}: {reason}" if failure.filename else reason
+    # Of a rename, the second is the place that was to be taken; the first is a temporary of ours.
+    name = failure.filename2 or failure.filename
+    return f"{os.fsdecode(name)}: {reason}" if name else reason
 
 
 @contextmanager

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -182,6 +184,47 @@ def test_files_of_another_user_are_no_damage(
     assert_refused(run_unprivileged(workspace), path.name, "nobody", "chown")
     assert chroma_of(workspace.store) == before
     os.chown(path, 0, 0)
+    assert_whole(workspace)
+
+
+def ledger(store: Path) -> Path:
+    return store / "waypoint.sqlite3"
+
+
+def lock(store: Path) -> Path:
+    return store / "waypoint.lock"
+
+
+@needs_root
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", [ledger, lock, index, database])
+def test_immutable_files_are_no_damage(
+    workspace: Workspace, closed: Callable[[Path], Path]
+) -> None:
+    """Not even root may write them: to own them would not help."""
+    path = closed(workspace.store)
+    before = chroma_of(workspace.store)
+    if subprocess.run(["chattr", "+i", path], capture_output=True, check=False).returncode:
+        pytest.skip("the file system has no immutable files")
+    try:
+        assert_refused(workspace.run(), path.name, "immutable", f"chattr -i chroma_db/{path.name}")
+    finally:
+        subprocess.run(["chattr", "-i", path], check=True)
+    assert chroma_of(workspace.store) == before
+    assert_whole(workspace)
+
+
+@pytest.mark.slow
+def test_a_database_that_another_program_has_locked_is_no_damage(workspace: Workspace) -> None:
+    """Nor is a link to nothing in its place, as where a disk is not mounted."""
+    path = database(workspace.store)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        assert_refused(workspace.run(), "chroma.sqlite3 is locked by another program", "fuser")
+    path.rename(away := workspace.folder / "away")
+    path.symlink_to("nowhere")
+    assert_refused(workspace.run(), "chroma.sqlite3 is a symbolic link to nothing")
+    away.rename(path)
     assert_whole(workspace)
 
 

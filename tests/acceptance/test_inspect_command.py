@@ -108,7 +108,7 @@ def test_what_cannot_be_inspected_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.xyz").write_text("text")
     missing = inspect(tmp_path, "none.md")
     assert (missing.code, missing.stdout) == (2, "")
-    assert "there is no file 'none.md'" in missing.stderr
+    assert "'none.md' cannot be read: No such file or directory" in missing.stderr
     unknown = inspect(tmp_path, "a.xyz")
     assert unknown.code == 1
     assert "no reader for .xyz" in unknown.stderr

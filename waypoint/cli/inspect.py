@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -77,18 +78,18 @@ def inspect(
 
 def _read(path: Path, settings: Settings) -> list[Document | RecordRejectedError]:
     from waypoint.ingestion import runtime
+    from waypoint.ingestion.single_files import check_file
     from waypoint.models import SourceFile
     from waypoint.sources.kinds import open_source
     from waypoint.sources.port import FileContent, Root
     from waypoint.sources.sidecars import sidecars_of
 
-    if not path.exists():
-        raise UsageError(f"there is no file {str(path)!r}", hint="give the path of a file")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112 - a name that is too long is no folder either
         raise UsageError(
             f"{str(path)!r} is a folder",
             hint="give the path of a file; `waypoint ingest --dry-run` counts what a folder has",
         )
+    check_file(path)
     root = _root_of(path, settings)
     sidecars = sidecars_of(root, path.absolute().relative_to(root).as_posix())
     # Its size and version don't matter: they are taken anew at the reading.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from waypoint.errors import UsageError
+from waypoint.sources.kinds import scheme_of
 from waypoint.sources.origin import Origin
 
 
@@ -27,14 +29,62 @@ def given_paths(paths: Iterable[Path], category: str | None) -> GivenPaths:
     """Folders, or single files, as they were given.
 
     Raises:
-        UsageError: as :func:`common_folder`.
+        UsageError: as :func:`common_folder` and :func:`files_among`.
     """
     # As in a setting: a shell leaves a tilde in quotes as it is.
     paths = [path.expanduser() if path.parts[:1] == ("~",) else path for path in paths]
-    files = tuple(path for path in paths if path.is_file())
+    files = files_among(paths)
     if files:
         paths = [common_folder(files, paths, category)]
     return GivenPaths(paths[0] if paths else None, tuple(paths[1:]), files)
+
+
+def files_among(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that are files, each of which can be read to an end.
+
+    Raises UsageError for one that cannot, or that cannot be looked for.
+    """
+    files = []
+    for path in paths:
+        try:
+            is_file = not scheme_of(path) and path.is_file()
+        except OSError as error:
+            raise _unreadable(path, error) from error
+        if is_file:
+            check_file(path)
+            files.append(path)
+    return tuple(files)
+
+
+def check_file(path: Path) -> None:
+    """Raises UsageError unless it is a regular file, as long as it says, that can be read.
+
+    A file of the system's own, as in ``/proc``, says that it is regular, and has no size or no end.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(descriptor)
+            regular = stat.S_ISREG(status.st_mode)
+            size = status.st_size
+            end = os.pread(descriptor, 2, max(size - 1, 0)) if regular else b""
+            changed = os.fstat(descriptor).st_size != size
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not regular or (len(end) != min(size, 1) and not changed):
+        raise UsageError(
+            f"{str(path)!r} is not a regular file with an end",
+            hint="save what it says to a file, and give the path of that",
+        )
+
+
+def _unreadable(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"{str(path)[:200]!r} cannot be read: {error.strerror or error}",
+        hint="give the path of a folder or file that this user may read",
+    )
 
 
 def common_folder(files: Sequence[Path], paths: Sequence[Path], category: str | None) -> Path:
@@ -42,6 +92,12 @@ def common_folder(files: Sequence[Path], paths: Sequence[Path], category: str | 
 
     Raises UsageError where other ``paths``, or a category, are given beside them.
     """
+    for path in paths:
+        if path not in files and not path.is_dir():
+            raise UsageError(
+                f"{str(path)!r} is neither a file nor a folder",
+                hint="give the path of a file or folder that is there",
+            )
     if len(files) < len(paths):
         raise UsageError(
             f"{str(files[0])!r} is a file, and folders are given beside it",

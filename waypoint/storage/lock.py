@@ -14,6 +14,7 @@ import errno
 import fcntl
 import os
 import socket
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ import orjson
 
 from waypoint.errors import StoreLockedError, StoreWriteError
 from waypoint.files import has_other_names, open_regular
+from waypoint.storage.access import access_failure
 
 LOCK_NAME = "waypoint.lock"
 
@@ -139,6 +141,10 @@ class StoreLock:
                 f"{self._folder} is a file, or lies below one",
                 hint="move it, or set CHROMA_PERSIST_PATH to a folder",
             )
+        with suppress(OSError):
+            for path in (self._folder, self._path):
+                if failure := access_failure(path):
+                    return failure
         return StoreWriteError(
             f"cannot write in {self._folder}: {error.strerror}",
             hint=f"free disk space, make it writable (sudo chown -R {os.getuid()} {self._folder}), "

@@ -7,8 +7,6 @@ found is what Chroma, or SQLite itself, says of the files believed.
 
 from __future__ import annotations
 
-import os
-import pwd
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,6 +20,7 @@ from waypoint.errors import (
     StoreUnavailableError,
     StoreWriteError,
 )
+from waypoint.storage.access import access_failure, to_own
 from waypoint.storage.chroma.child import ChromaChild, StoreSlowError
 from waypoint.storage.chroma.files import CHROMA_DATABASE, chroma_files
 from waypoint.storage.temporary import room_left
@@ -29,6 +28,9 @@ from waypoint.storage.temporary import room_left
 LEAST_ROOM = 32_000_000
 """Bytes, beside an eighth of what Chroma's files take, below which a disk may be why Chroma cannot
 work: it rewrites an index whole, and leaves half of it where it meets the disk's end."""
+
+LOCK_TIMEOUT = 10.0
+"""Seconds; longer than a copy of a database that somebody backs up keeps it locked."""
 
 _OF_THE_FILE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
@@ -42,6 +44,7 @@ async def start_server(child: ChromaChild, folder: Path) -> None:
         StoreUnavailableError: it does not start, for another reason, which it may have told.
     """
     await to_thread.run_sync(check_access, folder)
+    await to_thread.run_sync(check_lock, folder)
     try:
         await child.start()
     except StoreSlowError:
@@ -82,13 +85,39 @@ def check_access(folder: Path) -> None:
     """
     try:
         for path in _all_files(folder):
-            if not os.access(path, _mode(path), effective_ids=True):
-                raise _no_access(path)
+            if failure := access_failure(path):
+                raise failure
     except OSError as error:
         raise StoreWriteError(
-            f"cannot look at {error.filename}: {error.strerror}",
-            hint=_own(folder),
+            f"cannot look at {error.filename}: {error.strerror}", hint=to_own(folder)
         ) from error
+
+
+def check_lock(folder: Path, *, seconds: float = LOCK_TIMEOUT) -> None:
+    """See that no other program holds Chroma's database locked for longer than that.
+
+    Raises:
+        StoreUnavailableError: one does. Chroma would wait for it, and say nothing.
+    """
+    try:
+        with _database(folder, seconds) as database:
+            database.execute("BEGIN IMMEDIATE")
+    except sqlite3.Error as error:
+        # Whatever else is the matter with it, Chroma says.
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF != sqlite3.SQLITE_BUSY:
+            return
+        path = folder / CHROMA_DATABASE
+        raise StoreUnavailableError(
+            f"{path} is locked by another program",
+            hint=f"end it (fuser -v {path} names it), then run the same command again; nothing "
+            "was changed",
+        ) from error
+
+
+def _database(folder: Path, seconds: float = 5) -> closing[sqlite3.Connection]:
+    """Chroma's database if there is one; ``seconds`` to wait for whoever has it locked."""
+    uri = f"{(folder / CHROMA_DATABASE).resolve().as_uri()}?mode=rw"
+    return closing(sqlite3.connect(uri, uri=True, timeout=seconds, isolation_level=None))
 
 
 def check_room(folder: Path) -> None:
@@ -110,9 +139,8 @@ def check_room(folder: Path) -> None:
 
 def find_damage(folder: Path) -> str:
     """What SQLite's own check says of Chroma's database; empty if it finds nothing wrong."""
-    uri = f"{(folder / CHROMA_DATABASE).resolve().as_uri()}?mode=rw"
     try:
-        with closing(sqlite3.connect(uri, uri=True)) as database:
+        with _database(folder) as database:
             (said,) = database.execute("PRAGMA integrity_check(1)").fetchone()
     except UnicodeDecodeError:
         # SQLite quotes the file in its message: bytes that are no text.
@@ -147,30 +175,3 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:  # gone by now: the server may run
         return 0
-
-
-def _mode(path: Path) -> int:
-    return os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0)
-
-
-def _no_access(path: Path) -> StoreWriteError:
-    if os.statvfs(path).f_flag & os.ST_RDONLY:
-        return StoreWriteError(
-            f"{path} is on a file system that is read-only",
-            hint="mount it writable, or set CHROMA_PERSIST_PATH to a folder that is",
-        )
-    user = path.stat().st_uid
-    try:
-        name = pwd.getpwuid(user).pw_name
-    except KeyError:
-        name = str(user)
-    return StoreWriteError(
-        f"this user cannot read and write {path}, which belongs to {name}", hint=_own(path)
-    )
-
-
-def _own(path: Path) -> str:
-    return (
-        f"let this user read and write it (sudo chown -R {os.geteuid()} {path}, or chmod), then "
-        "run the same command again; nothing was moved or dropped"
-    )

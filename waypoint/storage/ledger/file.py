@@ -21,6 +21,7 @@ from waypoint.errors import (
     no_more_files,
 )
 from waypoint.models import FURTHER_ROOT
+from waypoint.storage.access import access_failure
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.ballast import BALLAST_NAME, NO_SPACE, Ballast
 from waypoint.storage.ledger.room import CHECKPOINT_PAGES, PAGE_SIZE, CallRoom, file_size_limit
@@ -244,6 +245,9 @@ class LedgerFile:
             # SQLite tells a want of files, or a quota, as something else.
             if full or code == sqlite3.SQLITE_FULL:
                 return self._no_room(str(error), self._ballast.size)
+            with suppress(OSError):
+                if failure := access_failure(self.path):
+                    return failure
             return _no_file_left() or StoreWriteError(
                 f"cannot write the ledger {self.path}: {error}",
                 hint="free disk space or make the folder writable, then run again",
