@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.office_files import Parts
+from tests.support.office_files import Parts, changed_zip
 from tests.support.open_files import NAMES, OUTLINE, document, p
 from tests.support.reading import assert_sound, read_one, reject_of
 from waypoint.formats import composing
@@ -176,7 +176,9 @@ def test_a_presentation_is_a_page_for_each_slide() -> None:
     assert parsed.warnings == ("hidden slides left out: slide 2",)
 
 
-ENCRYPTED: Parts = {"META-INF/manifest.xml": b"<m><encryption-data/></m>"}
+ENCRYPTED: Parts = {
+    "META-INF/manifest.xml": b"<m><encryption-data/></m>", "content.xml": b"\x93\x01\x7f<",
+}  # fmt: skip
 BOMB: Parts = {"content.xml": b'<!DOCTYPE x [<!ENTITY a "aaaa">]><x/>'}
 DEEP = "<text:section>" * 5_000 + "</text:section>" * 5_000
 WIDE = row(
@@ -207,3 +209,16 @@ def test_a_cell_that_is_said_to_fill_its_sheet_is_a_reject(monkeypatch: pytest.M
     monkeypatch.setattr(composing, "MAX_CHARACTERS", 1_000_000)
     data = document("spreadsheet", f'<table:table table:name="S">{WIDE}</table:table>')
     assert "more than 1,000,000 characters of text" in reject_of("a.ods", data).reason
+
+
+def test_the_document_type_that_openoffice_names_is_allowed() -> None:
+    """In any part, as it wrote them; one that defines something is not."""
+    kind = b'<!DOCTYPE office:document-content PUBLIC "-//OpenOffice.org//DTD" "office.dtd">'
+    parts: Parts = {"META-INF/manifest.xml": b"<?xml version='1.0'?>" + kind + b"<m/>"}
+
+    def change(within: Parts) -> None:
+        head, _, rest = within["content.xml"].partition(b"?>")
+        within["content.xml"] = head + b"?>" + kind + rest if rest else kind + head
+
+    made = changed_zip(document("text", p("Words."), more=parts), change)
+    assert read_one("a.odt", made).text == "Words."

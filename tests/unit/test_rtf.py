@@ -83,6 +83,20 @@ def test_what_is_lost_is_told() -> None:
     )
 
 
+def test_a_star_within_a_group_leaves_out_nothing() -> None:
+    """Only at its beginning it says that who doesn't know the word may leave the group out."""
+    data = HEAD + rb"{\i0\*\cs7\cf0 Kept. \*\nobodyknows And this.{\*\nobodyknows Not this.}}\par}"
+    assert read_one("a.rtf", data).text == "Kept. And this."
+
+
+def test_lists_defined_outside_of_their_table_are_no_text() -> None:
+    """Nor what programs write of their levels and names."""
+    level = rb"{\listlevel\levelnfc0{\leveltext \'02\'00.;}{\levelnumbers \'01;}}"
+    lists = rb"{\list\listtemplateid1" + level + rb"{\listname Secret;}\listid1}"
+    overrides = rb"{\listoverride\listid1{\lfolevel\listoverridestartat" + level + b"}}"
+    assert read_one("a.rtf", HEAD + lists + overrides + rb"Text.\par}").text == "Text."
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [

@@ -12,7 +12,7 @@ from waypoint.errors import DocumentRejectedError
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.math_text import mathml_text
 from waypoint.formats.metadata import FieldCollector
-from waypoint.formats.office_zip import open_office_zip, rejecting_damage
+from waypoint.formats.office_zip import XML_SUFFIXES, check_xml, open_zip, rejecting_damage
 from waypoint.formats.ooxml import Element, local_name, whole_number
 from waypoint.formats.registry import ParsedDocument
 from waypoint.formats.scripts import Script, with_scripts
@@ -75,7 +75,8 @@ class OpenDocument:
         lose: is called with what of the text cannot be kept.
     """
 
-    def __init__(self, archive: ZipFile, lose: Callable[[str], None]) -> None:
+    def __init__(self, source: str, archive: ZipFile, lose: Callable[[str], None]) -> None:
+        self._source = source
         self._archive = archive
         self._lose = lose
         self._names = frozenset(archive.namelist())
@@ -211,8 +212,10 @@ class OpenDocument:
         return look
 
     def _xml(self, name: str) -> Element:
-        # open_office_zip has made sure that it declares no entities.
-        return ElementTree.fromstring(self._archive.read(name))  # noqa: S314
+        content = self._archive.read(name)
+        # OpenOffice wrote the address of a document type into its parts.
+        check_xml(self._source, content, may_name_type=True)
+        return ElementTree.fromstring(content)  # noqa: S314 - it declares no entities
 
 
 def read_open_document(
@@ -223,9 +226,9 @@ def read_open_document(
     Raises DocumentRejectedError, also where there is no text but what was lost.
     """
     builder = TextBuilder(source)
-    with open_office_zip(source, data) as archive, rejecting_damage(source):
+    with open_zip(source, data, XML_SUFFIXES) as archive, rejecting_damage(source):
         _refuse_encrypted(source, archive)
-        document = OpenDocument(archive, builder.losses.add)
+        document = OpenDocument(source, archive, builder.losses.add)
         write(document, builder)
         fields = document.properties()
     builder.require_text()

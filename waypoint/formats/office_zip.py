@@ -125,11 +125,16 @@ def _content(archive: ZipFile, part: ZipInfo) -> bytes:
     return content
 
 
-def check_xml(source: str, content: bytes) -> None:
+def check_xml(source: str, content: bytes, *, may_name_type: bool = False) -> None:
     """Raises DocumentRejectedError for a document type, which may define entities; ExpatError
-    if it isn't XML up to its root."""
+    if it isn't XML up to its root.
 
-    def refuse(*_: object) -> None:
+    ``may_name_type``: one that only names where it is defined, which nobody looks at, is allowed.
+    """
+
+    def refuse(_name: str, _system: object, _public: object, defines: int) -> None:
+        if may_name_type and not defines:
+            return
         raise DocumentRejectedError(
             source, "a document type is declared in a part of it", hint=_SAVE_ANEW
         )

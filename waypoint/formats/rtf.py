@@ -93,7 +93,7 @@ class _Document:
         self._stack: list[_State] = []
         self._stories = [_Story(builder)]
         self._groups: list[str] = []
-        self._starred = False
+        self._starred = self._opened = self._opens = False
         self._code_page = "cp1252"
         self._default_font = -1
         self._fonts: dict[int, tuple[str, str]] = {}
@@ -111,9 +111,12 @@ class _Document:
 
     def take(self, token: Token) -> None:
         if token.kind == "bytes":
+            self._opens = False
             self._text(token.content)
             return
         self._flush_bytes()
+        self._opened = self._opens
+        self._opens = token.kind == "open"
         # What stands for a character is text: where there is none, there is nothing to skip.
         self._to_skip = 0
         if token.kind == "open":
@@ -186,7 +189,8 @@ class _Document:
 
     def _sign(self, sign: str) -> None:
         if sign == "*":
-            self._starred = True
+            # Within a group it says nothing of what follows, though programs write it there.
+            self._starred = self._opened
         elif sign in "\\{}":
             self._text(sign.encode())
         elif sign in SYMBOLS:

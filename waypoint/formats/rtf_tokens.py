@@ -67,6 +67,7 @@ SILENT = frozenset(
         *("sp", "operator", "filetbl", "ffname", "ffhelptext", "ffstattext", "ffformat", "ffl"),
         *("mmathPr", "background", "ftnsep", "ftnsepc", "aftnsep", "aftnsepc", "rxe", "txe"),
         *("creatim", "revtim", "printim", "buptim", "atrfstart", "atrfend", "atndate", "atnref"),
+        *("list", "listlevel", "leveltext", "levelnumbers", "listname", "listoverride", "lfolevel"),
         *("panose", "falt", "nonesttables", "blipuid", "picprop", "mpr", "mrPr", "mctrlPr"),
     )
 )
