@@ -28,7 +28,7 @@ from waypoint.simulator.batch.faults import HOLDS
 from waypoint.storage.ledger import LEDGER_NAME
 
 STEPS = 8
-GATE_STEPS = 3
+GATE_STEPS = 2
 DOCUMENTS = 6
 FAULTS = sorted(set(JobFault) - {JobFault.CREATE_DROPPED})
 """A job that was not made is waited for, two minutes: that has a test of its own."""

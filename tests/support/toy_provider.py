@@ -122,6 +122,7 @@ class ToyProvider:
     title = "the toy"
     models = {MODEL: EmbeddingModel(MODEL, 512, 2, 256, 1.0, MAX_TEXTS, 100_000)}  # noqa: RUF012
     bills = False
+    has_jobs = False
     quota = QuotaRules(QuotaUnit.CALLS, frozenset({"rpm"}), QuotaLimits(60_000, 0, 0))
     suffix = "_toy"
 

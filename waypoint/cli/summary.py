@@ -123,6 +123,8 @@ def print_plan(console: Terminal, plan: Plan) -> None:
         console.tell(line)
     if plan.texts_to_embed:
         console.print(_tiers(plan))
+        if len(plan.modes) > 1:
+            console.print(_modes(plan))
     outdated = [_outdated(plan.outdated)] if plan.outdated else []
     for line in (*_advice(plan), *outdated, *plan.notices):
         console.tell(line)
@@ -162,6 +164,22 @@ def _tiers(plan: Plan) -> Table:
     for tier in plan.tiers:
         time = _span(tier.seconds, tier.days, tier.binding_quota)
         table.add_row(tier.tier, time, tier.binding_quota)
+    return table
+
+
+def _modes(plan: Plan) -> Table:
+    table = Table(title="price and time with these settings (--mode)")
+    table.add_column("mode")
+    for name in ("cost", "about", "at most", "texts in jobs"):
+        table.add_column(name, justify="right")
+    for each in plan.modes:
+        table.add_row(
+            each.mode,
+            f"${each.cost_usd:.4f}",
+            _span(each.seconds, 0, ""),
+            _span(each.most_seconds, 0, "") if each.jobs else "",
+            f"{each.texts_in_jobs:,} ({each.jobs:,} jobs)" if each.jobs else "",
+        )
     return table
 
 

@@ -44,6 +44,11 @@ class Provider(Protocol):
         ...
 
     @property
+    def has_jobs(self) -> bool:
+        """Whether Waypoint embeds by its batch jobs."""
+        ...
+
+    @property
     def quota(self) -> QuotaRules:
         """What its limits are counted in, and which there are."""
         ...

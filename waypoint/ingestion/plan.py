@@ -23,6 +23,7 @@ from waypoint.formats.registry import READ_BY_OCR, took_ocr
 from waypoint.ingestion.chunk_setup import build_chunker, split_notice
 from waypoint.ingestion.collection_manager import recorded_origin
 from waypoint.ingestion.discover import FILES_A_STEP, parcels
+from waypoint.ingestion.mode_plan import ModeTime, mode_times
 from waypoint.ingestion.options import IngestOptions
 from waypoint.ingestion.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingestion.quota_plan import (
@@ -47,7 +48,7 @@ from waypoint.models import (
 from waypoint.observe.report import MOST_LISTED, count_reason
 from waypoint.sanitize import json_bytes
 from waypoint.service_day import service_day
-from waypoint.settings import QuotaUnit, Settings
+from waypoint.settings import QuotaTier, QuotaUnit, Settings
 from waypoint.sources.kinds import open_source
 from waypoint.sources.origin import Origin
 from waypoint.sources.port import DocumentReader, FileContent, Root, Source
@@ -100,6 +101,8 @@ class Plan:
     least_days: int = 0
     binding_quota: str = NO_QUOTA
     tiers: list[TierTime] = field(default_factory=list)
+    modes: list[ModeTime] = field(default_factory=list)
+    """Price and time of calls, batch jobs, and both at once."""
     chunk_size_advice: ChunkSizeAdvice | None = None
     rejects: list[dict[str, str]] = field(default_factory=list)
     """The first of them."""
@@ -348,4 +351,6 @@ def _time(plan: Plan, settings: Settings, model: EmbeddingModel, provider: Provi
     plan.least_seconds, plan.least_days = least.seconds, least.days
     plan.binding_quota = least.binding_quota
     plan.tiers = tier_times(demand)
+    tier = settings.quota_tier if provider.has_jobs else QuotaTier.FREE
+    plan.modes = mode_times(demand, limits, tier, model, settings.max_cost)
     plan.chunk_size_advice = advise_chunk_size(demand, limits, model, settings.chunk_size)

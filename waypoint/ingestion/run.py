@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
@@ -333,7 +334,7 @@ class Ingestion:
 
         try:
             async with AsyncExitStack() as stack:
-                passes = await self._passes(run_pass, ledger, embedder, stop, stack)
+                passes = await self._passes(run_pass, ledger, embedder, quota, stop, stack)
                 await (run_pass(None) if passes is None else passes.run())
         finally:
             if quota.learned is not None:
@@ -345,6 +346,7 @@ class Ingestion:
         run_pass: Callable[[Route], Awaitable[None]],
         ledger: Ledger,
         embedder: LazyEmbedder,
+        quota: Quota,
         stop: Stop,
         stack: AsyncExitStack,
     ) -> Passes | None:
@@ -369,14 +371,17 @@ class Ingestion:
         )
         watcher = Watcher(
             parts,
-            Collector(ledger, jobs, events),
+            Collector(ledger, jobs, events, settings.workers),
             patience=3600 * settings.batch_patience,
             fallback=fallback,
         )
         submitter = Submitter(parts, self._budget, space, fallback=fallback)
         runner = JobRunner(parts, submitter, watcher, fallback)
-        detach = self._options.detach
-        return Passes(run_pass, runner, jobs, settings.mode, space, stop, events, detach)
+        most = math.inf
+        if settings.max_cost is not None:
+            most = settings.max_cost / model_of(space).usd_per_million_tokens * 1_000_000
+        detach, mode = self._options.detach, settings.mode
+        return Passes(run_pass, runner, jobs, mode, space, quota, most, stop, events, detach)
 
     async def _keep_quota(
         self, ledger: Ledger, space: EmbeddingSpace, learned: LearnedQuota

@@ -44,6 +44,8 @@ class Mode(StrEnum):
     """By calls, at the pace of the account's quota."""
     BATCH = "batch"
     """By asynchronous jobs, at half the price."""
+    MIXED = "mixed"
+    """By both at once."""
 
 
 class ChunkUnit(StrEnum):

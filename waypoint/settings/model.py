@@ -270,7 +270,7 @@ class Settings(BaseModel):
     )
     mode: Mode = _setting(
         Mode.INTERACTIVE,
-        "How texts are embedded: interactive (calls) or batch (jobs at half the price)",
+        "How texts are embedded: interactive (calls), batch (jobs at half the price) or mixed",
         Group.EMBEDDING,
         option="--mode",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from waypoint.cli.benchmark.batch import batch
 from waypoint.cli.benchmark.calls import calls
 from waypoint.cli.benchmark.pace import pace
 from waypoint.cli.benchmark.reading import reading
@@ -17,5 +18,5 @@ benchmark_app = typer.Typer(
     rich_markup_mode=None,
 )
 benchmark_app.callback()(sweep)
-for command in (pace, calls, reading):
+for command in (pace, calls, reading, batch):
     benchmark_app.command()(command)

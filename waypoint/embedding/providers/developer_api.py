@@ -21,6 +21,7 @@ class DeveloperApi:
     title = "Gemini"
     models = GEMINI_MODELS
     bills = True
+    has_jobs = True
     quota = TEXTS_AND_TOKENS
     suffix = ""
 

@@ -40,6 +40,7 @@ class Simulator:
     title = "the simulator"
     models = GEMINI_MODELS
     bills = False
+    has_jobs = True
     quota = NO_QUOTA
     suffix = "_simulated"
 

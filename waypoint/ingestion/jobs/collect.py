@@ -42,6 +42,8 @@ class Collector:
     ledger: Ledger
     jobs: JobLedger
     events: EventBus
+    calls: int = 0
+    """That may be in flight beside it, whose answers want room in the ledger, too."""
 
     async def collect(self, service: BatchJobs, job: BatchJob, results: str) -> Tally | None:
         """Download and commit; what was committed before is not again.
@@ -79,7 +81,7 @@ class Collector:
         counts = {row.key: row.count(*sizes[row.key]) for row in known if row.key in good}
         tokens = sum(counts.values())
         cost = tokens * model_of(job.space).job_usd_per_million_tokens / 1_000_000
-        await self.ledger.make_room(CallRoom(1, ROWS, job.space.dimensions))
+        await self.ledger.make_room(CallRoom(1 + self.calls, ROWS, job.space.dimensions))
         await self.jobs.commit_rows(
             job,
             list(good),

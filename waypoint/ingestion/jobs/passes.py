@@ -12,15 +12,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import anyio
+
 from waypoint.embedding.port import Endpoint
+from waypoint.embedding.rate_limit import Quota
 from waypoint.errors import JobsPendingError, UsageError
 from waypoint.ingestion.jobs.route import Route
 from waypoint.ingestion.jobs.runner import JobRunner
+from waypoint.ingestion.jobs.submit import COST_SHARE
 from waypoint.models import EmbeddingSpace
 from waypoint.observe.events import EventBus, RunRepeated
 from waypoint.settings import Mode, QuotaTier, Settings
 from waypoint.stopping import Stop, StopRequested
 from waypoint.storage.ledger.port import JobLedger
+from waypoint.storage.ledger.records import PoolSize
 
 EXPECTED_TURNAROUND = 600.0
 """Seconds that a job takes, as users of small ones saw it (7 to 8 min)."""
@@ -54,6 +59,11 @@ def check_mode(settings: Settings, endpoint: Endpoint, *, detach: bool) -> None:
         )
 
 
+def tokens_for_calls(tokens: int, max_tokens: float) -> float:
+    """Of so many tokens those that may be sent in calls, so that jobs can be paid for the rest."""
+    return max(0.0, (max_tokens - COST_SHARE * tokens) / (1 - COST_SHARE))
+
+
 @dataclass(frozen=True, slots=True)
 class Passes:
     """What a run with batch jobs is made of.
@@ -67,6 +77,9 @@ class Passes:
     jobs: JobLedger
     mode: Mode
     space: EmbeddingSpace
+    quota: Quota
+    max_tokens: float
+    """That the run may pay for in calls; infinite without a budget."""
     stop: Stop
     events: EventBus
     detach: bool
@@ -90,6 +103,8 @@ class Passes:
         await runner.begin()
         # The whole is known before the first job is made.
         deferred = await self._pass(first=True)
+        if deferred and self.mode is Mode.MIXED and not self.stop.requested:
+            deferred = await self._pass_beside_jobs()
         while deferred and not self.stop.requested:
             if self.mode is Mode.INTERACTIVE:
                 raise await self._pending()
@@ -106,14 +121,51 @@ class Passes:
             if deferred and await self._is_idle():
                 raise submitter.spent or await self._pending()
 
-    async def _pass(self, *, first: bool = False) -> int:
-        """One pass; returns how many texts wait for a job."""
+    async def _pass(self, *, first: bool = False, allowance: float = 0) -> int:
+        """One pass, with so many tokens for calls; returns how many texts wait for a job."""
         if not first:
             self.events.emit(RunRepeated(dropped=False))
         calls = self.mode is Mode.INTERACTIVE or self.runner.submitter.fallen_back
-        route = Route(self.jobs, self.space, allowance=math.inf if calls else 0)
+        route = Route(self.jobs, self.space, allowance=math.inf if calls else allowance)
         await self.run_pass(route)
         return route.deferred
+
+    async def _pass_beside_jobs(self) -> int:
+        """Calls take the pool from its one end, jobs from the other, as long as that is worth it:
+        the last texts are sooner in by calls than any job is."""
+        pool = await self.jobs.pool_size(self.space)
+        allowance = tokens_for_calls(pool.tokens, self.max_tokens)
+        all_by_calls = allowance >= pool.tokens
+        failures: list[Exception] = []
+        passed = anyio.Event()
+
+        def is_worth(left: PoolSize) -> bool:
+            return not all_by_calls or self._seconds_by_calls(left) > EXPECTED_TURNAROUND
+
+        async def run_jobs() -> None:
+            try:
+                await self.runner.run_beside(passed, is_worth)
+            except StopRequested:
+                return
+            except Exception as error:
+                failures.append(error)
+                self.stop.request(str(error))
+
+        async with anyio.create_task_group() as beside:
+            beside.start_soon(run_jobs)
+            deferred = await self._pass(allowance=allowance)
+            # Not cancelled: a job that is being made is made.
+            passed.set()
+        if failures:
+            raise failures[0]
+        return deferred
+
+    def _seconds_by_calls(self, left: PoolSize) -> float:
+        """What calls take for it at the pace that is known."""
+        limits = self.quota.limits
+        texts = left.texts / limits.rpm if limits.rpm else 0.0
+        tokens = left.tokens / limits.tpm if limits.tpm else 0.0
+        return 60 * max(texts, tokens)
 
     async def _is_idle(self) -> bool:
         """Whether nothing is in a job that this key sees, nor will be."""

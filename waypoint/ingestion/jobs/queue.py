@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from waypoint.settings import QuotaTier
-from waypoint.storage.ledger.records import BatchJob, JobLimits
+from waypoint.storage.ledger.records import JobLimits
 
 QUEUE_TOKENS = {
     QuotaTier.ONE: 500_000,
@@ -31,6 +32,21 @@ _SOONEST, _LATEST, _SHARE_OF_AGE = 0.5, 60.0, 0.1
 """Seconds between looks at jobs."""
 
 
+class Queued(Protocol):
+    """Of a batch job what counts here."""
+
+    @property
+    def texts(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def created(self) -> float: ...
+    @property
+    def submitted(self) -> float: ...
+    @property
+    def queued(self) -> bool: ...
+
+
 class JobQueue:
     """What the next job may be made of."""
 
@@ -44,7 +60,7 @@ class JobQueue:
         """Until something of ours ends."""
         self._closed_until = 0.0
 
-    def next_job(self, live: Sequence[BatchJob], now: float) -> JobLimits | None:
+    def next_job(self, live: Sequence[Queued], now: float) -> JobLimits | None:
         """None while the queue is full."""
         queued = [job for job in live if job.queued]
         if self._full and not queued:
@@ -63,12 +79,12 @@ class JobQueue:
         """Whether nothing is taken, though nothing of ours is queued."""
         return now < self._closed_until
 
-    def accepted(self, job: BatchJob) -> None:
+    def accepted(self, job: Queued) -> None:
         """A job was made; where the limit is not known, the next may be larger."""
         if self._limit is None and job.tokens > self._tokens // 2:
             self._tokens = min(2 * self._tokens, _MOST_TOKENS)
 
-    def refused(self, job: BatchJob, live: Sequence[BatchJob], now: float) -> None:
+    def refused(self, job: Queued, live: Sequence[Queued], now: float) -> None:
         """A bare 429: too much is queued, by us or by others of the account."""
         if any(each.queued for each in live):
             self._full = True
@@ -81,7 +97,7 @@ class JobQueue:
         """A job has ended: there is room again."""
         self._full = False
 
-    def halve(self, job: BatchJob) -> None:
+    def halve(self, job: Queued) -> None:
         """A text spoils the job: the next one has half of its texts."""
         self._texts = max(1, job.texts // 2)
 
@@ -89,7 +105,7 @@ class JobQueue:
         """It was found."""
         self._texts = MOST_TEXTS
 
-    def pause(self, live: Sequence[BatchJob], now: float) -> float:
+    def pause(self, live: Sequence[Queued], now: float) -> float:
         """Seconds until the next look: a tenth of the youngest job's age, a minute at most."""
         ages = [now - (job.submitted or job.created) for job in live]
         if self.closed(now) and not ages:

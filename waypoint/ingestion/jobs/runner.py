@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import anyio
@@ -11,7 +12,7 @@ from waypoint.ingestion.jobs.parts import JobParts
 from waypoint.ingestion.jobs.submit import Submitter
 from waypoint.ingestion.jobs.watch import Watcher
 from waypoint.observe.events import JobsAwaited
-from waypoint.storage.ledger.records import BatchJob
+from waypoint.storage.ledger.records import BatchJob, PoolSize
 
 MOST_BARREN = 3
 """Jobs in a row that bring nothing, after which no more are made."""
@@ -57,6 +58,18 @@ class JobRunner:
                 "gave back",
             )
         await self.submitter.fall_back(reason)
+
+    async def run_beside(self, passed: anyio.Event, is_worth: Callable[[PoolSize], bool]) -> None:
+        """Submit and watch until ``passed``, the end of a pass whose calls take of the pool.
+
+        ``is_worth``: asked of what is left, before each job.
+        """
+        while not passed.is_set():
+            await self.submitter.submit(lambda left: not passed.is_set() and is_worth(left))
+            await self.look()
+            pause = self.parts.queue.pause(await self.live(), self.parts.clock())
+            with self.parts.stop.interruptible(), anyio.move_on_after(pause):
+                await passed.wait()
 
     async def settle_all(self) -> None:
         """Return when no job is live, and nothing more can be submitted.

@@ -8,7 +8,7 @@ its display name, and never asks again before it is sure that there is none.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import anyio
 
@@ -77,15 +77,17 @@ class Submitter:
         )
         await self._parts.jobs.empty_pool()
 
-    async def submit(self) -> None:
+    async def submit(self, is_worth: Callable[[PoolSize], bool] = bool) -> None:
         """Make jobs until the service's queue is full, or nothing is left of the pool.
+
+        ``is_worth``: asked of what is left, before each.
 
         Raises:
             RequestRefusedError: the service takes no jobs.
             ServiceUnavailableError: no file can be uploaded.
         """
         parts = self._parts
-        while (await self.pool()).texts:
+        while (pool := await self.pool()).texts and is_worth(pool):
             limits = parts.queue.next_job(await parts.live(), parts.clock())
             if limits is None or (job := await self._claim(limits)) is None:
                 break
