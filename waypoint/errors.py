@@ -5,7 +5,7 @@
     │   ├── ConfigurationError          a setting has an impossible value
     │   ├── MissingKeyError             no API key, and no simulator asked for
     │   └── CollectionMismatchError     the collection was made with other settings
-    ├── CannotContinueError (3)         something outside has to be mended first
+    ├── CannotContinueError (3)         an external problem must be fixed first
     │   ├── KeyRefusedError             the service refuses the key
     │   ├── AccountRefusedError         the service refuses the account: billing, location, project
     │   ├── RequestRefusedError         the service refuses model or request as such
@@ -19,7 +19,7 @@
     │   ├── StoreWriteError             a disk or a folder that cannot be written
     │   │   └── DiskFullError           no room, or none for what was to be embedded
     │   └── LedgerError                 the ledger cannot be read or written
-    │       └── LedgerDamagedError      its file is broken: Chroma's copy is taken back
+    │       └── LedgerDamagedError      its file is broken: it is rebuilt from the store
     ├── StoppedEarlyError (4)           stopped on purpose: come back later
     │   ├── DailyQuotaError             the day's texts are used up
     │   ├── BudgetSpentError            the run's own budget is used up

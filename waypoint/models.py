@@ -262,7 +262,7 @@ class DayUse:
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedLimit:
+class EstimatedLimit:
     """What a run found out about one limit of a minute; a value of 0 for nothing."""
 
     value: int = 0
@@ -271,12 +271,12 @@ class LearnedLimit:
 
 
 @dataclass(frozen=True, slots=True)
-class LearnedQuota:
+class EstimatedQuota:
     """What a run found out about the account."""
 
-    rpm: LearnedLimit
+    rpm: EstimatedLimit
     """Texts a minute (calls, where those are what counts)."""
-    tpm: LearnedLimit
+    tpm: EstimatedLimit
     """Tokens a minute."""
     token_factor: float
     """Tokens as the service counts them, for one that we estimate."""

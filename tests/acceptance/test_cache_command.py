@@ -49,13 +49,13 @@ def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulato
     table = workspace.run(entry=CACHE)
     assert table.code == 0
     assert "gemini-embedding-001" in table.stdout
-    # What is still in use is not paid for again.
+    # What is still in use is not embedded again.
     assert workspace.report_of("--clear")["texts_embedded"] == 0
 
 
 def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> None:
-    """Paid and not yet stored looks unused, so pruning waits for a run that ends."""
-    assert workspace.run("after-pay", "1", entry=CRASH).code == CRASHED
+    """Committed and not yet stored looks unused, so pruning waits for a run that ends."""
+    assert workspace.run("after-commit", "1", entry=CRASH).code == CRASHED
     refused = workspace.run("--drop-unused", entry=CACHE)
     assert refused.code == 2
     assert "--force" in refused.stderr
@@ -67,7 +67,7 @@ def test_what_a_killed_run_has_paid_for_is_not_pruned(workspace: Workspace) -> N
 
 def test_only_the_whole_collections_own_end_lets_it_be_pruned(workspace: Workspace) -> None:
     """Neither another collection nor a category, come to their ends, say anything of the rest."""
-    assert workspace.run("after-pay", "1", entry=CRASH).code == CRASHED
+    assert workspace.run("after-commit", "1", entry=CRASH).code == CRASHED
     other = workspace.folder / "other"
     write_corpus(other, documents=1, sections=2)
     assert workspace.run(str(other), "--collection=another").code == 0

@@ -1,4 +1,4 @@
-"""Running again: only what changed is ingested, and no text is ever paid for twice."""
+"""Running again: only what changed is ingested, and no text is ever embedded twice."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """All faults of the service at once, poison, signals and kills: the collection is what a fresh
-run makes, every vector belongs to its text, and only what was in flight at a kill is paid twice."""
+run makes, every vector belongs to its text, and only what was in flight at a kill is sent twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chunks in other units and sizes, and context headers: what is paid for, stored and refused."""
+"""Chunks in other units and sizes, and context headers: what is embedded, stored and refused."""
 
 from __future__ import annotations
 

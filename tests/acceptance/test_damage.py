@@ -158,7 +158,7 @@ def delete_ledger(workspace: Workspace) -> None:
     ids=lambda damage: damage.__name__,
 )
 def test_what_is_damaged_is_mended_without_a_call(workspace: Workspace, damage: Damage) -> None:
-    """The next run notices, says so, and makes the collection whole; it pays for nothing."""
+    """The next run notices, says so, and makes the collection whole; it embeds nothing."""
     damage(workspace)
     report = workspace.report_of()
     assert report["texts_embedded"] == 0
@@ -237,9 +237,9 @@ def test_with_a_cut_index_and_no_ledger_what_can_be_read_is_not_paid_again(
     cut_index(workspace)
     delete_ledger(workspace)
     report = workspace.report_of()
-    paid = report["texts_embedded"]
-    assert 0 < paid < CHUNKS - 300
-    assert any(f"; {paid:,} cannot be read" in notice for notice in report["notices"])
+    embedded = report["texts_embedded"]
+    assert 0 < embedded < CHUNKS - 300
+    assert any(f"; {embedded:,} cannot be read" in notice for notice in report["notices"])
     assert_whole(workspace)
 
 

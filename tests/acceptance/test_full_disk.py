@@ -67,12 +67,12 @@ class Bench:
             assert "is full" in outcome.stderr, outcome.stderr
             assert self.disk.folder.name in outcome.stderr
             assert "free " in outcome.stderr
-            paid = self.answered() - before
+            embedded = self.answered() - before
             if outcome.stdout:
-                assert outcome.report["texts_embedded"] == paid
+                assert outcome.report["texts_embedded"] == embedded
                 assert outcome.report["texts_lost"] == 0
             else:
-                assert not paid
+                assert not embedded
         self.disk.resize(LARGE)
         self.disk.leave(LARGE)
         report = self.workspace.report_of(*OPTIONS)
@@ -104,8 +104,8 @@ def test_with_little_room_every_run_says_so_and_none_pays(bench: Bench) -> None:
     """However often it is tried; what the ledger held before is kept."""
     bench.start_over(LARGE)
     bench.workspace.run(*OPTIONS, "--category", "category_1")
-    paid = bench.answered()
-    assert paid == 40
+    embedded = bench.answered()
+    assert embedded == 40
     bench.disk.leave(300_000)
     for _ in range(2):
         outcome = bench.workspace.run(*OPTIONS, "--json")
@@ -115,7 +115,7 @@ def test_with_little_room_every_run_says_so_and_none_pays(bench: Bench) -> None:
     question = bench.workspace.run("what?", entry=("-m", "waypoint", "search"))
     assert question.code == 3
     assert "no room for the answers to a call" in question.stderr
-    assert bench.answered() == paid
+    assert bench.answered() == embedded
     bench.disk.leave(LARGE)
     bench.workspace.report_of(*OPTIONS)
     assert bench.answered() == 120
@@ -144,7 +144,7 @@ def test_a_ballast_that_a_kill_left_behind_goes(bench: Bench) -> None:
 
 
 def test_what_lies_in_the_ballasts_place_is_named(bench: Bench) -> None:
-    """It is no want of room, and stays; nothing is paid for until it is gone."""
+    """It is no want of room, and stays; nothing is embedded until it is gone."""
     bench.start_over(LARGE)
     in_its_place = bench.disk.folder / "waypoint.ballast"
     in_its_place.mkdir()

@@ -103,7 +103,7 @@ def assert_refused(outcome: Outcome, *words: str) -> None:
 
 
 def assert_whole(workspace: Workspace) -> None:
-    """Nothing is missing, nothing was paid for again."""
+    """Nothing is missing, nothing was embedded again."""
     report = workspace.report_of()
     assert report["texts_embedded"] == 0
     assert report["notices"] == []

@@ -91,7 +91,7 @@ def test_a_record_that_is_rejected_is_shown_among_the_others(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])
-def test_a_reject_is_told_with_its_way_out(tmp_path: Path, option: tuple[str, ...]) -> None:
+def test_a_reject_is_told_with_its_hint(tmp_path: Path, option: tuple[str, ...]) -> None:
     """With exit code 1, without a traceback."""
     (tmp_path / "scan.pdf").write_bytes(pdf_file([""]))
     outcome = inspect(tmp_path, "scan.pdf", *option)

@@ -74,9 +74,9 @@ def test_waypoints_own_files_are_no_documents(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     (workspace.folder / "note.md").write_text("# A note\n\nOf some words.\n")
     (workspace.folder / ".waypointignore").write_text("!logs\nknowledge base/\n")
-    for paid in (1, 0, 0):
+    for embedded in (1, 0, 0):
         report = workspace.report_of(".", "--simulate")
-        assert (report["texts_embedded"], report["documents"]["found"]) == (paid, 1)
+        assert (report["texts_embedded"], report["documents"]["found"]) == (embedded, 1)
     assert report["left_out"]["Waypoint's own (LOG_DIR, CHROMA_PERSIST_PATH)"] == 2
     workspace.use({"LOG_DIR": "."})
     refused = workspace.run(".", "--simulate")
@@ -112,7 +112,7 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None
 
 
 def test_what_becomes_ignored_is_gone(tmp_path: Path) -> None:
-    """By an ignore file or an option; guarded as any removal, and nothing is paid to come back."""
+    """By an ignore file or an option; guarded as any removal, and nothing is sent to come back."""
     workspace = Workspace(tmp_path)
     base = workspace.knowledge_base
     write_corpus(base, documents=6, sections=2)

@@ -77,7 +77,7 @@ def held(host: str, port: int) -> Iterator[None]:
 
 
 def test_health_answers_at_once_and_the_run_goes_on(tmp_path: Path) -> None:
-    """With 200 of them held: within a second, in few files; and nothing is lost or paid twice."""
+    """With 200 of them held: within a second, in few files; nothing is lost or embedded twice."""
     workspace = Workspace(tmp_path)
     write_corpus(workspace.knowledge_base, documents=9, sections=10)
     with background_simulator(latency_ms=100) as simulator:

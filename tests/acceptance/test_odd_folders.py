@@ -95,7 +95,7 @@ def test_folders_deeper_than_a_path_may_be_are_rejected_by_name(workspace: Works
 
 @pytest.mark.parametrize(("allowed", "opened"), [(16, 0), (64, 0), (64, 40)])
 def test_few_open_files_are_told(tmp_path: Path, allowed: int, opened: int) -> None:
-    """Enough of them, or exit code 3 with the way out; nothing is rejected for it."""
+    """Enough of them, or exit code 3 with the hint; nothing is rejected for it."""
     workspace = Workspace(tmp_path)
     write_corpus(workspace.knowledge_base, documents=2, sections=1)
 

@@ -76,7 +76,7 @@ def test_a_run_over_another_folder_is_refused(ingested: Workspace, tmp_path: Pat
 
 
 def test_a_folder_that_was_moved_is_told(workspace: Workspace) -> None:
-    """Once; nothing is paid for or written again."""
+    """Once; nothing is embedded or written again."""
     moved = workspace.knowledge_base.rename(workspace.folder / "moved")
     assert workspace.run(str(moved), "--simulate").code == 2
     told = workspace.report_of(str(moved), "--simulate", "--root-moved")

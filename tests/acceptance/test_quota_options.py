@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def test_a_budget_of_texts_is_used_to_the_last_and_never_exceeded(workspace: Workspace) -> None:
-    """Exit code 4; the rest is for the next run, and nothing is paid twice."""
+    """Exit code 4; the rest is for the next run, and nothing is embedded twice."""
     with background_simulator(latency_ms=20) as simulator:
         workspace.use(simulator.environment)
         report = workspace.report_of("--max-texts", "25", "--batch-size", "7", code=4)

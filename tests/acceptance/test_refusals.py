@@ -23,7 +23,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 def assert_refused(outcome: Outcome, code: int, *words: str) -> None:
-    """Ended with that code and these words, with a way out and without a traceback."""
+    """Ended with that code and these words, with a hint and without a traceback."""
     assert outcome.code == code, outcome.stderr
     for word in words:
         assert word in outcome.stderr
@@ -92,7 +92,7 @@ def test_keys_that_the_service_refuses(workspace: Workspace) -> None:
 
 
 def test_a_key_that_is_refused_in_mid_run(workspace: Workspace) -> None:
-    """What was paid for is kept: with a good key the same command goes on from there."""
+    """What was embedded is kept: with a good key the same command goes on from there."""
     with background_simulator(latency_ms=100) as simulator:
         workspace.use(simulator.environment)
         write_corpus(workspace.knowledge_base, documents=4, sections=10)
@@ -132,7 +132,7 @@ def test_a_service_that_never_answers_well(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize("fault", ["unavailable", "hang"])
 def test_a_service_that_goes_down_for_good(workspace: Workspace, fault: str) -> None:
-    """In mid-run: 3 after --give-up-after seconds, and what was paid for is kept."""
+    """In mid-run: 3 after --give-up-after seconds, and what was embedded is kept."""
     write_corpus(workspace.knowledge_base, documents=6, sections=10)
     with background_simulator(latency_ms=100) as simulator:
         workspace.use(simulator.environment)
@@ -175,7 +175,7 @@ def test_the_last_texts_of_a_day_are_used(workspace: Workspace) -> None:
 
 
 def test_a_collection_of_other_settings(workspace: Workspace) -> None:
-    """It is never mixed; the way out is another name, or --clear, which pays nothing twice."""
+    """It is never mixed; what helps is another name, or --clear, which embeds nothing twice."""
     with background_simulator() as simulator:
         workspace.use(simulator.environment)
         workspace.report_of()
@@ -187,9 +187,9 @@ def test_a_collection_of_other_settings(workspace: Workspace) -> None:
         assert_holds(read_embedded(workspace.store, workspace.logs), whole)
 
         workspace.report_of(*smaller, "--collection", "smaller")
-        paid = simulator.stats().texts_answered
+        embedded = simulator.stats().texts_answered
         assert workspace.report_of(*smaller, "--clear")["texts_embedded"] == 0
-        assert simulator.stats().texts_answered == paid
+        assert simulator.stats().texts_answered == embedded
     pieces = chunks_of(workspace.knowledge_base, size=300, overlap=30)
     for name in ("waypoint_kb_simulated", "smaller"):
         assert_holds(read_embedded(workspace.store, workspace.logs, name), pieces)

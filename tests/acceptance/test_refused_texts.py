@@ -138,7 +138,7 @@ def test_rejects_are_named_for_as_long_as_they_stand(
 def test_rejects_are_tried_again_when_asked(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
-    """Those of the category alone, if one is given; nothing else is sent, nothing paid twice."""
+    """Those of the category alone, if one is given; nothing else is sent, nothing is sent twice."""
     workspace.report_of(code=1)
     simulator.reset()
     report = workspace.report_of("--retry-rejects", *ONE_BY_ONE, code=1)
@@ -244,7 +244,7 @@ def test_all_texts_are_refused_but_not_the_control_text(
     report = workspace.report_of(*ONE_BY_ONE, code=1)
     assert report["chunks"]["rejected"] == report["standing_rejects"] == 24
     assert report["documents"]["ingested"] == 6
-    # All that was paid for is the canary, which was asked again for each doubt.
+    # All that was billed is the canary, which was asked again for each doubt.
     assert set(simulator.answers()) == {sha256(CANARY_TEXT.encode()).hexdigest()}
     assert report["texts_embedded"] == simulator.stats().texts_answered
     simulator.configure(poison="")

@@ -116,7 +116,7 @@ def test_a_single_file_of_no_collection_is_one_of_its_folder(workspace: Workspac
 
 @pytest.mark.slow
 def test_what_a_single_file_cannot_be_is_told(workspace: Workspace) -> None:
-    """Exit code 2 with a way out; nothing is changed."""
+    """Exit code 2 with a hint; nothing is changed."""
     assert workspace.run("p1", "--simulate").code == 0
     for arguments, told in (
         (["p1/README.md", "p2"], "single files by a run of their own"),

@@ -70,7 +70,7 @@ def test_clearing_without_a_ledger_pays_nothing(
 
 
 def test_a_death_while_it_is_cleared_costs_nothing(workspace: Workspace) -> None:
-    """At each step, also without the ledger; and nothing that was paid for counts as unused."""
+    """At each step, also without the ledger; and nothing that was embedded counts as unused."""
     for number, point in enumerate(CLEAR_POINTS):
         if number % 2:
             lose_ledger(workspace)
@@ -86,7 +86,7 @@ def test_a_death_while_it_is_cleared_costs_nothing(workspace: Workspace) -> None
 
 
 def test_a_text_that_another_program_changed_is_not_believed(workspace: Workspace) -> None:
-    """Its vector was paid for another text: the ledger does not take it under the new one."""
+    """Its vector was embedded for another text: the ledger does not take it under the new one."""
     with private_server(workspace.store) as port:
         base = f"http://127.0.0.1:{port}{_COLLECTIONS}"
         described = httpx2.get(f"{base}/{SIMULATED}").json()

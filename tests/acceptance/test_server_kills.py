@@ -112,7 +112,7 @@ def await_moment(run: RunningCommand, bench: Bench, draw: random.Random) -> None
 
 @pytest.mark.timeout(600)
 def test_a_run_outlives_its_server_and_a_server_its_run(bench: Bench) -> None:
-    """What a server's death interrupts is written again; no more is paid than a kill costs."""
+    """What a server's death interrupts is written again; no more is embedded than a kill costs."""
     # On a busy machine a run may get far before its blow is dealt: enough for all of them.
     write_corpus(bench.workspace.knowledge_base, documents=240, sections=20)
     draw = random.Random(20261123)
@@ -152,7 +152,7 @@ def test_one_run_goes_on_to_its_end_over_restarts(bench: Bench) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_server_that_stays_away_ends_the_run_and_costs_nothing(bench: Bench) -> None:
-    """Exit 3 with the way out; all that was answered is kept, and the next run goes on."""
+    """Exit 3 with the hint; all that was answered is kept, and the next run goes on."""
     bench.workspace.use({"CHROMA_GIVE_UP_AFTER": "3"})
     with bench.workspace.start(*OPTIONS, "--json") as run:
         wait_until(lambda: not run.alive or bench.simulator.stats().texts_answered > 10 * BATCH)
@@ -162,11 +162,11 @@ def test_a_server_that_stays_away_ends_the_run_and_costs_nothing(bench: Bench) -
     assert outcome.code == 3
     assert "Chroma did not answer" in outcome.stderr
     assert "see that the server runs" in outcome.stderr
-    paid = bench.simulator.stats().texts_answered
-    assert outcome.report["texts_embedded"] == paid
+    embedded = bench.simulator.stats().texts_answered
+    assert outcome.report["texts_embedded"] == embedded
     assert outcome.report["in_flight_at_end"] == 0
     bench.server.start()
     report = bench.workspace.report_of(*OPTIONS)
-    assert report["texts_embedded"] == len(chunks_of(bench.workspace.knowledge_base)) - paid
+    assert report["texts_embedded"] == len(chunks_of(bench.workspace.knowledge_base)) - embedded
     assert bench.repeated() == 0
     bench.assert_whole()

@@ -46,7 +46,7 @@ def against(workspace: Workspace, answer: HostileAnswer) -> tuple[Outcome, int]:
         return workspace.run("--json"), calls
 
 
-def test_what_no_waiting_mends_ends_the_run(workspace: Workspace) -> None:
+def test_what_no_waiting_fixes_ends_the_run(workspace: Workspace) -> None:
     """At the first call, with its whole sentence and a hint that fits it: on the terminal, in the
     report and in the log."""
     said = (

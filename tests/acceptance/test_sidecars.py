@@ -37,7 +37,7 @@ def given(workspace: Workspace) -> Mapping[str, dict[str, MetadataValue]]:
 
 @pytest.mark.timeout(600)
 def test_sidecars_change_metadata_without_a_call(tmp_path: Path) -> None:
-    """The nearest wins, front matter wins over all; edited, broken and removed, nothing is paid."""
+    """The nearest wins, front matter wins over all; edited, broken and removed, nothing is sent."""
     workspace = Workspace(tmp_path)
     base = workspace.knowledge_base
     put(base, "_metadata.yaml", "owner: all\nteam: red\n")

@@ -1,4 +1,4 @@
-"""Interrupted, the run drains or ends at once as asked; it goes on later and pays nothing twice."""
+"""Interrupted, the run drains or ends at once; it resumes later and embeds nothing twice."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def finish(workspace: Workspace, simulator: BackgroundSimulator) -> int:
 def test_the_first_signal_drains(
     workspace: Workspace, simulator: BackgroundSimulator, number: signal.Signals
 ) -> None:
-    """What is in flight is awaited, paid and stored; then 130, and nothing is left running."""
+    """What is in flight is awaited, committed and stored; then 130, and nothing is left running."""
     with workspace.start(*PACE) as running:
         wait_for_calls(running, simulator)
         running.signal(number)
@@ -124,8 +124,8 @@ def test_a_terminal_that_closes_drains(
         process.send_signal(signal.SIGHUP)
         process.send_signal(signal.SIGHUP)
         assert process.wait(60) == 130
-    paid = simulator.stats().texts_answered
-    assert finish(workspace, simulator) == TEXTS - paid
+    embedded = simulator.stats().texts_answered
+    assert finish(workspace, simulator) == TEXTS - embedded
     assert set(simulator.answers().values()) == {1}
 
 
@@ -141,7 +141,7 @@ def test_nohup_is_heeded(workspace: Workspace, simulator: BackgroundSimulator) -
 def test_the_second_signal_ends_at_once(
     workspace: Workspace, simulator: BackgroundSimulator
 ) -> None:
-    """Calls that hang are not waited for; what was paid is kept, what was in flight is told."""
+    """Calls that hang are not waited for; what was embedded is kept, what was in flight is told."""
     with workspace.start(*PACE) as running:
         wait_for_calls(running, simulator)
         hang(simulator)

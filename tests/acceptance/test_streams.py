@@ -41,7 +41,7 @@ def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
 
 
 def assert_whole(workspace: Workspace, simulator: BackgroundSimulator) -> None:
-    """Everything is there, and was paid for once."""
+    """Everything is there, and was embedded once."""
     chunks = chunks_of(workspace.knowledge_base)
     assert_holds(read_embedded(workspace.store, workspace.logs), chunks)
     assert simulator.stats().texts_answered == TEXTS

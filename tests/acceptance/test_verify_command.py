@@ -110,7 +110,7 @@ def test_settings_that_are_not_the_collections_are_named(sample: Workspace) -> N
 
 
 def test_a_search_finds_the_passage(sample: Workspace) -> None:
-    """Its score, source, heading and text; a condition restricts it; asked twice, paid once."""
+    """Its score, source, heading and text; a condition restricts it; asked twice, embedded once."""
     found = json_of(sample.run(QUESTION, "--top", "3", "--json", entry=SEARCH))
     scores = [hit["score"] for hit in found["hits"]]
     assert len(scores) == 3
@@ -196,7 +196,7 @@ def test_beside_a_running_ingestion_a_server_is_verified(
         verdict = json_of(workspace.run("--json", entry=VERIFY))
         outcome = {check["name"]: check for check in verdict["checks"]}
         skipped = {name for name, check in outcome.items() if check["status"] == "SKIP"}
-        assert skipped == {"sources", "orphans", "sequence", "ids", "ledger", "paid", "stale"}
+        assert skipped == {"sources", "orphans", "sequence", "ids", "ledger", "committed", "stale"}
         assert f"in use by process {os.getpid()}" in outcome["ledger"]["figure"]
         assert outcome["texts"]["status"] == outcome["retrieval"]["status"] == "PASS"
         assert json_of(workspace.run(QUESTION, "--json", entry=SEARCH))["hits"]
@@ -213,7 +213,7 @@ def test_a_server_without_the_ledger_is_verified(server: ChromaCommand, tmp_path
     verdict = json_of(workspace.run("--json", "--check", "integrity", entry=VERIFY))
     outcome = {check["name"]: check["status"] for check in verdict["checks"]}
     skipped = {name for name, status in outcome.items() if status == "SKIP"}
-    assert skipped == {"sources", "ledger", "paid", "stale"}
+    assert skipped == {"sources", "ledger", "committed", "stale"}
     assert outcome["sequence"] == outcome["orphans"] == "PASS"
     assert not workspace.store.exists()
 

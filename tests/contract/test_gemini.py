@@ -79,7 +79,7 @@ async def test_the_second_model_gives_each_text_its_own_vector() -> None:
 
 @pytest.mark.parametrize("task", [DOCUMENT_TASK, QUERY_TASK])
 async def test_the_second_model_is_told_the_task_in_the_text(task: str) -> None:
-    """It is embedded as it is sent, and so is what is paid for."""
+    """It is embedded as it is sent, and so is what is counted."""
     text = known_model(SECOND).text_to_embed("Rotterdam", task)
     assert text != "Rotterdam"
     async with Simulator() as simulator, gemini(simulator, model=SECOND, task=task) as embedder:
@@ -124,7 +124,7 @@ async def test_calls_in_flight_do_not_mix() -> None:
 async def test_answers_are_read_one_at_a_time_and_once_there_to_the_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two wait while one is read; what arrived is paid for, so a cancellation waits as well."""
+    """Two wait while one is read; what arrived is billed, so a cancellation waits as well."""
     begun, release = threading.Event(), threading.Event()
     together = [0, 0]
 

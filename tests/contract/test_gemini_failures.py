@@ -106,16 +106,16 @@ async def test_each_fault_of_the_simulator_is_translated(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("tier", ["free", "paid"])
-@pytest.mark.parametrize(("limit", "learned"), [("rpm", (2, None)), ("tpm", (None, 2))])
+@pytest.mark.parametrize(("limit", "told"), [("rpm", (2, None)), ("tpm", (None, 2))])
 async def test_a_quota_tells_its_figure(
-    tier: str, limit: str, learned: tuple[int | None, int | None]
+    tier: str, limit: str, told: tuple[int | None, int | None]
 ) -> None:
     """Texts or tokens, by the quotaId; with the time to wait."""
     settings = SimulatorSettings().changed(tier=tier, **{limit: 2})
     async with Simulator(settings) as simulator:
         error = await failure_of(simulator.base_url)
     assert isinstance(error, QuotaExceededError)
-    assert (error.rpm, error.tpm) == learned
+    assert (error.rpm, error.tpm) == told
     assert error.retry_after is not None
 
 
@@ -299,7 +299,7 @@ FINAL: dict[str, tuple[int, str, tuple[dict[str, Any], ...]]] = {
 
 
 @pytest.mark.parametrize("said", FINAL, ids=lambda said: said[:30])
-def test_what_no_waiting_mends_is_told_with_its_way_out(said: str) -> None:
+def test_what_no_waiting_fixes_is_told_with_its_hint(said: str) -> None:
     """The whole sentence, and a hint that fits it."""
     code, hint, details = FINAL[said]
     status = {400: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED", 429: "RESOURCE_EXHAUSTED"}[code]

@@ -16,8 +16,8 @@ from waypoint.models import (
     DayUse,
     Document,
     EmbeddingSpace,
-    LearnedLimit,
-    LearnedQuota,
+    EstimatedLimit,
+    EstimatedQuota,
     Sidecar,
     TextKey,
     Vectors,
@@ -326,9 +326,9 @@ async def test_killed_runs_are_told_of_once(ledger: Ledger, collection: int) -> 
 
 async def test_a_quota_is_kept_by_model(ledger: Ledger) -> None:
     """The last one counts."""
-    assert await ledger.learned_quota(SPACE) is None
+    assert await ledger.estimated_quota(SPACE) is None
     for rpm in (100, 3_000):
-        found = LearnedQuota(LearnedLimit(rpm, met=True), LearnedLimit(), 1.25)
+        found = EstimatedQuota(EstimatedLimit(rpm, met=True), EstimatedLimit(), 1.25)
         await ledger.keep_quota(SPACE, found)
-    assert await ledger.learned_quota(SPACE) == found
-    assert await ledger.learned_quota(replace(SPACE, model="other")) is None
+    assert await ledger.estimated_quota(SPACE) == found
+    assert await ledger.estimated_quota(replace(SPACE, model="other")) is None

@@ -86,7 +86,7 @@ def test_missing_key_and_missing_folder(project: Project) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can take a folder from its user")
-def test_unwritable_mounts_are_mended_by_the_command_that_is_named(project: Project) -> None:
+def test_unwritable_mounts_are_fixed_by_the_command_that_is_named(project: Project) -> None:
     """One error names both folders and the command; once that was run, only the key is missing."""
     for name in ("chroma_db", "logs"):
         os.chown(project.folder / name, 0, 0)

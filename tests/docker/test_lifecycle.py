@@ -40,7 +40,7 @@ for entry in pathlib.Path("/proc").glob("[0-9]*"):
 
 
 def test_demo_is_stopped_goes_on_and_is_verified(image: str, tmp_path: Path) -> None:
-    """A stopped run drains, the next goes on, nothing is paid twice, and a verification passes.
+    """A stopped run drains, the next goes on, nothing is embedded twice, and a verification passes.
 
     All of it without a key, and by a user of the host that the image doesn't know: afterwards
     all files are that user's.
@@ -55,7 +55,7 @@ def test_demo_is_stopped_goes_on_and_is_verified(image: str, tmp_path: Path) -> 
         assert rest["documents"]["found"] == DOCUMENTS
         stopped = project.reports()[0]
         assert stopped["texts_embedded"] > 0
-        # The sample repeats no text: so each was paid for once, whichever run it was.
+        # The sample repeats no text: so each was embedded once, whichever run it was.
         assert (
             texts_embedded(project.reports())
             == rest["chunks"]["added"] + stopped["chunks"]["added"]

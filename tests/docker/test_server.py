@@ -40,7 +40,7 @@ def test_chroma_is_killed_in_mid_run_and_its_data_survive(server: Project) -> No
     assert stop(run) == INTERRUPTED
 
     rest = report_of(server.compose(*INGEST, "--json"))
-    paid = sum(report["texts_embedded"] for report in server.reports())
+    embedded = sum(report["texts_embedded"] for report in server.reports())
     assert rest["documents"]["found"] == DOCUMENTS
     assert not (server.folder / "chroma_db" / "chroma.sqlite3").exists()
     verify = ("--profile", "verify", "run", "--rm", "verify")
@@ -54,7 +54,7 @@ def test_chroma_is_killed_in_mid_run_and_its_data_survive(server: Project) -> No
         for block in _documented(heading):
             succeeds(server.run("bash", "-euc", block))
     assert _nothing_to_do(server)
-    assert sum(report["texts_embedded"] for report in server.reports()) == paid
+    assert sum(report["texts_embedded"] for report in server.reports()) == embedded
 
 
 def _nothing_to_do(project: Project) -> bool:

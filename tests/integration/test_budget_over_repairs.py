@@ -22,22 +22,22 @@ DOCUMENTS, SECTIONS, BUDGET = 8, 20, 40
 
 
 async def test_a_repair_does_not_renew_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Damage is met once some texts are paid for: the attempt after it has what is left."""
+    """Damage is met once some texts are embedded: the attempt after it has what is left."""
     (tmp_path / "store").mkdir()
-    paid = anyio.Event()
+    embedded = anyio.Event()
     lookups: list[int] = []
     metadata_of = ChromaStore.metadata_of
 
     async def damaged_at_the_last(store: ChromaStore, ids: Sequence[str]) -> Any:
         lookups.append(len(ids))
         if len(lookups) == DOCUMENTS:
-            await paid.wait()
+            await embedded.wait()
             raise StoreDamagedError("the index is damaged")
         return await metadata_of(store, ids)
 
     def watch(event: Event) -> None:
         if isinstance(event, TextsEmbedded):
-            paid.set()
+            embedded.set()
 
     with background_simulator() as simulator:
         settings = load_settings(
@@ -62,6 +62,6 @@ async def test_a_repair_does_not_renew_it(tmp_path: Path, monkeypatch: pytest.Mo
         limited = settings.model_copy(update={"max_texts": BUDGET})
         with pytest.RaisesGroup(BudgetSpentError, flatten_subgroups=True):
             await Ingestion(limited, IngestOptions(), events).run()
-        assert paid.is_set()
+        assert embedded.is_set()
         assert len(lookups) == 2 * DOCUMENTS
         assert simulator.stats().texts_answered == DOCUMENTS * SECTIONS + BUDGET

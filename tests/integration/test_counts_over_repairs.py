@@ -22,7 +22,7 @@ CHUNKS = DOCUMENTS * SECTIONS
 
 
 async def test_each_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By report, display and page alike; what was paid adds up over both attempts."""
+    """By report, display and page alike; what was embedded adds up over both attempts."""
     (tmp_path / "store").mkdir()
     repeated = list[bool]()
     upserts: list[int] = []

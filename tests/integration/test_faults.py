@@ -1,5 +1,5 @@
 """Whatever the service does to a fifth of the calls, the run completes and the collection is
-whole: every chunk with its own vector, and no text paid for twice."""
+whole: every chunk with its own vector, and no text embedded twice."""
 
 from __future__ import annotations
 

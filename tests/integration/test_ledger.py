@@ -1,4 +1,4 @@
-"""The ledger as a file: what is paid stays paid, and what goes wrong is told."""
+"""The ledger as a file: what is committed stays committed, and what goes wrong is told."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def vectors_of(count: int) -> Vectors:
     return vectors
 
 
-def pay(ledger: SqliteLedger, keys: list[TextKey], vectors: Vectors) -> None:
-    """Pay for texts, a token and a hundredth of a cent each."""
+def commit(ledger: SqliteLedger, keys: list[TextKey], vectors: Vectors) -> None:
+    """Commit texts, a token and a hundredth of a cent each."""
     ledger.commit_vectors(
         SPACE, keys, vectors, tokens=len(keys), cost_usd=1e-4 * len(keys), day=DAY
     )
@@ -55,43 +55,43 @@ def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
     opened.close()
 
 
-def test_paid_vectors_come_back_to_the_last_bit(tmp_path: Path) -> None:
+def test_committed_vectors_come_back_to_the_last_bit(tmp_path: Path) -> None:
     """Also after the file was closed, and more than one query takes at once."""
     keys, vectors = [key(number) for number in range(1_234)], vectors_of(1_234)
     first = SqliteLedger(tmp_path)
-    pay(first, keys, vectors)
+    commit(first, keys, vectors)
     first.close()
     second = SqliteLedger(tmp_path)
     found = second.committed_vectors([key("unknown"), *keys])
     assert second.committed_keys([*keys, key("unknown")]) == set(keys)
     second.close()
     assert set(found) == set(keys)
-    for paid, vector in zip(keys, vectors, strict=True):
-        assert found[paid].dtype == np.float32
-        assert found[paid].tobytes() == vector.tobytes()
+    for committed, vector in zip(keys, vectors, strict=True):
+        assert found[committed].dtype == np.float32
+        assert found[committed].tobytes() == vector.tobytes()
 
 
 def test_vectors_of_any_layout_are_stored_row_by_row(ledger: SqliteLedger) -> None:
     """Whatever numpy made of the array on its way."""
     vectors = np.asfortranarray(vectors_of(3).astype(np.float64))
-    pay(ledger, [key(number) for number in range(3)], vectors.astype(np.float32, order="F"))
+    commit(ledger, [key(number) for number in range(3)], vectors.astype(np.float32, order="F"))
     assert np.array_equal(ledger.committed_vectors([key(2)])[key(2)], vectors_of(3)[2])
 
 
 def test_what_is_paid_is_not_paid_over(ledger: SqliteLedger) -> None:
     """The vector of a text never changes, whoever answers it a second time."""
     vectors = vectors_of(2)
-    pay(ledger, [key("a")], vectors[:1])
-    pay(ledger, [key("a"), key("b")], vectors[::-1])
+    commit(ledger, [key("a")], vectors[:1])
+    commit(ledger, [key("a"), key("b")], vectors[::-1])
     assert np.array_equal(ledger.committed_vectors([key("a")])[key("a")], vectors[0])
     assert np.array_equal(ledger.committed_vectors([key("b")])[key("b")], vectors[0])
 
 
 def test_texts_and_calls_are_counted_by_day_and_model(ledger: SqliteLedger) -> None:
-    """What was answered twice was paid twice, and counts so."""
+    """What was answered twice was billed twice, and counts so."""
     vectors = vectors_of(3)
-    pay(ledger, [key("a"), key("b")], vectors[:2])
-    pay(ledger, [key("a")], vectors[:1])
+    commit(ledger, [key("a"), key("b")], vectors[:2])
+    commit(ledger, [key("a")], vectors[:1])
     ledger.commit_vectors(OTHER, [key("c")], vectors[:1], tokens=5, cost_usd=1, day=DAY)
     ledger.commit_vectors(SPACE, [key("d")], vectors[:1], tokens=5, cost_usd=1, day="2026-11-24")
     assert ledger.day_use(DAY, SPACE) == DayUse(texts=3, calls=2)
@@ -103,10 +103,10 @@ def test_texts_and_calls_are_counted_by_day_and_model(ledger: SqliteLedger) -> N
 def test_a_payment_is_whole_or_not_at_all(ledger: SqliteLedger) -> None:
     """Neither vectors nor counts of a call that could not be noted in full."""
     with pytest.raises(ValueError, match="zip"):
-        pay(ledger, [key("a"), key("b")], vectors_of(1))
+        commit(ledger, [key("a"), key("b")], vectors_of(1))
     assert ledger.committed_keys([key("a"), key("b")]) == set()
     assert ledger.day_use(DAY, SPACE) == DayUse()
-    pay(ledger, [key("a")], vectors_of(1))
+    commit(ledger, [key("a")], vectors_of(1))
     assert ledger.day_use(DAY, SPACE) == DayUse(texts=1, calls=1)
 
 
@@ -129,7 +129,7 @@ while True:
 
 
 def test_what_was_committed_survives_a_kill(tmp_path: Path) -> None:
-    """A process that dies by SIGKILL while it pays loses nothing that it had told us of."""
+    """A process that dies by SIGKILL while it commits loses nothing that it had told us of."""
     command = [sys.executable, "-c", PAY_AND_HANG, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -156,18 +156,18 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger = SqliteLedger(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
 space = EmbeddingSpace("gemini", "gemini-embedding-001", 3072, "RETRIEVAL_DOCUMENT")
-paid = 0
+committed = 0
 try:
-    while paid < 1_000:
-        key = paid.to_bytes(32, "big")
+    while committed < 1_000:
+        key = committed.to_bytes(32, "big")
         ledger.commit_vectors(space, [key], np.ones((1, 3072), "f4"), tokens=1, cost_usd=0, day="d")
-        paid += 1
+        committed += 1
 except StoreWriteError as error:
     assert error.hint
-assert 0 < paid < 1_000, paid
+assert 0 < committed < 1_000, committed
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 ledger.commit_vectors(space, [b"x" * 32], np.ones((1, 3072), "f4"), tokens=1, cost_usd=0, day="d")
-assert ledger.day_use("d", space).texts == paid + 1
+assert ledger.day_use("d", space).texts == committed + 1
 """
 
 
@@ -190,10 +190,10 @@ def test_a_file_that_is_not_a_ledger_is_refused(tmp_path: Path, content: bytes) 
 
 @pytest.mark.parametrize("begin", [8192, 16384])
 def test_damaged_pages_are_told(tmp_path: Path, begin: int) -> None:
-    """Not taken for texts that were never paid, whatever bytes are in their place."""
+    """Not taken for texts that were never embedded, whatever bytes are in their place."""
     ledger = SqliteLedger(tmp_path)
     keys = [key(number) for number in range(500)]
-    pay(ledger, keys, vectors_of(500))
+    commit(ledger, keys, vectors_of(500))
     ledger.close()
     path = tmp_path / LEDGER_NAME
     content = path.read_bytes()
@@ -210,7 +210,7 @@ def test_damaged_pages_are_told(tmp_path: Path, begin: int) -> None:
 def test_a_vector_of_the_wrong_length_is_told(tmp_path: Path) -> None:
     """And never handed on."""
     ledger = SqliteLedger(tmp_path)
-    pay(ledger, [key(1)], vectors_of(1))
+    commit(ledger, [key(1)], vectors_of(1))
     ledger.close()
     with sqlite3.connect(tmp_path / LEDGER_NAME) as database:
         database.execute("UPDATE vectors SET vector = x'00'")

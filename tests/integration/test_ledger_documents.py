@@ -1,4 +1,4 @@
-"""What the ledger knows of documents: unchanged, begun, done, vanished, rejected."""
+"""What the ledger knows of documents: unchanged, started, done, vanished, rejected."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def changed(ledger: SqliteLedger, collection: int, *documents: Document) -> list
 
 
 def test_only_what_may_have_changed_is_read_again(ledger: SqliteLedger, collection: int) -> None:
-    """A new one is, one that is done is not, and one that is only begun is."""
-    done, begun, new = document("done.md"), document("begun.md"), document("new.md")
-    finish(ledger, collection, done, begun)
-    ledger.start_documents(collection, ["begun.md"])
-    sifted = ledger.partition_unchanged(collection, [each.file for each in (done, begun, new)])
-    assert sifted == Partition([begun.file, new.file], unchanged_documents=1)
-    assert ledger.find_documents(collection, ["done.md", "begun.md", "new.md"]) == {
+    """A new one is, one that is done is not, and one that is only started is."""
+    done, started, new = document("done.md"), document("started.md"), document("new.md")
+    finish(ledger, collection, done, started)
+    ledger.start_documents(collection, ["started.md"])
+    partition = ledger.partition_unchanged(collection, [each.file for each in (done, started, new)])
+    assert partition == Partition([started.file, new.file], unchanged_documents=1)
+    assert ledger.find_documents(collection, ["done.md", "started.md", "new.md"]) == {
         "done.md": KnownDocument("d1", 2, complete=True),
-        "begun.md": KnownDocument("d1", 2, complete=False),
+        "started.md": KnownDocument("d1", 2, complete=False),
     }
 
 
@@ -102,7 +102,7 @@ def test_a_touched_document_is_unchanged_from_then_on(
     assert changed(ledger, collection, later) == []
 
 
-def test_many_documents_are_sifted_at_once(ledger: SqliteLedger, collection: int) -> None:
+def test_many_documents_are_partitioned_at_once(ledger: SqliteLedger, collection: int) -> None:
     """More than one query takes."""
     documents = [document(f"{number}.md") for number in range(1_201)]
     finish(ledger, collection, *documents[:-1])
@@ -110,7 +110,7 @@ def test_many_documents_are_sifted_at_once(ledger: SqliteLedger, collection: int
 
 
 def test_what_was_not_seen_has_vanished(ledger: SqliteLedger, collection: int) -> None:
-    """In the order of the sources, whether done or only begun; until it is forgotten."""
+    """In the order of the sources, whether done or only started; until it is forgotten."""
     finish(ledger, collection, document("b.md"), document("a.md"), document("here.md"))
     ledger.start_documents(collection, ["c.md"])
     ledger.partition_unchanged(collection, [source_file("here.md")])
@@ -146,7 +146,7 @@ def test_what_lies_in_an_unreadable_folder_is_not_gone(
     assert ledger.vanished(collection, "", [""]) == []
 
 
-def test_a_removal_that_has_begun_is_not_done(ledger: SqliteLedger, collection: int) -> None:
+def test_a_removal_that_has_started_is_not_done(ledger: SqliteLedger, collection: int) -> None:
     """Should the file come back before it is over, it is ingested anew."""
     known = document("a.md")
     finish(ledger, collection, known)
@@ -156,7 +156,7 @@ def test_a_removal_that_has_begun_is_not_done(ledger: SqliteLedger, collection: 
 
 
 def test_chunks_are_counted_when_all_is_done(ledger: SqliteLedger, collection: int) -> None:
-    """Without those that are rejected; and not at all while a document is only begun."""
+    """Without those that are rejected; and not at all while a document is only started."""
     assert ledger.chunk_count(collection) == 0
     finish(ledger, collection, document("a.md"), chunks=5, rejects={"a.md:3": "refused"})
     finish(ledger, collection, document("b.md"), chunks=2)
@@ -168,7 +168,7 @@ def test_chunks_are_counted_when_all_is_done(ledger: SqliteLedger, collection: i
 
 
 def test_rejects_stand_until_the_document_is_done(ledger: SqliteLedger, collection: int) -> None:
-    """Documents and chunks alike; finishing anew forgives what is mended."""
+    """Documents and chunks alike; finishing anew clears what is repaired."""
     ledger.reject(collection, "a.md", "not UTF-8")
     ledger.reject(collection, "a.md", "still not UTF-8")
     finish(ledger, collection, document("b.md"), rejects={"b.md:0": "x", "b.md:1": "y"})
@@ -180,7 +180,7 @@ def test_rejects_stand_until_the_document_is_done(ledger: SqliteLedger, collecti
     assert ledger.standing_rejects("kb") == 0
 
 
-def test_a_hindrance_that_is_over_is_forgiven(ledger: SqliteLedger, collection: int) -> None:
+def test_a_hindrance_that_is_over_is_cleared(ledger: SqliteLedger, collection: int) -> None:
     """A file that could not be read for a while is read again, though it looks as ever."""
     known = document("a.md")
     finish(ledger, collection, known, rejects={"a.md:0": "refused"})
@@ -192,7 +192,7 @@ def test_a_hindrance_that_is_over_is_forgiven(ledger: SqliteLedger, collection: 
     assert changed(ledger, collection, known) == []
 
 
-def test_rejects_of_files_that_are_gone_are_forgiven(ledger: SqliteLedger, collection: int) -> None:
+def test_rejects_of_files_that_are_gone_are_cleared(ledger: SqliteLedger, collection: int) -> None:
     """Only below the prefix, and not those of documents that are still known."""
     for source in ("here.md", "gone.md", "maps/gone.md", "known.md"):
         ledger.reject(collection, source, "not UTF-8")
@@ -230,7 +230,7 @@ def test_a_collection_is_described_by_its_name(ledger: SqliteLedger) -> None:
         assert changed(ledger, adopted.id, document("a.md")) == ["a.md"] * reread
 
 
-def test_another_collection_of_the_name_has_all_its_documents_begun(ledger: SqliteLedger) -> None:
+def test_another_collection_of_the_name_has_all_its_documents_started(ledger: SqliteLedger) -> None:
     """They are written anew; those of other collections are left alone."""
     ours, theirs = adopt(ledger).id, adopt(ledger, "other").id
     for collection in (ours, theirs):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.documents import document
 from waypoint.errors import LedgerDamagedError, LedgerError
-from waypoint.models import DayUse, EmbeddingSpace, LearnedLimit, LearnedQuota, TextKey, Vectors
+from waypoint.models import DayUse, EmbeddingSpace, EstimatedLimit, EstimatedQuota, TextKey, Vectors
 from waypoint.storage.ledger import LEDGER_NAME, contents
 from waypoint.storage.ledger.records import (
     CachedCollection,
@@ -42,8 +42,8 @@ def vectors_of(*firsts: float) -> Vectors:
     return np.array([[first, 0, 0, 1] for first in firsts], np.float32)
 
 
-def pay(ledger: SqliteLedger, *keys: TextKey, space: EmbeddingSpace = SPACE) -> None:
-    """Pay for texts: ten tokens and a cent each."""
+def commit(ledger: SqliteLedger, *keys: TextKey, space: EmbeddingSpace = SPACE) -> None:
+    """Commit texts: ten tokens and a cent each."""
     count = len(keys)
     vectors = vectors_of(*range(count))
     ledger.commit_vectors(
@@ -68,18 +68,20 @@ def test_what_was_found_out_of_a_quota_is_kept_by_model(
     ledger: SqliteLedger, rpm_met: bool, tpm_met: bool
 ) -> None:
     """To the last figure; the last one counts, and another model's is its own."""
-    assert ledger.learned_quota(SPACE) is None
-    learned = LearnedQuota(LearnedLimit(3_000, rpm_met), LearnedLimit(90_000, tpm_met), 1.25)
-    ledger.keep_quota(SPACE, LearnedQuota(LearnedLimit(), LearnedLimit(), 1.0))
-    ledger.keep_quota(SPACE, learned)
-    assert ledger.learned_quota(SPACE) == learned
-    assert ledger.learned_quota(OTHER) is ledger.learned_quota(THIRD) is None
+    assert ledger.estimated_quota(SPACE) is None
+    estimated = EstimatedQuota(
+        EstimatedLimit(3_000, rpm_met), EstimatedLimit(90_000, tpm_met), 1.25
+    )
+    ledger.keep_quota(SPACE, EstimatedQuota(EstimatedLimit(), EstimatedLimit(), 1.0))
+    ledger.keep_quota(SPACE, estimated)
+    assert ledger.estimated_quota(SPACE) == estimated
+    assert ledger.estimated_quota(OTHER) is ledger.estimated_quota(THIRD) is None
 
 
 def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: SqliteLedger) -> None:
     """A pruning drops these alone, and says how many they were."""
-    pay(ledger, A, B, C)
-    pay(ledger, D, space=OTHER)
+    commit(ledger, A, B, C)
+    commit(ledger, D, space=OTHER)
     finish(ledger, "kb", "a.md", A, A)
     assert ledger.cached_spaces() == [
         CachedSpace("gemini", "gemini-embedding-001", 4, "RETRIEVAL_DOCUMENT", 3, 2),
@@ -91,7 +93,7 @@ def test_vectors_are_counted_by_space_with_those_that_nothing_uses(ledger: Sqlit
 
 
 def test_collections_are_listed_with_what_they_hold(ledger: SqliteLedger) -> None:
-    """By name; documents that are only begun count among the others."""
+    """By name; documents that are only started count among the others."""
     number = finish(ledger, "notes", "a.md", A, B, **{"1": "refused"})
     finish(ledger, "notes", "b.md", C)
     ledger.start_documents(number, ["b.md"])
@@ -159,10 +161,10 @@ def test_the_latest_run_is_told_and_whether_it_is_over(ledger: SqliteLedger) -> 
 
 def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: SqliteLedger) -> None:
     """Of the day and of the bill: the service counts it as well."""
-    pay(ledger, A, B)
+    commit(ledger, A, B)
     ledger.count_lost(SPACE, 3, tokens=30, cost_usd=0.03, day="2026-11-24")
     ledger.count_lost(SPACE, 1, tokens=10, cost_usd=0.01, day="2026-11-23")
-    pay(ledger, C, space=OTHER)
+    commit(ledger, C, space=OTHER)
     assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=3, calls=2)
     assert ledger.day_use("2026-11-24", SPACE) == DayUse(texts=3, calls=1)
     assert ledger.committed_keys([A, B, C]) == {A, B, C}
@@ -175,17 +177,17 @@ def test_what_was_lost_counts_as_what_was_paid_and_is_not_there(ledger: SqliteLe
 
 def test_chunks_whose_vectors_are_not_here_are_counted(ledger: SqliteLedger) -> None:
     """Of this collection alone."""
-    pay(ledger, A)
+    commit(ledger, A)
     number = finish(ledger, "kb", "a.md", A, B, C)
     finish(ledger, "other", "a.md", D)
     assert ledger.uncommitted_chunks(number) == 2
-    pay(ledger, B, C)
+    commit(ledger, B, C)
     assert ledger.uncommitted_chunks(number) == 0
 
 
 def test_a_damaged_vector_is_replaced_or_unpaid_again(ledger: SqliteLedger) -> None:
     """What it is now is what is there; others stay as they were, byte for byte."""
-    pay(ledger, A, B, C)
+    commit(ledger, A, B, C)
     before = ledger.raw_vectors([A, B, C, D])
     assert before == {
         A: vectors_of(0).tobytes(),
@@ -203,7 +205,7 @@ def test_vectors_that_are_taken_back_are_counted_and_none_is_overwritten(
     ledger: SqliteLedger,
 ) -> None:
     """Chroma's copy of a vector that is here says nothing new, and costs nothing."""
-    pay(ledger, A)
+    commit(ledger, A)
     assert ledger.restore_vectors(SPACE, {A: vectors_of(5)[0], B: vectors_of(6)[0]}) == 1
     assert ledger.raw_vectors([A, B]) == {A: vectors_of(0).tobytes(), B: vectors_of(6).tobytes()}
     assert ledger.day_use("2026-11-23", SPACE) == DayUse(texts=1, calls=1)
@@ -213,7 +215,7 @@ def test_vectors_that_are_taken_back_are_counted_and_none_is_overwritten(
 def test_more_than_one_query_takes_is_read_all_the_same(ledger: SqliteLedger) -> None:
     """Keys by the thousand; a refusal is told of those alone that stand refused and are unpaid."""
     keys = [TextKey(number.to_bytes(32, "big")) for number in range(10, 1_211)]
-    pay(ledger, *keys)
+    commit(ledger, *keys)
     assert len(ledger.raw_vectors(keys)) == 1_201
     for each in (keys[0], A):
         ledger.refuse_text(each, "400")

@@ -52,8 +52,8 @@ def test_a_file_is_unchanged_when_all_its_records_are_done(
 ) -> None:
     """Then all of them count as seen, though it is not opened."""
     finish(ledger, collection, records(FILE, 1, 2, 3), 3)
-    sifted = ledger.partition_unchanged(collection, [FILE])
-    assert (sifted.changed, sifted.unchanged_documents) == ([], 3)
+    partition = ledger.partition_unchanged(collection, [FILE])
+    assert (partition.changed, partition.unchanged_documents) == ([], 3)
     assert ledger.vanished(collection, "", []) == []
     assert ledger.partition_unchanged(collection, [LATER]).changed == [LATER]
 
@@ -90,7 +90,7 @@ def test_a_record_that_is_gone_vanishes_and_until_then_the_file_is_read_again(
 def test_a_record_that_was_added_is_missed_until_it_is_done(
     ledger: SqliteLedger, collection: int
 ) -> None:
-    """Also if the older ones were touched and the run died before it was begun."""
+    """Also if the older ones were touched and the run died before it was started."""
     finish(ledger, collection, records(FILE, 1, 2), 2)
     ledger.refresh_documents(collection, records(LATER, 1, 2), [3, 3])
     assert ledger.partition_unchanged(collection, [LATER]).changed == [LATER]
@@ -101,7 +101,7 @@ def test_a_record_that_was_added_is_missed_until_it_is_done(
 def test_a_file_that_cannot_be_read_keeps_its_records(
     ledger: SqliteLedger, collection: int
 ) -> None:
-    """Done or only begun; it is read again until it can be, and then forgiven."""
+    """Done or only started; it is read again until it can be, and then cleared."""
     finish(ledger, collection, records(FILE, 1, 2), 2)
     ledger.start_documents(collection, ["list.jsonl#3", "list.jsonl.md", "list.json"])
     ledger.mark_file_seen(collection, "list.jsonl")
@@ -128,7 +128,7 @@ def test_a_record_that_cannot_be_read_keeps_its_file_open(
 
 
 def test_records_are_rejected_together(ledger: SqliteLedger, collection: int) -> None:
-    """Each stands for itself: it is mended, or gone, without the others."""
+    """Each stands for itself: it is fixed, or gone, without the others."""
     finish(ledger, collection, records(FILE, 1, 2), 5)
     ledger.mark_seen(["list.jsonl#2", "list.jsonl#3", "list.jsonl#4", "list.jsonl#5"])
     reasons = [(f"list.jsonl#{number}", f"why {number}", "hint") for number in (2, 3, 4)]

@@ -36,7 +36,7 @@ def reject(ledger: SqliteLedger, name: str, source: str, keys: Sequence[bytes]) 
     ledger.complete_documents(entry.id, [CompleteDocument(document(source), chunks, refused)])
 
 
-def begun(ledger: SqliteLedger, name: str) -> list[str]:
+def started(ledger: SqliteLedger, name: str) -> list[str]:
     """Documents of a collection that are to be done again."""
     entry = ledger.collection(name)
     assert entry is not None
@@ -70,7 +70,11 @@ def test_what_is_tried_again(
 ) -> None:
     """Refusals of the collection's rejects, and those of no document; no other document's."""
     assert ledger.retry_rejects("first", prefix) == rejects
-    assert (refused(ledger), begun(ledger, "first"), begun(ledger, "second")) == (left, again, [])
+    assert (refused(ledger), started(ledger, "first"), started(ledger, "second")) == (
+        left,
+        again,
+        [],
+    )
     # They stand until they are done; asked again, nothing is different.
     assert ledger.standing_rejects("first") == 3
     assert ledger.retry_rejects("first", prefix) == rejects
@@ -96,7 +100,7 @@ def test_pruning_drops_what_no_document_holds(ledger: SqliteLedger) -> None:
 
 
 def test_all_rejects_are_listed_in_order(ledger: SqliteLedger) -> None:
-    """Of all collections, documents among chunks, with the way out where there is one."""
+    """Of all collections, documents among chunks, with the hint where there is one."""
     second = ledger.collection("second")
     assert second is not None
     ledger.reject(second.id, "big.pdf", "too large", "raise MAX_FILE_SIZE")

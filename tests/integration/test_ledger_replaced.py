@@ -60,7 +60,7 @@ async def test_an_answer_that_it_could_not_take_is_not_sent_again(
                 await run()
         answers = simulator.answers()
     assert set(answers.values()) == {1}
-    paid = sum(event.texts for event in told if isinstance(event, TextsEmbedded))
+    embedded = sum(event.texts for event in told if isinstance(event, TextsEmbedded))
     lost = sum(event.texts for event in told if isinstance(event, TextsLost))
-    assert paid + lost == len(answers)
-    assert (paid, lost) == ((DOCUMENTS * SECTIONS, 0) if times == 1 else (0, BATCH))
+    assert embedded + lost == len(answers)
+    assert (embedded, lost) == ((DOCUMENTS * SECTIONS, 0) if times == 1 else (0, BATCH))

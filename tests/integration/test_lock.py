@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_what_lies_in_its_place_is_left_alone(
     tmp_path: Path, put: Callable[[Path], object]
 ) -> None:
-    """It is neither followed, written nor waited for, but named, with the way out."""
+    """It is neither followed, written nor waited for, but named, with the hint."""
     (tmp_path / "precious").write_text("precious")
     put(tmp_path / LOCK_NAME)
     with pytest.raises(StoreWriteError, match="not a regular file") as caught:
@@ -197,6 +197,6 @@ except StoreWriteError:
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:
-    """Before anything else was begun."""
+    """Before anything else was started."""
     command = [sys.executable, "-c", FULL_DISK, str(tmp_path)]
     assert subprocess.run(command, check=False, timeout=30).returncode == 42

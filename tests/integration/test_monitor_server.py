@@ -166,7 +166,7 @@ async def test_a_page_is_told_the_whole_and_then_what_is_new() -> None:
     assert names.count("ended") == 1
     assert names[-1] == "ended"
     state = seen[1].data
-    assert state["paid"] == {"texts": 100, "tokens": 8_000, "usd": 0.0012}
+    assert state["embedded"] == {"texts": 100, "tokens": 8_000, "usd": 0.0012}
     numbers = [int(sent.number) for sent in seen if sent.name == "state"]
     assert numbers == sorted(numbers)
     assert seen[-1].data["report"]["documents"]["ingested"] == 1
@@ -255,7 +255,7 @@ async def test_one_connection_too_many_takes_the_place_of_another() -> None:
     [("127.0.0.1", "--monitor-port 0"), ("no-such-host.invalid", "--monitor-host")],
 )
 async def test_a_port_that_cannot_be_had_is_told(host: str, way_out: str) -> None:
-    """With the way out; what runs beside it goes on."""
+    """With its hint; what runs beside it goes on."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         watched = Watched(host, port)

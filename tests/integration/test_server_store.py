@@ -49,7 +49,7 @@ def test_the_main_path_against_a_server(tmp_path: Path) -> None:
 
 
 def test_a_server_that_cannot_be_reached(tmp_path: Path) -> None:
-    """3, with its address and what to do; nothing was paid for."""
+    """3, with its address and what to do; nothing was embedded."""
     workspace = Workspace(tmp_path)
     write_corpus(workspace.knowledge_base, documents=1, sections=2)
     with background_simulator() as simulator, socket.socket() as bound:

@@ -1,4 +1,4 @@
-"""A document that cannot be cut, for a defect of ours: it costs itself alone."""
+"""A document that cannot be cut, by a bug of ours: it costs itself alone."""
 
 from __future__ import annotations
 

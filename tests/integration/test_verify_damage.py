@@ -1,4 +1,4 @@
-"""Each kind of damage: made by hand, found by the check that should find it, and mended."""
+"""Each kind of damage: made by hand, found by the check that should find it, and repaired."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def lower_the_generation(store: VerifiedStore) -> None:
         collection.modify(metadata=dict(collection.metadata) | {"waypoint_generation": 0})
 
 
-def leave_a_document_begun(store: VerifiedStore) -> None:
+def leave_a_document_started(store: VerifiedStore) -> None:
     with store.ledger() as db:
         db.execute("UPDATE documents SET complete = 0 WHERE source = ?", (DOCUMENT,))
 
@@ -130,13 +130,13 @@ def forget_a_document(store: VerifiedStore) -> None:
         db.execute("DELETE FROM documents WHERE source = ?", (DOCUMENT,))
 
 
-def spoil_a_paid_vector(store: VerifiedStore) -> None:
+def damage_a_committed_vector(store: VerifiedStore) -> None:
     """Its length in bytes is not even that of a vector."""
     with store.ledger() as db:
         db.execute("UPDATE vectors SET vector = x'0102030405' WHERE rowid = 1")
 
 
-def spoil_both_vectors(store: VerifiedStore) -> None:
+def damage_both_vectors(store: VerifiedStore) -> None:
     """Of one text: neither the ledger nor the collection has it any more."""
     with store.collection() as collection:
         (chunk_id, *_) = ids_of(collection)
@@ -183,7 +183,7 @@ def edit_a_file(store: VerifiedStore) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """A damage, the checks that must fail and no other, and the texts its repair pays for."""
+    """A damage, the checks that must fail and no other, and the texts its repair embeds."""
 
     damage: Callable[[VerifiedStore], None]
     found_by: set[str]
@@ -200,17 +200,17 @@ CASES = (
     Case(change_a_hash, {"texts"}),
     Case(stretch_a_vector, {"vectors"}),
     Case(empty_a_vector, {"vectors"}),
-    Case(swap_two_vectors, {"paid"}),
+    Case(swap_two_vectors, {"committed"}),
     Case(lose_a_field, {"metadata"}),
     Case(lose_a_source, {"metadata"}),
     Case(change_a_type, {"metadata"}),
     Case(repeat_an_index, {"sequence"}),
     Case(give_a_chunk_to_another_document, {"metadata", "sequence"}),
     Case(lower_the_generation, {"ledger"}),
-    Case(leave_a_document_begun, {"ledger"}),
+    Case(leave_a_document_started, {"ledger"}),
     Case(forget_a_document, {"sources", "ledger"}),
-    Case(spoil_a_paid_vector, {"paid"}),
-    Case(spoil_both_vectors, {"paid", "vectors"}, to_embed=1),
+    Case(damage_a_committed_vector, {"committed"}),
+    Case(damage_both_vectors, {"committed", "vectors"}, to_embed=1),
     # Nobody knows before what the collection still has: it is told as the most there can be.
     Case(scribble_over_the_ledger, {"ledger"}, to_embed=24),
     Case(delete_the_collection, {"collection"}),
@@ -247,7 +247,7 @@ def test_what_is_whole_passes(store: VerifiedStore) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.damage.__name__)
-def test_damage_is_found_and_mended(store: VerifiedStore, case: Case) -> None:
+def test_damage_is_found_and_repaired(store: VerifiedStore, case: Case) -> None:
     """Those checks fail and no other; afterwards the collection is what the folder makes."""
     case.damage(store)
     code, report = store.verify(repair=True, yes=True)
@@ -260,7 +260,7 @@ def test_damage_is_found_and_mended(store: VerifiedStore, case: Case) -> None:
 def test_a_sample_finds_what_is_wrong_in_every_place(
     store: VerifiedStore,
 ) -> None:
-    """Vectors mixed up before they were paid agree everywhere; only the service knows better."""
+    """Vectors mixed up before the commit agree everywhere; only the service knows better."""
     with store.collection() as collection:
         found = collection.get(include=["embeddings"])
         ids, vectors = found["ids"][:8], found["embeddings"][:8]

@@ -22,7 +22,7 @@ def cut_all_links(store: VerifiedStore) -> None:
 
 
 def test_an_index_without_links_is_found_and_built_anew(tmp_path: Path) -> None:
-    """Every record can be read, so only what searches notices; the repair pays for nothing."""
+    """Every record can be read, so only what searches notices; the repair embeds nothing."""
     store = VerifiedStore(tmp_path)
     # So many that Chroma has written its index.
     store.make(documents=3, sections=350)

@@ -21,7 +21,7 @@ import anyio
 import httpx2
 import pytest
 
-from waypoint.ingestion import embed as paying
+from waypoint.ingestion import embed
 from waypoint.ingestion import write as writing
 from waypoint.ingestion.messages import Addition, Candidate, DocumentJob, WriteOrder
 from waypoint.ingestion.options import IngestOptions
@@ -77,7 +77,7 @@ def count_ingestion(
     before = _alive()
     with monkeypatch.context() as patch, _opens(settings.knowledge_base_path, counts):
         # A batch or a write is full or the last one, however slow the machine.
-        for stage in (paying, writing):
+        for stage in (embed, writing):
             patch.setattr(stage, "IDLE", math.inf)
         _count_statements(patch, counts)
         _count_requests(patch, counts)

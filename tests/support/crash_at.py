@@ -20,8 +20,8 @@ from waypoint.storage.ledger.sqlite import SqliteLedger
 POINTS: dict[str, tuple[type, str, bool]] = {
     "before-begin": (SqliteLedger, "start_documents", False),
     "after-begin": (SqliteLedger, "start_documents", True),
-    "before-pay": (SqliteLedger, "commit_vectors", False),
-    "after-pay": (SqliteLedger, "commit_vectors", True),
+    "before-commit": (SqliteLedger, "commit_vectors", False),
+    "after-commit": (SqliteLedger, "commit_vectors", True),
     "before-upsert": (ChromaStore, "upsert", False),
     "after-upsert": (ChromaStore, "upsert", True),
     "before-update": (ChromaStore, "update_metadata", False),

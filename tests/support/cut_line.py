@@ -1,4 +1,4 @@
-"""A line between a client and a server that can be cut and mended."""
+"""A line between a client and a server that can be cut and repaired."""
 
 from __future__ import annotations
 

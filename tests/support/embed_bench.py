@@ -68,7 +68,7 @@ class Embedded:
     error: Exception | None = None
     seconds: float = 0.0
     in_flight: InFlight = field(default_factory=InFlight)
-    paid: set[TextKey] = field(default_factory=set)
+    committed: set[TextKey] = field(default_factory=set)
     refused: dict[TextKey, str] = field(default_factory=dict)
 
     @property
@@ -148,7 +148,7 @@ def embed(
         done.seconds = clock() - began
         done.calls.extend(texts for _, texts in scripted.calls)
         keys = [one.key for batch in batches for one in batch]
-        done.paid, done.refused = opened.committed_keys(keys), opened.refused_texts(keys)
+        done.committed, done.refused = opened.committed_keys(keys), opened.refused_texts(keys)
         opened.close()
         return done
 

@@ -19,7 +19,7 @@ from waypoint.models import (
     DayUse,
     Document,
     EmbeddingSpace,
-    LearnedQuota,
+    EstimatedQuota,
     SourceFile,
     TextKey,
     Vector,
@@ -108,7 +108,7 @@ class MemoryLedger:
         self._refused: dict[TextKey, str] = {}
         self._runs: dict[str, tuple[LastRun, int]] = {}
         self._usage: dict[tuple[str, str, str], _Use] = {}
-        self._quotas: dict[tuple[str, str], LearnedQuota] = {}
+        self._quotas: dict[tuple[str, str], EstimatedQuota] = {}
         self._seen: set[str] = set()
 
     async def make_room(self, room: CallRoom) -> None:
@@ -479,10 +479,10 @@ class MemoryLedger:
         use = self._usage.get((day, space.provider, space.model), _Use())
         return DayUse(use.texts, use.calls)
 
-    async def keep_quota(self, space: EmbeddingSpace, learned: LearnedQuota) -> None:
-        self._quotas[space.provider, space.model] = learned
+    async def keep_quota(self, space: EmbeddingSpace, estimated: EstimatedQuota) -> None:
+        self._quotas[space.provider, space.model] = estimated
 
-    async def learned_quota(self, space: EmbeddingSpace) -> LearnedQuota | None:
+    async def estimated_quota(self, space: EmbeddingSpace) -> EstimatedQuota | None:
         return self._quotas.get((space.provider, space.model))
 
     # -- what they share

@@ -12,6 +12,7 @@ RENAMED = {
     "paid_at": "committed_at",
     "doubted": "suspect",
     "chroma_id": "store_id",
+    "learned_at": "estimated_at",
     "state": "CASE complete WHEN 1 THEN 'done' ELSE 'begun' END",
     "size": "part(version, 0)",
     "mtime_ns": "part(version, 1)",
@@ -19,6 +20,7 @@ RENAMED = {
     "read_at_ns": "part(version, 1) + CASE WHEN version LIKE '% racy' THEN 0 ELSE 2000000000 END",
 }
 """Columns that are no longer there, and what they would hold."""
+RENAMED_TABLES = {"learned_quotas": "estimated_quotas"}
 
 
 def make_older(ledger: Path, version: int) -> None:
@@ -40,6 +42,6 @@ def make_older(ledger: Path, version: int) -> None:
             values = ", ".join(RENAMED.get(column, column) for column in columns)
             db.execute(
                 f"INSERT INTO main.{table} ({', '.join(columns)})"
-                f" SELECT {values} FROM present.{table}"
+                f" SELECT {values} FROM present.{RENAMED_TABLES.get(table, table)}"
             )
     older.replace(ledger)

@@ -22,7 +22,7 @@ from waypoint.embedding.metered import Account
 from waypoint.embedding.port import Answer, QuotaExceededError
 from waypoint.embedding.rate_limit import WINDOW, Quota, QuotaLimits
 from waypoint.embedding.retrying import RetryingEmbedder
-from waypoint.models import EmbeddingSpace, LearnedQuota
+from waypoint.models import EmbeddingSpace, EstimatedQuota
 from waypoint.observe.events import Event, EventBus
 from waypoint.simulator.quota import MINUTE_NS, SECOND_NS, Limit, QuotaExceeded, Violation
 from waypoint.simulator.quota import Quota as ServiceQuota
@@ -189,7 +189,7 @@ def drive(
     *,
     minutes: float,
     to_find: frozenset[str] = frozenset(),
-    learned: LearnedQuota | None = None,
+    estimated: EstimatedQuota | None = None,
     workers: int = 8,
     most: int = 100,
     changes: dict[float, SimulatorSettings] | None = None,
@@ -206,7 +206,7 @@ def drive(
         begin, events = loop.time(), list[Event]()
         bus, stop = EventBus(), Stop()
         bus.subscribe(events.append)
-        quota = Quota(limits, bus, to_find=to_find, learned=learned)
+        quota = Quota(limits, bus, to_find=to_find, estimated=estimated)
         embedder = RetryingEmbedder(
             service,
             Account(quota),

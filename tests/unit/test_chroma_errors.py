@@ -77,6 +77,6 @@ def test_who_wants_credentials_is_not_asked_again(status: int) -> None:
 
 
 def test_what_is_no_answer_of_chroma_stays_what_it_is() -> None:
-    """A defect of ours must not look like one of the server."""
+    """A bug of ours must not look like one of the server."""
     error = KeyError("ids")
     assert translate_store_error("read", error) is error

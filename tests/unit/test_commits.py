@@ -99,7 +99,7 @@ async def test_what_could_not_be_committed_is_told_and_counted_if_possible(
 async def test_what_a_damaged_ledger_could_not_take_is_kept_for_the_next(
     ledger: HinderedLedger,
 ) -> None:
-    """Paid once, told once; what fails for another reason is not kept."""
+    """Billed once, told once; what fails for another reason is not kept."""
     events: list[Event] = []
     kept: list[Billed] = []
     first = commits_to(ledger, events, kept)

@@ -24,7 +24,7 @@ from waypoint.observe.events import ChunksDeduplicated, Event, EventBus, TextRej
 from waypoint.storage.ledger.records import KnownDocument
 from waypoint.storage.ledger.sqlite import SqliteLedger
 
-BEGUN = KnownDocument("d0", 1, complete=False)
+STARTED = KnownDocument("d0", 1, complete=False)
 
 
 class Stored(MemoryStore):
@@ -51,12 +51,12 @@ class Looked:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
-    """A ledger in which "paid" is paid for, and "bad" stands refused."""
+    """A ledger in which "committed" is committed, and "bad" stands refused."""
     opened = SqliteLedger(tmp_path)
     vectors = np.array([[0.6, 0.8]], np.float32)
     opened.commit_vectors(
         ScriptedEmbedder().space,
-        [KEYS.key("paid")],
+        [KEYS.key("committed")],
         vectors,
         tokens=1,
         cost_usd=0,
@@ -105,8 +105,8 @@ async def look_up(
 
 
 async def test_a_text_that_is_known_is_not_sent(ledger: SqliteLedger) -> None:
-    """Paid for: written; refused: rejected; the same as another: written with it."""
-    job, candidates = job_of("a.md", "paid", "new", "bad", "new", "paid")
+    """Committed: written; refused: rejected; the same as another: written with it."""
+    job, candidates = job_of("a.md", "committed", "new", "bad", "new", "committed")
     in_flight = InFlight()
     looked = await look_up(ledger, [(job, candidates)], in_flight=in_flight)
     assert looked.to_embed == [["a.md:1"]]
@@ -147,11 +147,11 @@ async def test_duplicates_of_a_refused_text_are_rejected_with_it(ledger: SqliteL
     ]
 
 
-async def test_of_a_document_that_was_begun_only_what_differs_is_written(
+async def test_of_a_document_that_was_started_only_what_differs_is_written(
     ledger: SqliteLedger,
 ) -> None:
     """What the collection holds is not even looked for in the ledger."""
-    job, candidates = job_of("a.md", "old", "paid", "moved", "new", known=BEGUN)
+    job, candidates = job_of("a.md", "old", "committed", "moved", "new", known=STARTED)
     fresh, of_fresh = job_of("b.md", "new")
     stored = Stored({"a.md:0": {"n": 0}, "a.md:2": {"n": 7, "gone": True}, "b.md:0": {}})
     looked = await look_up(ledger, [(job, candidates), (fresh, of_fresh)], stored=stored)
@@ -171,7 +171,7 @@ async def test_of_a_document_that_was_begun_only_what_differs_is_written(
 async def test_where_nothing_is_missing_nobody_waits_for_anything(ledger: SqliteLedger) -> None:
     """A document without chunks is settled as it is; one that is stored needs no row."""
     empty, none = job_of("empty.md")
-    same, candidates = job_of("same.md", "old", known=BEGUN)
+    same, candidates = job_of("same.md", "old", known=STARTED)
     looked = await look_up(
         ledger, [(empty, none), (same, candidates)], stored=Stored({"same.md:0": {"n": 0}})
     )
@@ -196,7 +196,7 @@ async def test_nothing_is_sent_where_there_is_nothing_to_say(ledger: SqliteLedge
 async def test_too_many_duplicates_hold_the_next_group_back(ledger: SqliteLedger) -> None:
     """What waits for a text's vector is bounded; the group that brought them is looked up whole."""
     in_flight = InFlight(most_waiting=2)
-    first, second = job_of("a.md", "new", "new", "new"), job_of("b.md", "paid")
+    first, second = job_of("a.md", "new", "new", "new"), job_of("b.md", "committed")
     async with anyio.create_task_group() as group:
         group.start_soon(partial(look_up, ledger, [first], [second], in_flight=in_flight))
         await anyio.wait_all_tasks_blocked()

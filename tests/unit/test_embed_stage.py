@@ -40,7 +40,7 @@ def test_each_chunk_gets_its_vector_and_the_ledger_has_it(tmp_path: Path) -> Non
     done = embed(tmp_path, [[a, b], [c]], duplicates=[again], workers=2)
     assert done.calls == [("a", "b"), ("c",)]
     assert (done.added, done.settled) == (["a", "again", "b", "c"], 4)
-    assert done.paid == {each.key for each in (a, b, c)}
+    assert done.committed == {each.key for each in (a, b, c)}
     assert [(each.texts, each.tokens) for each in done.told(TextsEmbedded)] == [(2, 2), (1, 1)]
     assert all(done.in_flight.claim(each) for each in (a, b, c))
 
@@ -53,9 +53,9 @@ def test_a_bill_says_what_the_service_counted(
 ) -> None:
     """Or, where it does not say, what was estimated."""
     done = embed(tmp_path, [[candidate("a", tokens=7)]], [counted])
-    (paid,) = done.told(TextsEmbedded)
-    assert (paid.texts, paid.tokens) == (1, tokens)
-    assert paid.cost_usd == pytest.approx(tokens * PRICE)
+    (committed,) = done.told(TextsEmbedded)
+    assert (committed.texts, committed.tokens) == (1, tokens)
+    assert committed.cost_usd == pytest.approx(tokens * PRICE)
 
 
 @pytest.mark.parametrize(
@@ -79,15 +79,15 @@ def test_a_budget_is_used_to_its_last_text(
     done = embed(tmp_path, [batch], budget=budget)
     assert isinstance(done.error, BudgetSpentError)
     assert done.calls == ([tuple("abcde"[:texts])] if texts else [])
-    assert (done.added, len(done.paid)) == (list("abcde"[:texts]), texts)
+    assert (done.added, len(done.committed)) == (list("abcde"[:texts]), texts)
 
 
 def test_a_day_is_used_to_its_last_text_and_slept_through(tmp_path: Path) -> None:
     """The batch goes on where it was cut; without the wish to wait, the run stops."""
-    nights: list[DailyQuotaError] = []
+    waited: list[DailyQuotaError] = []
 
     async def wait(error: DailyQuotaError) -> None:
-        nights.append(error)
+        waited.append(error)
 
     short = DailyQuotaError("the day's quota is used up", remaining=2)
     batch = [candidate(name) for name in "abcde"]
@@ -95,7 +95,7 @@ def test_a_day_is_used_to_its_last_text_and_slept_through(tmp_path: Path) -> Non
     assert done.error is None
     assert done.calls == [tuple("abcde"), ("a", "b"), ("c", "d", "e")]
     assert done.added == list("abcde")
-    assert nights == [short]
+    assert waited == [short]
     done = embed(tmp_path / "stops", [batch], [short])
     assert done.error is short
     assert done.added == ["a", "b"]
@@ -114,7 +114,7 @@ def test_a_budget_that_is_spent_is_not_slept_through(tmp_path: Path) -> None:
 
 
 def test_a_batch_that_fits_no_minute_is_halved(tmp_path: Path) -> None:
-    """Until its parts do; they are tried as often as any, and nothing is paid for twice."""
+    """Until its parts do; they are tried as often as any, and nothing is embedded twice."""
     batch = [candidate(name) for name in "abcde"]
     failures = [spoiling("x")] * (POISON_AFTER - 1)
     outcomes = [too_many(1.0, rpm=3), *failures]
@@ -162,14 +162,14 @@ def test_a_service_that_refuses_everything_costs_no_text(tmp_path: Path) -> None
 
 def test_a_day_that_ends_with_a_harmless_text_is_slept_through_as_well(tmp_path: Path) -> None:
     """It counts as any other."""
-    nights: list[DailyQuotaError] = []
+    waited: list[DailyQuotaError] = []
 
     async def wait(error: DailyQuotaError) -> None:
-        nights.append(error)
+        waited.append(error)
 
     short = DailyQuotaError("the day's quota is used up")
     done = embed(tmp_path, [[candidate("a")]], [refusing("a"), short, None], wait_for_day=wait)
-    assert nights == [short]
+    assert waited == [short]
     assert done.rejected == {"a": "400 INVALID_ARGUMENT"}
 
 

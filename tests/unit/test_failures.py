@@ -72,7 +72,7 @@ def shown(error: WaypointError, *, verbose: bool) -> str:
 
 
 def test_the_traceback_is_shown_on_request_only() -> None:
-    """Message and way out are shown always, as they are: brackets are not markup."""
+    """Message and hint are shown always, as they are: brackets are not markup."""
     with pytest.raises(StoreWriteError) as caught:
         raise StoreWriteError("no [bold]space[/] left", hint="free some") from OSError("disk")
     brief = shown(caught.value, verbose=False)

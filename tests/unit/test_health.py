@@ -91,7 +91,7 @@ def test_what_moves_is_not_stalled(how: str) -> None:
     assert bench.watch.health().status is Status.RUNNING
 
 
-def test_waits_for_quota_do_not_count_and_do_not_forgive() -> None:
+def test_waits_for_quota_do_not_count_and_do_not_reset() -> None:
     """However long; but what stood still before and after them is added up."""
     bench = running_bench()
     bench.pass_seconds(60)

@@ -22,7 +22,7 @@ def candidate(name: str, key: bytes = b"same") -> Candidate:
 
 
 def test_the_first_leads_and_the_others_follow() -> None:
-    """Until the leader is settled: then the next one leads again."""
+    """Until it is settled: then the next one is the first again."""
     in_flight = InFlight()
     first, second, third = (candidate(name) for name in ("1", "2", "3"))
     other = candidate("4", b"other")
@@ -34,8 +34,8 @@ def test_the_first_leads_and_the_others_follow() -> None:
     assert in_flight.claim(third)
 
 
-def test_only_a_leader_is_released_and_only_once() -> None:
-    """A second release would be a defect of the caller's."""
+def test_only_what_is_in_flight_is_released_and_only_once() -> None:
+    """A second release would be a bug of the caller's."""
     in_flight = InFlight()
     in_flight.claim(candidate("1"))
     in_flight.release(b"same")
@@ -43,8 +43,8 @@ def test_only_a_leader_is_released_and_only_once() -> None:
         in_flight.release(b"same")
 
 
-async def test_too_many_followers_wait_for_room() -> None:
-    """What is parked is bounded; the end of one wait is the end of all."""
+async def test_too_many_duplicates_wait_for_capacity() -> None:
+    """What waits is bounded; the end of one wait is the end of all."""
     in_flight = InFlight(most_waiting=2)
     through: list[int] = []
 

@@ -23,15 +23,15 @@ def test_a_point_for_each_second() -> None:
 def test_nothing_is_lost(looks: list[tuple[float, int]]) -> None:
     """Whatever the gaps between two looks: all texts, over all the time, in few points."""
     history = History()
-    now = paid = 0.0
+    now = embedded = 0.0
     for gap, texts in looks:
         now += gap
-        paid += texts
-        history.add(now, int(paid), None)
+        embedded += texts
+        history.add(now, int(embedded), None)
     points = history.since(0)
     assert len(points) <= MOST_POINTS
     assert len(points) == history.complete
     assert history.complete * history.step <= now < (history.complete + 1) * history.step
-    history.add(now + 2 * history.step, int(paid), None)
-    history.add(now + 3 * history.step, int(paid), None)
-    assert sum(point.texts for point in history.since(0)) == pytest.approx(paid)
+    history.add(now + 2 * history.step, int(embedded), None)
+    history.add(now + 3 * history.step, int(embedded), None)
+    assert sum(point.texts for point in history.since(0)) == pytest.approx(embedded)

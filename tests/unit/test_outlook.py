@@ -57,7 +57,7 @@ def test_doubt_is_told(changes: dict[str, object], sure: str, why: str) -> None:
 
 
 def test_what_was_paid_before_costs_nothing_to_come() -> None:
-    """If one in ten of the chunks looked up had to be paid for, so will one in ten of the rest."""
+    """If one in ten of the chunks looked up had to be embedded, so will one in ten of the rest."""
     outlook = look_ahead(
         replace(STEADY, cut=20_000, looked_up=10_000, to_embed=1_000, embedded=1_000)
     )

@@ -121,7 +121,7 @@ def test_nothing_is_written(folder: Path) -> None:
 
 
 def test_beside_a_run_the_ledger_is_left_alone(folder: Path) -> None:
-    """What it has paid for cannot be known then, which is said."""
+    """What it has committed cannot be known then, which is said."""
     (folder / "chroma_db").mkdir()
     (folder / "chroma_db" / "waypoint.sqlite3").write_bytes(b"")
     with StoreLock(folder / "chroma_db"):
@@ -131,7 +131,7 @@ def test_beside_a_run_the_ledger_is_left_alone(folder: Path) -> None:
 
 
 def test_what_the_ledger_knows_is_taken_off(folder: Path) -> None:
-    """What is paid, what is refused, and the day's texts; refusals only until they are retried."""
+    """Committed and refused texts, and those of the day; refusals only until they are retried."""
     chunks = list(chunks_of(folder / "knowledge_base").values())
     space = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMENT")
     keys = [TextKeys(space).key(chunk.text) for chunk in chunks]

@@ -69,7 +69,7 @@ def test_the_samples_questions_can_be_read() -> None:
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, content: str, named: str) -> None:
-    """The file, the place in it and the reason, with a way out."""
+    """The file, the place in it and the reason, with a hint."""
     with pytest.raises(UsageError) as caught:
         read(tmp_path, content)
     assert "queries.yaml" in caught.value.message

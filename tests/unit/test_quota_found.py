@@ -7,7 +7,7 @@ import pytest
 from tests.support.quota_bench import CountingService, drive
 from tests.support.virtual_time import run_virtual
 from waypoint.embedding.rate_limit import AUTO_START, TIERS, Quota, QuotaLimits
-from waypoint.models import LearnedLimit, LearnedQuota
+from waypoint.models import EstimatedLimit, EstimatedQuota
 from waypoint.observe.events import EventBus, QuotaChanged
 from waypoint.settings import QuotaTier
 from waypoint.simulator.settings import SimulatorSettings, WindowKind
@@ -92,7 +92,7 @@ def test_what_a_burst_used_is_used_again_as_it_comes_free(rpm: int) -> None:
 @pytest.mark.parametrize("rpm", [100, 3_000, 10_000])
 @pytest.mark.parametrize("busy", [0.015, 0.05, 0.1])
 @pytest.mark.parametrize("known", [True, False], ids=["tier given", "auto"])
-def test_refusals_that_no_pace_mends_cost_their_wait(rpm: int, busy: float, known: bool) -> None:
+def test_refusals_that_no_pace_fixes_cost_their_wait(rpm: int, busy: float, known: bool) -> None:
     """At most a fifth of the time that the quota takes, whether or not it is known."""
     limits = QuotaLimits(rpm, AMPLE, 0) if known else AUTO_START
     to_find = frozenset[str]() if known else BOTH
@@ -127,12 +127,12 @@ def test_a_limit_that_was_given_is_never_left_upwards() -> None:
 def test_what_was_learned_is_where_the_next_run_begins() -> None:
     """At full pace from its first minute."""
     first = drive(service_of(3_000), AUTO_START, to_find=BOTH, minutes=6)
-    learned = first.quota.learned
-    assert learned is not None
-    assert learned.rpm.met
-    assert learned.rpm.value == pytest.approx(3_000, rel=0.1)
-    assert not learned.tpm.met
-    second = drive(service_of(3_000), AUTO_START, to_find=BOTH, minutes=5, learned=learned)
+    estimated = first.quota.estimated
+    assert estimated is not None
+    assert estimated.rpm.met
+    assert estimated.rpm.value == pytest.approx(3_000, rel=0.1)
+    assert not estimated.tpm.met
+    second = drive(service_of(3_000), AUTO_START, to_find=BOTH, minutes=5, estimated=estimated)
     assert second.texts_between(0, 60) >= 0.98 * 3_000
     assert second.texts_between(0, 300) >= 0.95 * 5 * 3_000
     assert second.refused_between(0, 60) == 0
@@ -141,30 +141,32 @@ def test_what_was_learned_is_where_the_next_run_begins() -> None:
 @pytest.mark.parametrize("texts", [0, 5])
 def test_a_run_that_asks_for_little_forgets_nothing(texts: int) -> None:
     """What an earlier run saw go through, and met no limit at, is where the next begins."""
-    before = LearnedQuota(LearnedLimit(3_754), LearnedLimit(450_000), 1.5)
+    before = EstimatedQuota(EstimatedLimit(3_754), EstimatedLimit(450_000), 1.5)
 
-    async def ask() -> LearnedQuota | None:
-        quota = Quota(AUTO_START, EventBus(), to_find=BOTH, learned=before)
+    async def ask() -> EstimatedQuota | None:
+        quota = Quota(AUTO_START, EventBus(), to_find=BOTH, estimated=before)
         for _ in range(texts):
             await quota.acquire(1, 100)
             quota.ended()
-        return quota.learned
+        return quota.estimated
 
     assert run_virtual(ask) == before
 
 
 async def test_what_was_found_before_outlives_a_run_with_a_given_limit() -> None:
     """Who gives --rpm once has not told what the account bears."""
-    before = LearnedQuota(LearnedLimit(3_000, met=True), LearnedLimit(900_000, met=False), 1.5)
-    given = Quota(QuotaLimits(500, 100_000, 0), EventBus(), learned=before)
-    assert given.learned == before
+    before = EstimatedQuota(
+        EstimatedLimit(3_000, met=True), EstimatedLimit(900_000, met=False), 1.5
+    )
+    given = Quota(QuotaLimits(500, 100_000, 0), EventBus(), estimated=before)
+    assert given.estimated == before
 
 
 def test_what_was_given_is_not_learned() -> None:
     """The user's word is not to be outlived by what a run met."""
     driven = drive(service_of(1_000), QuotaLimits(3_000, AMPLE, 0), minutes=4)
     assert driven.quota.limits.rpm < 1_100
-    assert driven.quota.learned is None
+    assert driven.quota.estimated is None
 
 
 def test_the_pace_of_a_search_rises_with_what_goes_through() -> None:
@@ -209,15 +211,15 @@ def test_a_correction_of_tokens_is_kept_for_the_next_run() -> None:
     first = drive(
         service_of(3_000, tpm=200_000, tokens=200), limits, minutes=4, estimate=lambda n: n // 2
     )
-    learned = first.quota.learned
-    assert learned is not None
-    assert learned.rpm == learned.tpm == LearnedLimit()
-    assert learned.token_factor == pytest.approx(2.0, rel=0.05)
+    estimated = first.quota.estimated
+    assert estimated is not None
+    assert estimated.rpm == estimated.tpm == EstimatedLimit()
+    assert estimated.token_factor == pytest.approx(2.0, rel=0.05)
     second = drive(
         service_of(3_000, tpm=200_000, tokens=200),
         limits,
         minutes=4,
-        learned=learned,
+        estimated=estimated,
         estimate=lambda n: n // 2,
     )
     assert second.refused == []

@@ -24,7 +24,7 @@ from waypoint.embedding.rate_limit.rate_limiter import WINDOW, RateLimiter
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
-from waypoint.models import LearnedLimit, LearnedQuota
+from waypoint.models import EstimatedLimit, EstimatedQuota
 from waypoint.observe.events import Event, EventBus, QuotaChanged
 
 NOON = datetime(2026, 11, 24, 20, 0, tzinfo=UTC)
@@ -361,7 +361,7 @@ def test_a_limit_that_was_found_is_probed_once_it_has_stood_for_a_while() -> Non
     estimator.go_up(10, 90.0)
     assert estimator.value == 1_000 * (1 + FIRST_STEP)
     assert not estimator.is_due(500.0)
-    assert estimator.learned(used=0) == LearnedLimit(1_000, met=True)
+    assert estimator.estimated(used=0) == EstimatedLimit(1_000, met=True)
     assert estimator.most_in_flight(90.0) == 2
     given = found(1_000, ceiling=1_010)
     given.go_up(10, 90.0)
@@ -376,9 +376,9 @@ def test_a_probe_that_goes_through_is_followed_by_a_larger_one_then_by_a_search(
     estimator = found(1_000)
     estimator.go_up(10, 100.0)
     assert estimator.answered(101.0, sent_at=100.5, amount=10, level=1_019) == 0
-    assert estimator.learned(used=0) == LearnedLimit(1_000, met=True)
+    assert estimator.estimated(used=0) == EstimatedLimit(1_000, met=True)
     assert estimator.answered(102.0, sent_at=101.5, amount=10, level=1_030) == 0
-    assert estimator.learned(used=0) == LearnedLimit(1_040, met=True)
+    assert estimator.estimated(used=0) == EstimatedLimit(1_040, met=True)
     assert estimator.is_due(102.0)
     assert estimator.step(1) == pytest.approx(1_040 * 2 * FIRST_STEP)
     estimator.go_up(10, 102.0)
@@ -442,7 +442,7 @@ def test_refusals_in_a_row_are_the_limits_unless_something_goes_through_there() 
     assert estimator.value == 1_000
     refuse(estimator, 101.0, 820)
     assert estimator.value == 790
-    assert estimator.learned(used=0) == LearnedLimit(790, met=True)
+    assert estimator.estimated(used=0) == EstimatedLimit(790, met=True)
     cleared = found(1_000)
     refuse(cleared, 100.0, 800)
     assert cleared.answered(101.0, sent_at=100.5, amount=10, level=811) == 1
@@ -464,7 +464,7 @@ def test_the_highest_limit_that_explains_enough_refusals_is_taken() -> None:
 def test_a_refusal_that_names_no_limit_is_of_the_fullest() -> None:
     """By its share, not by its figures; of what has no limit it is not."""
     minute = MinuteLimits(
-        QuotaLimits(100, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+        QuotaLimits(100, 10_000, 0), to_find=frozenset(), estimated=None, margin=0.6, now=0.0
     )
     minute.limiters["rpm"].take(50, 0.0)
     minute.limiters["tpm"].take(4_000, 0.0)
@@ -472,7 +472,7 @@ def test_a_refusal_that_names_no_limit_is_of_the_fullest() -> None:
     minute.limiters["tpm"].take(2_000, 1.0)
     assert minute.fullest(2.0) == "tpm"
     unlimited = MinuteLimits(
-        QuotaLimits(0, 10_000, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+        QuotaLimits(0, 10_000, 0), to_find=frozenset(), estimated=None, margin=0.6, now=0.0
     )
     unlimited.limiters["rpm"].take(50, 0.0)
     unlimited.limiters["tpm"].take(1, 0.0)
@@ -499,10 +499,10 @@ def test_only_what_is_sent_beyond_a_limit_probes_it() -> None:
 
 async def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
     """If the limit was to be found, it is full, and nothing comes free by itself."""
-    learned = LearnedQuota(LearnedLimit(1_000, met=True), LearnedLimit(), 1.0)
+    estimated = EstimatedQuota(EstimatedLimit(1_000, met=True), EstimatedLimit(), 1.0)
     to_find = frozenset({"rpm"})
     minute = MinuteLimits(
-        QuotaLimits(100, 0, 0), to_find=to_find, learned=learned, margin=0.6, now=0.0
+        QuotaLimits(100, 0, 0), to_find=to_find, estimated=estimated, margin=0.6, now=0.0
     )
     minute.go_up_if_due("rpm", 10, 100.0)
     assert minute.limit("rpm") == 1_000
@@ -514,7 +514,7 @@ async def test_what_is_tried_beyond_a_limit_is_sent_at_once() -> None:
     await minute.limiters["rpm"].space(10)
     assert not minute.limiters["rpm"].is_due(10)
     given = MinuteLimits(
-        QuotaLimits(1_000, 0, 0), to_find=frozenset(), learned=None, margin=0.6, now=0.0
+        QuotaLimits(1_000, 0, 0), to_find=frozenset(), estimated=None, margin=0.6, now=0.0
     )
     given.limiters["rpm"].take(1_000, 100.0)
     given.go_up_if_due("rpm", 10, 100.0)
@@ -537,9 +537,9 @@ def test_a_search_rises_with_what_goes_through_and_keeps_what_did() -> None:
     """Its pace is a multiple of the geometric mean of that and of the likeliest largest."""
     estimator = RateEstimator(100, largest=10_000, ceiling=0, found=False, now=0.0, passed=70.0)
     assert estimator.searching
-    assert estimator.learned(used=60) == LearnedLimit(70)
-    assert estimator.learned(used=80) == LearnedLimit(80)
-    assert estimator.learned(used=800) == LearnedLimit(100)
+    assert estimator.estimated(used=60) == EstimatedLimit(70)
+    assert estimator.estimated(used=80) == EstimatedLimit(80)
+    assert estimator.estimated(used=800) == EstimatedLimit(100)
     estimator.answered(1.0, sent_at=0.5, amount=1, level=1)
     assert estimator.value == pytest.approx(34 * math.sqrt(100))
     estimator.answered(2.0, sent_at=1.5, amount=0.5, level=2)
@@ -547,7 +547,7 @@ def test_a_search_rises_with_what_goes_through_and_keeps_what_did() -> None:
     estimator.answered(3.0, sent_at=2.5, amount=0.5, level=2)
     assert estimator.value == pytest.approx(34 * math.sqrt(200))
     unlimited = RateEstimator(math.inf, largest=10_000, ceiling=0, found=False, now=0.0)
-    assert unlimited.learned(used=5) == LearnedLimit()
+    assert unlimited.estimated(used=5) == EstimatedLimit()
     assert unlimited.most_in_flight(0.0) == 0
 
 
@@ -630,14 +630,14 @@ def test_the_state_has_each_limit_beside_what_is_used_of_it() -> None:
 async def test_tokens_are_estimated_back_from_what_the_service_counts() -> None:
     """What it counts of a batch, by what it counted before."""
     quota = Quota(QuotaLimits(0, 0, 0), EventBus())
-    assert quota.estimated(900) == 900
+    assert quota.estimate_of(900) == 900
     admission = await quota.acquire(10, 1_000)
     quota.answered(admission, texts=10, estimated=1_000, counted=2_000)
     quota.ended()
-    assert quota.estimated(2_040) == 1_000
-    learned = quota.learned
-    assert learned is not None
-    assert learned.token_factor == pytest.approx(2.04)
+    assert quota.estimate_of(2_040) == 1_000
+    estimated = quota.estimated
+    assert estimated is not None
+    assert estimated.token_factor == pytest.approx(2.04)
 
 
 def test_a_named_limit_of_tokens_that_we_kept_to_corrects_our_estimate() -> None:
@@ -656,9 +656,9 @@ def test_a_named_limit_of_tokens_that_we_kept_to_corrects_our_estimate() -> None
         quota.ended()
         assert quota.state().tokens_in_minute == 900
         assert quota.limits == QuotaLimits(100, 900, 0)
-        learned = quota.learned
-        assert learned is not None
-        assert learned.token_factor == pytest.approx(1.8)
+        estimated = quota.estimated
+        assert estimated is not None
+        assert estimated.token_factor == pytest.approx(1.8)
 
     run_virtual(run)
     assert told == [QuotaChanged(100, 900, "the service said so")]

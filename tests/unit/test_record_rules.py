@@ -9,8 +9,8 @@ import pytest
 
 from waypoint.models import Metadata, MetadataValue
 from waypoint.verification.record_rules import (
+    committed_vector,
     metadata_problem,
-    paid_vector,
     same_direction,
     text_problem,
     vector_problems,
@@ -75,16 +75,16 @@ def test_vectors_that_are_not_whole() -> None:
     assert vector_problems(rows[:1], 3) == ["it has 2 dimensions, not 3"]
 
 
-def test_a_paid_vector_that_cannot_be_right_is_none() -> None:
+def test_a_committed_vector_that_cannot_be_right_is_none() -> None:
     """By its bytes, its values or its length."""
     good = unit(3, 4)
-    found = paid_vector(good.tobytes(), 2)
+    found = committed_vector(good.tobytes(), 2)
     assert found is not None
     assert found.tolist() == good.tolist()
-    assert paid_vector(None, 2) is None
-    assert paid_vector(good.tobytes()[:-1], 2) is None
-    assert paid_vector(b"\0" * 8, 2) is None
-    assert paid_vector(np.array([np.nan, 1], "<f4").tobytes(), 2) is None
+    assert committed_vector(None, 2) is None
+    assert committed_vector(good.tobytes()[:-1], 2) is None
+    assert committed_vector(b"\0" * 8, 2) is None
+    assert committed_vector(np.array([np.nan, 1], "<f4").tobytes(), 2) is None
 
 
 def test_direction_is_compared_and_length_is_not() -> None:

@@ -66,7 +66,7 @@ def test_documents() -> None:
 
 
 def test_chunks_and_what_they_cost() -> None:
-    """Where vectors came from, what was written, and what was paid."""
+    """Where vectors came from, what was written, and what was embedded."""
     report = report_of(
         events.DocumentChunked("a.md", 100, 20, 90),
         events.ChunksSplit("a.md", 7),

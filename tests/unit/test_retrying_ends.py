@@ -66,7 +66,7 @@ def test_hope_lives_while_another_worker_gets_answers() -> None:
     assert on_bench(run, outcomes, give_up_after=100) >= 3_000
 
 
-def test_the_night_is_no_failure_of_the_service() -> None:
+def test_a_wait_for_the_day_is_no_failure_of_the_service() -> None:
     """Hours until the day's quota is back do not count as hours without an answer."""
 
     async def run(bench: Bench) -> int:
@@ -113,7 +113,7 @@ def test_a_stop_cuts_waits_short(outcomes: list[Outcome], limits: QuotaLimits, c
 
 
 def test_a_stop_does_not_cut_a_call_under_way() -> None:
-    """What was sent is paid: its answer is awaited, and a new call is not begun."""
+    """What was sent is billed: its answer is awaited, and a new call is not begun."""
 
     async def run(bench: Bench) -> tuple[int, ...]:
         shapes = []
@@ -157,7 +157,7 @@ def test_cancellation_is_not_swallowed(wait: int) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_no_retry_can_mend_passes_at_once(error: Exception) -> None:
+def test_what_no_retry_can_fix_passes_at_once(error: Exception) -> None:
     """As it came, after a single call."""
 
     async def run(bench: Bench) -> int:

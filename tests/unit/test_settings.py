@@ -141,7 +141,7 @@ def test_a_tier_may_be_a_number(given: object, tier: QuotaTier) -> None:
 
 
 def test_a_model_has_one_name() -> None:
-    """However it is written: the name goes into the keys of what is paid for."""
+    """However it is written: the name goes into the keys of texts."""
     settings = load_settings(embedding_model="models/gemini-embedding-2")
     assert settings.embedding_model == "gemini-embedding-2"
 
@@ -246,7 +246,7 @@ def test_a_host_is_nothing_else(host: str) -> None:
 
 @pytest.mark.parametrize("field", ["knowledge_base_path", "chroma_persist_path", "log_dir"])
 def test_a_folder_whose_name_is_not_utf8_is_refused(field: str) -> None:
-    """What a run tells goes into files of UTF-8; it is known before anything is paid for."""
+    """What a run tells goes into files of UTF-8; it is known before anything is embedded."""
     with pytest.raises(ConfigurationError, match=r": the name a\\xff is not valid"):
         load_settings(**{field: Path(os.fsdecode(b"a\xff"))})
 

@@ -10,7 +10,7 @@ from waypoint.simulator.faults import FaultPicker
 
 
 def test_all_problems_are_told_at_once() -> None:
-    """A caller need not mend them one by one."""
+    """A caller need not fix them one by one."""
     with pytest.raises(ValueError, match=r"rpm.*latency_ms.*tier.*faults"):
         SimulatorSettings().changed(rpm=-1, latency_ms="2", tier="gold", faults={Fault.HANG: 1.5})
 

@@ -56,7 +56,7 @@ def test_a_wait_for_quota_is_told_in_words(waiting_for: str, words: str) -> None
 
 
 def test_more_urgent_words_come_first() -> None:
-    """A stop, a night without quota, a stall."""
+    """A stop, a day without quota left, a stall."""
     run = ToldRun(stall_after=30)
     run.pass_seconds(1)
     assert run.view()["doing"].startswith("getting ready")
@@ -76,7 +76,7 @@ def test_more_urgent_words_come_first() -> None:
 
 
 def test_what_is_to_come_follows_from_what_was() -> None:
-    """1,000 bytes are left to cut at 100 chunks a thousand; 165 of 200 had to be paid for."""
+    """1,000 bytes are left to cut at 100 chunks a thousand; 165 of 200 had to be embedded."""
     run = ToldRun()
     run.tell(*SOME_WORK)
     run.pass_seconds(10)

@@ -1,4 +1,4 @@
-"""The keys of what is paid for."""
+"""The keys of texts."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ SPACE = EmbeddingSpace("gemini", "gemini-embedding-001", 768, "RETRIEVAL_DOCUMEN
 
 
 def test_the_key_of_a_text_never_changes() -> None:
-    """Another value would make every user pay for everything again."""
+    """Another value would make every user embed everything again."""
     key = TextKeys(SPACE).key("The Port of Rotterdam")
     assert key.hex() == "3c6448bbe888fb50c19436c0f88e96fd2ad306727beb10ce7b7eb0813fc1cb8c"
 
 
 def test_each_field_of_the_space_makes_another_key() -> None:
-    """What one space has paid for is never taken for another's."""
+    """What one space has embedded is never taken for another's."""
     spaces = [
         EmbeddingSpace(*fields)
         for fields in product(

@@ -83,13 +83,13 @@ def agree(run: ToldRun) -> None:
         sample = registry.get_sample_value("waypoint_documents_total", {"outcome": name})
         assert sample == documents[name]
     for name, value in (
-        ("texts_embedded_total", view["paid"]["texts"]),
-        ("cost_usd_total", view["paid"]["usd"]),
+        ("texts_embedded_total", view["embedded"]["texts"]),
+        ("cost_usd_total", view["embedded"]["usd"]),
         ("chunks_cut_total", chunks["cut"]),
         ("calls_in_flight", view["calls_in_flight"]),
     ):
         assert registry.get_sample_value(f"waypoint_{name}") == value
-    assert (view["paid"]["texts"], view["paid"]["usd"]) == (
+    assert (view["embedded"]["texts"], view["embedded"]["usd"]) == (
         report["texts_embedded"], report["cost_usd"],
     )  # fmt: skip
     # Rate and time left.

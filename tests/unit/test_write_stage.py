@@ -196,7 +196,7 @@ async def test_what_a_document_had_before_is_dropped_after_the_new_is_in(bench: 
 
 
 async def test_of_a_document_that_is_stored_only_what_differs_is_changed(bench: Bench) -> None:
-    """No row is written; it is begun first all the same, and then done."""
+    """No row is written; it is started first all the same, and then done."""
     job = job_of("a.md", 2, known=KNOWN)
     bench.store.hold(*job.plan.ids)
     change = MetadataChange(job.plan.ids[0], {"title": "new", "old": None})
@@ -222,7 +222,7 @@ async def test_an_empty_document_is_noted_and_changes_nothing(bench: Bench) -> N
     assert bench.known("emptied.md") == {"emptied.md": True}
 
 
-async def test_a_document_is_begun_before_a_part_of_it_is_written(bench: Bench) -> None:
+async def test_a_document_is_started_before_a_part_of_it_is_written(bench: Bench) -> None:
     """So that a run that dies in between leaves no part that nobody knows of."""
     job = job_of("a.md", 3)
     order = WriteOrder()
@@ -248,8 +248,8 @@ async def test_a_document_of_a_file_of_several_is_noted_as_such(bench: Bench) ->
     assert bench.ledger.partition_unchanged(bench.collection, [file]).changed == [file]
 
 
-async def test_after_a_failure_nothing_further_is_begun(bench: Bench) -> None:
-    """The documents of that write stay begun, and the failure is raised as it is."""
+async def test_after_a_failure_nothing_further_is_started(bench: Bench) -> None:
+    """The documents of that write stay started, and the failure is raised as it is."""
     bench.store.fails = StoreWriteError("no room", hint="make some")
     first, second = job_of("a.md", ROWS - 2), job_of("b.md", 2)
     with pytest.raises(StoreWriteError, match="no room"):
@@ -276,19 +276,19 @@ async def test_a_document_that_is_gone_goes_with_its_chunks(bench: Bench) -> Non
 
 
 async def test_a_removal_raises_the_generation_as_well(bench: Bench) -> None:
-    """And is noted as begun: should the run die, it is made again."""
+    """And is noted as started: should the run die, it is made again."""
     bench.store.hold("gone", source="gone.md")
-    begun: list[dict[str, bool]] = []
+    started: list[dict[str, bool]] = []
     delete = bench.store.delete
 
     async def look(ids: Sequence[str]) -> None:
-        begun.append(bench.known("gone.md"))
+        started.append(bench.known("gone.md"))
         await delete(ids)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(NotedStore, "delete", lambda _self, ids: look(ids))
         await bench.writer.remove("gone.md")
-    assert begun == [{"gone.md": False}]
+    assert started == [{"gone.md": False}]
     assert bench.store.done == ["generation", "delete"]
     assert bench.known("gone.md") == {}
 

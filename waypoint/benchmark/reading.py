@@ -138,7 +138,7 @@ def _measure(folder: Path, work: Path, settings: ReadingSettings, characters: in
         told = (work / "stderr.txt").read_text("utf-8", "replace").strip()
         raise RunFailedError(
             f"reading ended with exit code {process.returncode}: {told[-500:]}",
-            hint="its figures are worth nothing; mend what it names and start again",
+            hint="its figures are worth nothing; fix what it names and start again",
         )
     plan: dict[str, Any] = orjson.loads(output)
     read = plan["documents"], plan["characters_to_embed"] >= characters

@@ -29,7 +29,7 @@ class Chunker:
         give the same chunks.
 
         Raises:
-            DocumentRejectedError: it cannot be cut: a defect, which costs this document alone.
+            DocumentRejectedError: it cannot be cut: a bug, which costs this document alone.
         """
         try:
             return self._plan(document)

@@ -40,7 +40,7 @@ class Budget:
         await self._changed.wait()
 
     def reserve(self, texts: int, tokens: int) -> None:
-        """Set aside what a call will cost.
+        """Reserve what a call will cost.
 
         Raises:
             BudgetSpentError: it is more than what is left.

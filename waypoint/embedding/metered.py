@@ -20,7 +20,7 @@ from waypoint.embedding.port import (
 )
 from waypoint.embedding.rate_limit import Admission, Quota
 from waypoint.errors import BudgetSpentError, DailyQuotaError
-from waypoint.models import LearnedQuota
+from waypoint.models import EstimatedQuota
 from waypoint.observe.events import (
     CallAnswered,
     CallEnded,
@@ -47,8 +47,8 @@ class Account:
     quota: Quota
     budget: Budget | None = None
     """What the run may spend; None for no bound."""
-    keep: Callable[[LearnedQuota], Awaitable[None]] | None = None
-    """Stores what was learned about the quota."""
+    keep: Callable[[EstimatedQuota], Awaitable[None]] | None = None
+    """Stores what was estimated about the quota."""
 
 
 class MeteredEmbedder:
@@ -132,7 +132,7 @@ class MeteredEmbedder:
                     # Whoever cuts the batch to what is left knows our estimates, not what the
                     # service counts.
                     if error.tokens_left is not None:
-                        error.tokens_left = self._quota.estimated(error.tokens_left)
+                        error.tokens_left = self._quota.estimate_of(error.tokens_left)
                     raise
                 with doing("budget"):
                     await self._budget.changed()
@@ -179,8 +179,8 @@ class MeteredEmbedder:
             self._events.emit(ServiceDelay(error.whole, delay))
 
     async def _learn(self, error: QuotaExceededError, admission: Admission) -> None:
-        before = self._quota.learned
+        before = self._quota.estimated
         self._quota.refused(admission, rpm=error.rpm, tpm=error.tpm)
-        learned = self._quota.learned
-        if self._keep is not None and learned is not None and learned != before:
-            await self._keep(learned)
+        estimated = self._quota.estimated
+        if self._keep is not None and estimated is not None and estimated != before:
+            await self._keep(estimated)

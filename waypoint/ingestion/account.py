@@ -37,16 +37,16 @@ async def open_quota(
         rules: what the endpoint's limits are counted in, and which there are.
         ledger: None for one that a command must not read now: then nothing is known of the day.
     """
-    used, learned = DayUse(), None
+    used, estimated = DayUse(), None
     if ledger is not None:
         used = await ledger.day_use(service_day().isoformat(), space)
-        learned = await ledger.learned_quota(space)
+        estimated = await ledger.estimated_quota(space)
     counts_calls = QuotaUnit.CALLS in (wanted.unit, rules.unit)
     return Quota(
         rules.limits(wanted),
         events,
         to_find=wanted.to_find & rules.to_find,
-        learned=learned,
+        estimated=estimated,
         used_today=used.calls if counts_calls else used.texts,
         counts_calls=counts_calls,
     )

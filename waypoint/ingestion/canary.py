@@ -22,7 +22,7 @@ Commit = Callable[[Sequence[TextKey], Answer, int], Awaitable[None]]
 
 
 class Canary:
-    """Sends the canary where there is doubt; workers who doubt together share it.
+    """Sends the canary where texts are suspect; workers that ask at the same time share one.
 
     No answer to another call tells as much: it may have been sent before the service changed
     its mind.

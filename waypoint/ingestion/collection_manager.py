@@ -257,7 +257,7 @@ class CollectionManager:
         if known.store_id != state.id or _generation(state) not in possible:
             return False
         expected = await self._ledger.chunk_count(known.id)
-        # With documents begun, any number is possible; they are compared one by one anyway.
+        # With documents started, any number is possible; they are compared one by one anyway.
         return expected is None or expected == state.count
 
     async def _rebuild_ledger(

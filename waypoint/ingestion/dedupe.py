@@ -116,7 +116,7 @@ class DedupeStage:
     async def _compare(
         self, job: DocumentJob, candidates: Sequence[Candidate], order: WriteOrder
     ) -> list[Candidate]:
-        """For a document that was begun before: only what differs is written."""
+        """For a document that was started before: only what differs is written."""
         stored = await self._store.metadata_of([candidate.chunk.id for candidate in candidates])
         missing = []
         for candidate in candidates:

@@ -83,33 +83,33 @@ class DiscoverStage:
         walk = await to_thread.run_sync(self._source.discover)
         while entries := await to_thread.run_sync(lambda: list(islice(walk, FILES_A_STEP))):
             files, rejected = await self._sort_out(entries)
-            sifted = await self._partition(files)
-            self._announce(files, sifted, rejected)
-            for some in parcels(sifted.changed, self._source.takes_long):
+            partition = await self._partition(files)
+            self._announce(files, partition, rejected)
+            for some in parcels(partition.changed, self._source.takes_long):
                 await found.send(some)
         self.walk.complete = True
 
     async def _partition(self, files: Sequence[SourceFile]) -> Partition:
-        sifted = await self._ledger.partition_unchanged(
+        partition = await self._ledger.partition_unchanged(
             self._collection, files, self._source.readers_of, self._reading.reread
         )
         more = {
-            _file_of(source, sifted.warned_files)
-            for source, warnings in sifted.warnings.items()
+            _file_of(source, partition.warned_files)
+            for source, warnings in partition.warnings.items()
             if self._source.may_read_more(source, warnings)
         }
         if not more:
-            return sifted
-        changed = {file.source for file in sifted.changed} | more
+            return partition
+        changed = {file.source for file in partition.changed} | more
         return replace(
-            sifted,
+            partition,
             changed=[file for file in files if file.source in changed],
-            unchanged_documents=sifted.unchanged_documents
-            - sum(sifted.warned_files[file] for file in more),
+            unchanged_documents=partition.unchanged_documents
+            - sum(partition.warned_files[file] for file in more),
             warnings={
                 source: told
-                for source, told in sifted.warnings.items()
-                if _file_of(source, sifted.warned_files) not in more
+                for source, told in partition.warnings.items()
+                if _file_of(source, partition.warned_files) not in more
             },
         )
 
@@ -137,17 +137,19 @@ class DiscoverStage:
                 await self._reading.reject(entry.source, entry.reason, entry.hint)
         return files, rejected
 
-    def _announce(self, files: Sequence[SourceFile], sifted: Partition, rejected: int) -> None:
+    def _announce(self, files: Sequence[SourceFile], partition: Partition, rejected: int) -> None:
         found = len(files) + rejected
-        size, changed_size = (sum(file.size for file in some) for some in (files, sifted.changed))
-        unchanged = sifted.unchanged_documents
-        for source, warnings in sifted.warnings.items():
+        size, changed_size = (
+            sum(file.size for file in some) for some in (files, partition.changed)
+        )
+        unchanged = partition.unchanged_documents
+        for source, warnings in partition.warnings.items():
             for number, warning in enumerate(warnings):
                 told = DocumentWarning(source, warning, first=not number, named=False)
                 self._events.emit(told)
-        outdated = sifted.outdated_documents
+        outdated = partition.outdated_documents
         self._events.emit(FilesFound(found, size, unchanged, size - changed_size, outdated))
-        self._events.emit(DocumentsFound(len(files) - len(sifted.changed), unchanged))
+        self._events.emit(DocumentsFound(len(files) - len(partition.changed), unchanged))
 
 
 def parcels(

@@ -133,7 +133,7 @@ class EmbedStage:
             await self._refused(part, error, orders)
             return
         except PoisonBatchError as error:
-            await self._spoiled(part, error, orders)
+            await self._poisoned(part, error, orders)
             return
         except StoppedEarlyError as error:
             await self._buy_what_is_left(batch, error, orders)
@@ -164,8 +164,8 @@ class EmbedStage:
             [candidate.key for candidate in batch.items], answer, batch.tokens
         )
         order = WriteOrder()
-        for leader, vector in zip(batch.items, answer.vectors, strict=True):
-            for candidate in (leader, *self._in_flight.release(leader.key)):
+        for first, vector in zip(batch.items, answer.vectors, strict=True):
+            for candidate in (first, *self._in_flight.release(first.key)):
                 order.add(candidate, vector)
         return order
 
@@ -186,10 +186,10 @@ class EmbedStage:
         if alone:
             await self._reject(batch.items[0], error, orders)
             return
-        # Someone's text spoils the call for all; halve until it is alone.
+        # One text poisons the call for all; halve until it is alone.
         self._halve(part)
 
-    async def _spoiled(
+    async def _poisoned(
         self, part: Part, error: PoisonBatchError, orders: ObjectSendStream[WriteOrder]
     ) -> None:
         """Find the text that no good answer comes to, and reject it; buy the others."""
@@ -211,14 +211,14 @@ class EmbedStage:
 
     async def _reject(
         self,
-        leader: Candidate,
+        first: Candidate,
         error: CallError,
         orders: ObjectSendStream[WriteOrder],
     ) -> None:
-        # Noted before the followers are released: a later chunk meets the refusal in the ledger.
-        await self._ledger.refuse_text(leader.key, error.reason)
+        # Noted before its duplicates are released: a later chunk meets the refusal in the ledger.
+        await self._ledger.refuse_text(first.key, error.reason)
         order = WriteOrder()
-        for candidate in (leader, *self._in_flight.release(leader.key)):
+        for candidate in (first, *self._in_flight.release(first.key)):
             chunk = candidate.chunk
             order.reject(candidate, error.reason)
             self._events.emit(TextRejected(chunk.source, chunk.id, error.reason))

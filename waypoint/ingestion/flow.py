@@ -27,7 +27,7 @@ from waypoint.ingestion.messages import Candidate
 from waypoint.ingestion.pipeline import Pipeline, Stages
 from waypoint.ingestion.read import ReadStage
 from waypoint.ingestion.write import Writer
-from waypoint.models import LearnedQuota
+from waypoint.models import EstimatedQuota
 from waypoint.observe.events import EventBus
 from waypoint.observe.gauges import Gauges
 from waypoint.settings import Settings
@@ -46,7 +46,7 @@ class Flow:
         source: Source,
         store: VectorStore,
         ledger: Ledger,
-        keeper: CollectionManager,
+        manager: CollectionManager,
         embedder: LazyEmbedder,
         chunker: Chunker,
         quota: Quota,
@@ -59,7 +59,7 @@ class Flow:
         self._source = source
         self._store = store
         self._ledger = ledger
-        self._keeper = keeper
+        self._manager = manager
         self._embedder = embedder
         self._chunker = chunker
         self._quota = quota
@@ -78,9 +78,9 @@ class Flow:
         Raises:
             WaypointError: the first failure, once everything has drained.
         """
-        settings, events, collection = self._settings, self._events, self._keeper.entry
+        settings, events, collection = self._settings, self._events, self._manager.entry
         writer = Writer(
-            self._store, self._ledger, collection.id, events, self._keeper.raise_generation
+            self._store, self._ledger, collection.id, events, self._manager.raise_generation
         )
         adaptive = settings.concurrency == "auto"
         slots = AdaptiveConcurrency(settings.workers, events, adaptive=adaptive)
@@ -141,7 +141,7 @@ class Flow:
         space = self._embedder.space
         model = model_of(space)
         in_flight = InFlight()
-        collection = self._keeper.entry.id
+        collection = self._manager.entry.id
         read = ReadStage(ledger, collection, events, self._source.open, reread=reread)
         discover = DiscoverStage(ledger, collection, events, source=self._source, reading=read)
         chunk = ChunkStage(
@@ -149,7 +149,7 @@ class Flow:
         )
         retrying = RetryingEmbedder(
             self._embedder,
-            Account(self._quota, self._budget, self._keep_learned),
+            Account(self._quota, self._budget, self._keep_estimated),
             stop,
             events,
             give_up_after=settings.give_up_after,
@@ -176,5 +176,5 @@ class Flow:
         dedupe = DedupeStage(self._store, ledger, in_flight, events, route)
         return Stages(discover, read, chunk, dedupe, batch, embed, writer)
 
-    async def _keep_learned(self, learned: LearnedQuota) -> None:
-        await self._ledger.keep_quota(self._embedder.space, learned)
+    async def _keep_estimated(self, estimated: EstimatedQuota) -> None:
+        await self._ledger.keep_quota(self._embedder.space, estimated)

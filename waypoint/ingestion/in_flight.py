@@ -1,4 +1,4 @@
-"""Texts that are being looked up or bought: each of them once, whoever else wants it."""
+"""Texts that are being deduplicated or embedded: each of them once, whoever else has it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from waypoint.ingestion.messages import Candidate
 from waypoint.models import TextKey
 
 MOST_WAITING = 10_000
-"""Duplicates that may wait for their leaders; more of them hold deduplication back."""
+"""Duplicates that may wait for requests in flight; more of them are backpressure."""
 
 
 class InFlight:
-    """The first chunk with a text is its leader; its duplicates wait until it is settled.
+    """Of the chunks with a text, the first is in flight, and its duplicates wait for it.
 
-    A leader is claimed before the ledger is asked and released only after its vector is
-    committed there, so that a later chunk meets it in one place or in the other.
+    It is claimed before the ledger is asked and released only after its vector is committed
+    there, so that a later chunk meets it in one place or in the other.
     """
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
@@ -25,7 +25,7 @@ class InFlight:
         self._room = anyio.Event()
 
     def claim(self, candidate: Candidate) -> bool:
-        """True for a leader; a duplicate waits."""
+        """True for the first with its text; a duplicate waits."""
         duplicates = self._duplicates.get(candidate.key)
         if duplicates is None:
             self._duplicates[candidate.key] = []
@@ -35,7 +35,7 @@ class InFlight:
         return False
 
     def release(self, key: TextKey) -> list[Candidate]:
-        """The duplicates of a leader that is settled, one way or the other."""
+        """The duplicates of a text that is committed, or rejected."""
         duplicates = self._duplicates.pop(key)
         if duplicates:
             self._waiting -= len(duplicates)
@@ -47,8 +47,8 @@ class InFlight:
     async def room(self) -> None:
         """Wait until there is capacity for another duplicate.
 
-        No deadlock: leaders are downstream of whoever waits here, and the batcher flushes
-        when its input is idle.
+        No deadlock: what is in flight is downstream of whoever waits here, and the batcher
+        flushes when its input is idle.
         """
         while self._waiting >= self._most_waiting:
             await self._room.wait()

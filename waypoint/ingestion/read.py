@@ -88,7 +88,7 @@ class ReadStage:
                 continue
             self._events.emit(DocumentsFound(1, len(content)))
             if any(each.source != file.source for each in content):
-                # No document of that name is ever done, which would forgive it.
+                # No document of that name is ever complete, which would clear it.
                 await self._ledger.clear_rejects(self._collection, [file.source])
             errors = [each for each in content if isinstance(each, RecordRejectedError)]
             if errors:

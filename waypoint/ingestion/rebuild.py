@@ -76,7 +76,7 @@ class Rebuilding:
         """Copy what can be read, and put the copy in the place of the damaged collection.
 
         The store has the damaged collection open, and then the new one, which is returned.
-        Documents that Chroma has any chunk of are begun in the ledger.
+        Documents that the store has any chunk of are started in the ledger.
 
         Args:
             entry: the ledger's number of the collection.

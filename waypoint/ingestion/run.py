@@ -48,7 +48,7 @@ from waypoint.ingestion.recipe import Recipe
 from waypoint.ingestion.recovery import prepare_rebuild, quarantine_ledger
 from waypoint.ingestion.shutdown import Interruption, watch_signals
 from waypoint.ingestion.standing_rejects import StandingRejects, list_rejects, standing_before
-from waypoint.models import FURTHER_ROOT, EmbeddingSpace, LearnedQuota
+from waypoint.models import FURTHER_ROOT, EmbeddingSpace, EstimatedQuota
 from waypoint.observe.events import EventBus, QuotaChanged, RunRepeated, RunStarted, StoreNotice
 from waypoint.observe.gauges import Gauges, QuotaState
 from waypoint.observe.sampler import Sampler
@@ -66,7 +66,7 @@ from waypoint.storage.stores import OpenedStore, Upkeep, chosen_store
 DEFAULT_COLLECTION = "waypoint_kb"
 
 MOST_REPAIRS = 2
-"""Times a run begins anew after the store, or the ledger, was found damaged and mended."""
+"""Times a run starts over after the store, or the ledger, was found damaged and repaired."""
 
 
 def new_run_id() -> str:
@@ -206,7 +206,7 @@ class Ingestion:
         recipe = Recipe(embedder.space, chunker.settings.fingerprint())
         name = collection_name(settings, embedder.endpoint.provider)
         rebuilding = Rebuilding(name, store, ledger, self._events, upkeep.restart)
-        keeper = CollectionManager(store, ledger, self._events, recipe, rebuilding)
+        manager = CollectionManager(store, ledger, self._events, recipe, rebuilding)
         if settings.fail_on == FailOn.NEW_REJECTS and not self.rejects.before:
             # Before --clear or --retry-rejects takes them away.
             self.rejects.before = await standing_before(ledger, name)
@@ -216,18 +216,18 @@ class Ingestion:
             if self._to_clear:
                 # Afterwards the ledger would no longer know whose texts they are.
                 await self._retry_rejects(ledger, name, ("", FURTHER_ROOT))
-            source = await self._open(keeper, name)
+            source = await self._open(manager, name)
             if self._repaired:
                 dropped = self._to_rebuild and not rebuilding.whole
                 self._events.emit(RunRepeated(dropped=dropped))
             self._to_clear = self._to_rebuild = self._repaired = False
             await self._retry_rejects(ledger, name, source.scopes)
-            unfinished = await ledger.start_filling(keeper.entry.id)
-            await self._flow(source, store, ledger, embedder, keeper, chunker)
+            unfinished = await ledger.start_filling(manager.entry.id)
+            await self._flow(source, store, ledger, embedder, manager, chunker)
             complete = not self._interruption.reason
             # A category, or a file, that is dealt with says nothing about the others.
             if complete and not (unfinished and (self._options.category or self._options.files)):
-                finished = keeper.entry.id
+                finished = manager.entry.id
         finally:
             with anyio.CancelScope(shield=True):
                 await self._note_end(lock, ledger, upkeep, complete=complete, finished=finished)
@@ -250,12 +250,12 @@ class Ingestion:
         except LedgerDamagedError:
             raise
         except (StoreWriteError, LedgerError) as error:
-            # Without a word of it the next run doubts every collection, as it then should.
+            # Without a word of it the next run suspects every collection, as it then should.
             if not upkeep.has_died:
                 await to_thread.run_sync(lock.note_ended, self.run_id)
             self._events.emit(StoreNotice(f"the run's end is not in the ledger: {error.message}"))
 
-    async def _open(self, keeper: CollectionManager, name: str) -> Source:
+    async def _open(self, manager: CollectionManager, name: str) -> Source:
         """Open the collection; returns the folder as it is to be walked."""
         options = replace(self._options, clear=self._to_clear)
         settled: SettledOrigin | None = None
@@ -265,7 +265,7 @@ class Ingestion:
             settled = settle(self._settings, options, name, recorded, empty=empty)
             return settled.origin
 
-        await keeper.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
+        await manager.open(name, settle_origin, clear=options.clear, damaged=self._to_rebuild)
         assert settled is not None
         source = open_source(settled.roots, options.category)
         await to_thread.run_sync(source.check_readers)
@@ -307,7 +307,7 @@ class Ingestion:
         store: VectorStore,
         ledger: Ledger,
         embedder: LazyEmbedder,
-        keeper: CollectionManager,
+        manager: CollectionManager,
         chunker: Chunker,
     ) -> None:
         stop = Stop()
@@ -320,7 +320,7 @@ class Ingestion:
             self._events,
         )
         self._events.emit(QuotaChanged(quota.limits.rpm, quota.limits.tpm, "at the start"))
-        parts = (source, store, ledger, keeper, embedder, chunker, quota, self._budget, self._kept)
+        parts = (source, store, ledger, manager, embedder, chunker, quota, self._budget, self._kept)
         flow = Flow(self._settings, *parts, self._events, self.gauges)
 
         async def run_pass(route: Route | None) -> None:
@@ -337,9 +337,9 @@ class Ingestion:
                 passes = await self._passes(run_pass, ledger, embedder, quota, stop, stack)
                 await (run_pass(None) if passes is None else passes.run())
         finally:
-            if quota.learned is not None:
+            if quota.estimated is not None:
                 with anyio.CancelScope(shield=True):
-                    await self._keep_quota(ledger, embedder.space, quota.learned)
+                    await self._keep_quota(ledger, embedder.space, quota.estimated)
 
     async def _passes(
         self,
@@ -384,10 +384,10 @@ class Ingestion:
         return Passes(run_pass, runner, jobs, mode, space, quota, most, stop, events, detach)
 
     async def _keep_quota(
-        self, ledger: Ledger, space: EmbeddingSpace, learned: LearnedQuota
+        self, ledger: Ledger, space: EmbeddingSpace, estimated: EstimatedQuota
     ) -> None:
         try:
-            await ledger.keep_quota(space, learned)
+            await ledger.keep_quota(space, estimated)
         except StoreWriteError as error:
             self._events.emit(StoreNotice(f"the quota that was found is not kept: {error.message}"))
 

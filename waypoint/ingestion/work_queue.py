@@ -1,6 +1,6 @@
 """What a worker takes next: parts of batches that failed, side by side, or a new batch.
 
-A batch that one text spoils is cut into parts, and idle workers take these: several such texts
+A batch that one text poisons is cut into parts, and idle workers take these: several such texts
 are found together, and good texts beside them don't wait for the verdict on a bad one.
 """
 

@@ -32,7 +32,7 @@ IDLE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class _Write:
-    """An order that is begun, ready to be sent: its chunks are held in packed form alone."""
+    """An order that is started, ready to be sent: its chunks are held in packed form alone."""
 
     packed: Sequence[PackedChunks]
     added: int
@@ -153,7 +153,7 @@ class Writer:
         # The stage waits for it; it is not to be counted beside that.
         with doing_for_nobody():
             finished, deleted = await self._change(write)
-            # Not after a failure: the next write, which waits for this, is not to be begun.
+            # Not after a failure: the next write, which waits for this, is not to be started.
             chroma.release()
             if finished:
                 done = [_done(job) for job in finished]
@@ -189,7 +189,7 @@ class Writer:
             self._has_written = True
 
     async def _drop_stale(self, job: DocumentJob) -> int:
-        """Delete what earlier versions left; a document never begun before has none."""
+        """Delete what earlier versions left; a document never started before has none."""
         if job.known is None:
             return 0
         wanted = set(job.plan.ids) - set(job.rejects)

@@ -27,7 +27,7 @@ def view_of(status: RunStatus) -> dict[str, Any]:
         "documents": report.documents,
         "chunks": report.chunks,
         "settled": progress.settled,
-        "paid": {
+        "embedded": {
             "texts": report.texts_embedded,
             "tokens": report.tokens_embedded,
             "usd": report.cost_usd,

@@ -25,7 +25,7 @@ from waypoint.storage.ledger.records import CachedCollection, LastRun, Spending
 from waypoint.storage.ledgers import chosen_ledger
 from waypoint.storage.stores import chosen_store
 
-PATIENCE = 5.0
+GIVE_UP_AFTER = 5.0
 """Seconds a server that went away is tried again: whoever asks for the status is waiting."""
 
 
@@ -92,7 +92,7 @@ async def read_status(settings: Settings, events: EventBus) -> Status:
         StoreLockedError: the embedded store is in use.
     """
     settings = settings.model_copy(
-        update={"chroma_give_up_after": min(PATIENCE, settings.chroma_give_up_after)}
+        update={"chroma_give_up_after": min(GIVE_UP_AFTER, settings.chroma_give_up_after)}
     )
     server, folder = chosen_store(settings).address(settings), settings.chroma_persist_path
     status = Status(f"{server}; ledger in {folder}" if server else str(folder))

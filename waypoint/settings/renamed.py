@@ -15,6 +15,7 @@ VARIABLES = {
 OPTIONS = {
     ("ingest", "--prune"): "--allow-mass-delete",
     ("cache", "--prune"): "--drop-unused",
+    ("verify", "--check paid"): "--check committed",
 }
 """By command."""
 

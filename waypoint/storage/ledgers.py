@@ -32,7 +32,7 @@ class LedgerKind(Protocol):
         ...
 
     def files(self, folder: Path) -> Sequence[Path]:
-        """Its files there, the ledger itself first; to be set aside if it is damaged."""
+        """Its files there, the ledger itself first; to be quarantined if it is damaged."""
         ...
 
     def collections(self, folder: Path) -> Sequence[str]:

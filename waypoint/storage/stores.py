@@ -40,7 +40,7 @@ class Upkeep(Protocol):
         ...
 
     async def quarantine(self, error: StoreDamagedError) -> None:
-        """Set its files aside and start over none; first says what goes with them.
+        """Quarantine its files and start over none; first says what goes with them.
 
         Raises:
             StoreDamagedError: the files are not what is wrong; nothing was touched.

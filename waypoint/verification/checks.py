@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from waypoint.errors import UsageError
+from waypoint.settings.renamed import refuse_old_option
 
 MOST_EXAMPLES = 10
 """Findings of one check that are listed; all of them are counted."""
@@ -102,7 +103,7 @@ KINDS = {
         ),
         CheckKind("metadata", INTEGRITY, "required metadata are there and of their types", _REPAIR),
         CheckKind("ledger", INTEGRITY, "the ledger and the collection agree", _REPAIR),
-        CheckKind("paid", INTEGRITY, "each vector is the one committed for its text", _REPAIR),
+        CheckKind("committed", INTEGRITY, "each vector is the one committed for its text", _REPAIR),
         CheckKind(
             "index",
             INTEGRITY,
@@ -156,6 +157,7 @@ def checks_named(checks: Sequence[str], tiers: Sequence[str] = ()) -> frozenset[
         return frozenset({RETRIEVAL} if tiers else NAMES)
     names: set[str] = set()
     for name in checks:
+        refuse_old_option("verify", f"--check {name}")
         if name not in NAMES and name not in GROUPS:
             raise UsageError(
                 f"there is no check {name!r}",

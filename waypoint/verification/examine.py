@@ -14,8 +14,8 @@ from waypoint.storage.port import StoredRecords
 from waypoint.verification.inventory import Inventory, Seen
 from waypoint.verification.ports import LedgerChunk, LedgerView
 from waypoint.verification.record_rules import (
+    committed_vector,
     metadata_problem,
-    paid_vector,
     same_direction,
     text_problem,
     vector_problems,
@@ -33,16 +33,16 @@ class RecordExaminer:
     async def look_at(self, page: StoredRecords) -> None:
         """Enter what is wrong with the records of a page, and the little that is kept of them."""
         known = await to_thread.run_sync(self._inventory.expected_of, page.ids)
-        paid: dict[TextKey, bytes] | None = None
+        committed: dict[TextKey, bytes] | None = None
         if self._ledger is not None and page.vectors is not None:
-            paid = await self._ledger.vectors([chunk.key for chunk in known.values()])
-        await to_thread.run_sync(self._examine, page, known, paid)
+            committed = await self._ledger.vectors([chunk.key for chunk in known.values()])
+        await to_thread.run_sync(self._examine, page, known, committed)
 
     def _examine(
         self,
         page: StoredRecords,
         known: Mapping[str, LedgerChunk],
-        paid: Mapping[TextKey, bytes] | None,
+        committed: Mapping[TextKey, bytes] | None,
     ) -> None:
         problems = [""] * len(page.ids)
         if page.vectors is not None:
@@ -54,9 +54,9 @@ class RecordExaminer:
             self._note(chunk_id, "texts", text_problem(text, metadata), delete=True)
             self._note(chunk_id, "vectors", problems[row], delete=True)
             self._note_metadata(chunk_id, metadata, chunk)
-            if chunk is not None and paid is not None and page.vectors is not None:
+            if chunk is not None and committed is not None and page.vectors is not None:
                 whole = not problems[row]
-                self._compare(chunk, text or "", page.vectors[row], paid.get(chunk.key), whole)
+                self._compare(chunk, text or "", page.vectors[row], committed.get(chunk.key), whole)
             seen.append(_seen(chunk_id, text, metadata))
         self._inventory.add_seen(seen)
 
@@ -78,15 +78,15 @@ class RecordExaminer:
     def _compare(
         self, chunk: LedgerChunk, text: str, stored: Vector, data: bytes | None, whole: bool
     ) -> None:
-        paid = paid_vector(data, self._dimensions)
-        if paid is None:
+        committed = committed_vector(data, self._dimensions)
+        if committed is None:
             what = "is not in the ledger" if data is None else "is damaged in the ledger"
-            self._inventory.find("paid", chunk.id, f"the vector of its text {what}")
+            self._inventory.find("committed", chunk.id, f"the vector of its text {what}")
             copy = np.ascontiguousarray(stored, dtype="<f4").tobytes() if whole else None
             self._inventory.note_bad_key(chunk.key, estimate_tokens(text), copy)
-        elif len(stored) == len(paid) and not same_direction(stored, paid):
+        elif len(stored) == len(committed) and not same_direction(stored, committed):
             what = "not the vector committed for its text"
-            self._note(chunk.id, "paid", what, delete=True)
+            self._note(chunk.id, "committed", what, delete=True)
 
 
 def _seen(chunk_id: str, text: str | None, metadata: Metadata) -> Seen:

@@ -24,10 +24,10 @@ from waypoint.verification.index_check import check_index
 from waypoint.verification.inventory import Inventory
 from waypoint.verification.ports import Folder, LedgerView
 
-_NEED_VECTORS = frozenset({"vectors", "paid"})
+_NEED_VECTORS = frozenset({"vectors", "committed"})
 _NEED_FOLDER = frozenset({"sources", "orphans", "stale"})
-_NEED_LEDGER = frozenset({"sources", "ledger", "paid", "stale"})
-_NEED_REST = frozenset({"sources", "orphans", "sequence", "ids", "ledger", "paid", "stale"})
+_NEED_LEDGER = frozenset({"sources", "ledger", "committed", "stale"})
+_NEED_REST = frozenset({"sources", "orphans", "sequence", "ids", "ledger", "committed", "stale"})
 """Checks that compare what a running ingestion is just changing."""
 _NEED_RECORDS = frozenset(IN_GROUP[INTEGRITY]) - {"collection", "recipe", "index", "stale"}
 

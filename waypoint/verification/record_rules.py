@@ -110,7 +110,7 @@ def vector_problems(vectors: Vectors, dimensions: int) -> list[str]:
     return problems
 
 
-def paid_vector(data: bytes | None, dimensions: int) -> Vector | None:
+def committed_vector(data: bytes | None, dimensions: int) -> Vector | None:
     """The ledger's vector; None for one that cannot be right."""
     if data is None or len(data) != 4 * dimensions:
         return None
@@ -119,9 +119,9 @@ def paid_vector(data: bytes | None, dimensions: int) -> Vector | None:
     return vector if np.isfinite(length) and abs(length - 1) <= UNIT else None
 
 
-def same_direction(stored: Vector, paid: Vector) -> bool:
+def same_direction(stored: Vector, committed: Vector) -> bool:
     """Whether a stored vector is the committed one, whatever its length."""
     length = float(np.linalg.norm(stored.astype(np.float64)))
     if not np.isfinite(length) or not length:
         return True  # broken, which another check says: there is no direction to compare
-    return bool(np.abs(stored / length - paid).max() <= SAME)
+    return bool(np.abs(stored / length - committed).max() <= SAME)

@@ -25,7 +25,8 @@ INSERT OR IGNORE INTO to_delete
 INSERT OR IGNORE INTO to_compare
     SELECT e.source FROM expected AS e
     WHERE e.id IN (SELECT id FROM to_delete)
-        OR e.id IN (SELECT id FROM findings WHERE check_name IN ('metadata', 'ledger', 'paid'));
+        OR e.id IN (SELECT id FROM findings
+            WHERE check_name IN ('metadata', 'ledger', 'committed'));
 INSERT OR IGNORE INTO to_compare
     SELECT s.source FROM stored AS s WHERE s.source IS NOT NULL AND (
         s.id IN (SELECT id FROM to_delete)

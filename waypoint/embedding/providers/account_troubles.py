@@ -1,4 +1,4 @@
-"""What is wrong with an account or a key, by the service's words: no waiting mends it.
+"""What is wrong with an account or a key, by the service's words: no waiting fixes it.
 
 The reasons of ErrorInfo are Google's (google.api.ErrorReason); the sentences are those users
 report. A refusal may be several at once: the first names it, and the hints of all are told.
@@ -27,7 +27,7 @@ class Trouble:
     words: re.Pattern[str]
     """In the message."""
     key: bool = False
-    """Whether another key mends it."""
+    """Whether another key fixes it."""
     codes: frozenset[int] = frozenset()
     """Statuses that mean it, whatever is said."""
     even_429: bool = False
@@ -157,7 +157,7 @@ NO_QUOTA = Trouble(
 )
 _ABOUT_ACCOUNT = Trouble(
     "the service refuses the account",
-    "mend what it says; then run the same command again: what is embedded is kept",
+    "fix what it says; then run the same command again: what is embedded is kept",
     frozenset(),
     re.compile("(?!)"),
 )
@@ -165,7 +165,7 @@ _REFUSALS = frozenset({400, 401, 402, 403, 412, 451})
 
 
 def trouble_of(error: ErrorAnswer) -> Trouble | None:
-    """What is wrong, where waiting does not mend it; None where it may, or the texts may be it."""
+    """What is wrong, where waiting does not fix it; None where it may, or the texts may be it."""
     if error.code == httpx2.codes.TOO_MANY_REQUESTS:
         return _trouble_of_quota(error)
     if error.code not in _REFUSALS:

@@ -16,7 +16,7 @@ import math
 from dataclasses import dataclass
 
 from waypoint.embedding.rate_limit.rate_limiter import WINDOW
-from waypoint.models import LearnedLimit
+from waypoint.models import EstimatedLimit
 
 RAMP = 34.0
 """The rate of the search, in units a minute, is so many times the geometric mean of what went
@@ -98,13 +98,13 @@ class RateEstimator:
         self._blamed = 0
         """Refusals by which the limit was found."""
 
-    def learned(self, *, used: float) -> LearnedLimit:
+    def estimated(self, *, used: float) -> EstimatedLimit:
         """What is worth keeping. ``used``: what the service counted in the last minute."""
         if not math.isfinite(self.value):
-            return LearnedLimit()
+            return EstimatedLimit()
         if self.searching:
-            return LearnedLimit(int(min(self.value, max(self._passed, used))))
-        return LearnedLimit(int(self._probed_from or self.value), met=True)
+            return EstimatedLimit(int(min(self.value, max(self._passed, used))))
+        return EstimatedLimit(int(self._probed_from or self.value), met=True)
 
     @property
     def lowered(self) -> bool:

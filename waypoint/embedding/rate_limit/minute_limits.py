@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from waypoint.embedding.rate_limit.estimator import RateEstimator
 from waypoint.embedding.rate_limit.limits import TIERS, QuotaLimits
 from waypoint.embedding.rate_limit.rate_limiter import WINDOW, RateLimiter
-from waypoint.models import LearnedLimit, LearnedQuota
+from waypoint.models import EstimatedLimit, EstimatedQuota
 from waypoint.settings import QuotaTier
 
 Name: TypeAlias = Literal["rpm", "tpm"]
@@ -33,7 +33,7 @@ class MinuteLimits:
 
     Args:
         to_find: those that nobody told.
-        learned: what an earlier run found of these.
+        estimated: what an earlier run found of these.
         margin: seconds that the limiters keep clear.
     """
 
@@ -42,14 +42,14 @@ class MinuteLimits:
         limits: QuotaLimits,
         *,
         to_find: frozenset[str],
-        learned: LearnedQuota | None,
+        estimated: EstimatedQuota | None,
         margin: float,
         now: float,
     ) -> None:
         self._to_find = [name for name in NAMES if name in to_find]
         told: Mapping[Name, int] = {"rpm": limits.rpm, "tpm": limits.tpm}
-        known: Mapping[Name, LearnedLimit] = (
-            {"rpm": learned.rpm, "tpm": learned.tpm} if learned else {}
+        known: Mapping[Name, EstimatedLimit] = (
+            {"rpm": estimated.rpm, "tpm": estimated.tpm} if estimated else {}
         )
         self._known = known
         self.limiters: dict[Name, RateLimiter] = {}
@@ -57,7 +57,7 @@ class MinuteLimits:
         for name in NAMES:
             start = float(told[name]) or math.inf
             if name in to_find:
-                before = known.get(name, LearnedLimit())
+                before = known.get(name, EstimatedLimit())
                 start = float(before.value) if before.met else max(start, float(before.value))
                 passed, found, ceiling = float(before.value), before.met, 0.0
             else:
@@ -77,12 +77,12 @@ class MinuteLimits:
         limit = self.limiters[name].limit
         return int(limit) if math.isfinite(limit) else 0
 
-    def learned(self, now: float) -> dict[Name, LearnedLimit]:
+    def estimated(self, now: float) -> dict[Name, EstimatedLimit]:
         """What is worth keeping for the next run; of what was given, what was known before."""
         return {
-            name: self.estimators[name].learned(used=self.limiters[name].used(now))
+            name: self.estimators[name].estimated(used=self.limiters[name].used(now))
             if name in self._to_find
-            else self._known.get(name, LearnedLimit())
+            else self._known.get(name, EstimatedLimit())
             for name in NAMES
         }
 

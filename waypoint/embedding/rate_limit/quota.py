@@ -1,4 +1,4 @@
-"""All limits together: when a call may be sent, and what is learned from its outcome."""
+"""All limits together: when a call may be sent, and what is estimated from its outcome."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from waypoint.embedding.rate_limit.rate_limiter import BURST_SHARE
 from waypoint.embedding.rate_limit.streak import RefusalStreak
 from waypoint.embedding.rate_limit.token_factor import TokenFactor
 from waypoint.errors import DailyQuotaError
-from waypoint.models import LearnedQuota
+from waypoint.models import EstimatedQuota
 from waypoint.observe.events import EventBus, QuotaChanged
 from waypoint.observe.gauges import QuotaState
 
@@ -63,7 +63,7 @@ class Quota:
     Args:
         limits: what the account allows, or is tried first.
         to_find: names of the limits that are to be found: ``rpm``, ``tpm``.
-        learned: what an earlier run found of these.
+        estimated: what an earlier run found of these.
         used_today: texts already counted against the day's limit.
         counts_calls: a call counts as one, however many texts it has.
         now: the wall clock, in UTC.
@@ -75,7 +75,7 @@ class Quota:
         events: EventBus,
         *,
         to_find: frozenset[str] = frozenset(),
-        learned: LearnedQuota | None = None,
+        estimated: EstimatedQuota | None = None,
         used_today: int = 0,
         counts_calls: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -88,12 +88,12 @@ class Quota:
         self._changed = anyio.Event()
         self._streak = RefusalStreak()
         self._jitter = JitterMeter(LEAST_UNKNOWN if to_find else LEAST)
-        self._factor = TokenFactor(learned.token_factor if learned else 1.0)
+        self._factor = TokenFactor(estimated.token_factor if estimated else 1.0)
         self._day = DayCount(limits.rpd, used_today, now)
         self._resume_at = began = self._clock()
         self._waiting_for = ""
         self._minute = MinuteLimits(
-            limits, to_find=to_find, learned=learned, margin=self._jitter.margin, now=began
+            limits, to_find=to_find, estimated=estimated, margin=self._jitter.margin, now=began
         )
 
     # -- what it is ------------------------------------------------------------------------
@@ -104,12 +104,12 @@ class Quota:
         return QuotaLimits(self._minute.limit("rpm"), self._minute.limit("tpm"), self._day.limit)
 
     @property
-    def learned(self) -> LearnedQuota | None:
+    def estimated(self) -> EstimatedQuota | None:
         """What is worth keeping for the next run; None for nothing."""
-        learned = self._minute.learned(self._clock())
-        if not any(each.value for each in learned.values()) and not self._factor.measured:
+        estimated = self._minute.estimated(self._clock())
+        if not any(each.value for each in estimated.values()) and not self._factor.measured:
             return None
-        return LearnedQuota(learned["rpm"], learned["tpm"], self._factor.value)
+        return EstimatedQuota(estimated["rpm"], estimated["tpm"], self._factor.value)
 
     @property
     def best_batch(self) -> tuple[int, int]:
@@ -241,7 +241,7 @@ class Quota:
             limiter.forget(admission.amounts[name], admission.at)
         self._day.give_back(admission.texts)
 
-    def estimated(self, counted: int) -> int:
+    def estimate_of(self, counted: int) -> int:
         """What we estimate where the service is expected to count so many tokens."""
         return int(counted / self._factor.value)
 
@@ -250,7 +250,7 @@ class Quota:
         self._resume_at = max(self._resume_at, self._clock() + seconds)
 
     def ended(self) -> None:
-        """A call that was admitted has ended, well or not; after what was learned of it."""
+        """A call that was admitted has ended, well or not; after what was estimated of it."""
         self._in_flight -= 1
         self._changed.set()
         self._changed = anyio.Event()

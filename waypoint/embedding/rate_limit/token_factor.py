@@ -14,7 +14,7 @@ _SAFETY = 1.02
 
 
 class TokenFactor:
-    """Corrects estimates by what the service says. ``value`` starts at what was learned."""
+    """Corrects estimates by what the service says. ``value`` starts at what was estimated."""
 
     def __init__(self, value: float) -> None:
         self.value = min(_MOST, max(_LEAST, value))

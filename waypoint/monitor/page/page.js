@@ -121,13 +121,13 @@ function showQuota(quota) {
 }
 
 function showFigures(view) {
-  const { outlook, paid, documents, chunks, calls } = view;
+  const { outlook, embedded, documents, chunks, calls } = view;
   const saved = chunks.present + chunks.from_ledger + chunks.same_text;
   list("cost", [
-    ["so far", dollars(paid.usd)],
+    ["so far", dollars(embedded.usd)],
     ["to come", outlook.cost_usd === null ? "unknown" : between(outlook.cost_usd, dollars, "")],
-    ["texts embedded", whole(paid.texts)],
-    ["tokens embedded", whole(paid.tokens)],
+    ["texts embedded", whole(embedded.texts)],
+    ["tokens embedded", whole(embedded.tokens)],
     ["texts saved", whole(saved)],
     ["tokens saved, about", whole(view.tokens_saved)],
   ]);

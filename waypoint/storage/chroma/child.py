@@ -224,7 +224,7 @@ class ChromaChild:
         return StoreUnavailableError(
             f"the private Chroma server over {self._folder} ended ({how})"
             + (f": {words}" if words else ""),
-            hint=f"mend that, then run the same command again{self._see_log()}",
+            hint=f"fix that, then run the same command again{self._see_log()}",
         )
 
     def _see_log(self) -> str:

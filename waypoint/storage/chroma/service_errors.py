@@ -44,7 +44,7 @@ class TransientStoreError(Exception):
 
 
 class ChromaRefusalError(CannotContinueError):
-    """Chroma refuses what was asked, which no repetition mends: a bug, or a server of another
+    """Chroma refuses what was asked, which no repetition fixes: a bug, or a server of another
     kind."""
 
 

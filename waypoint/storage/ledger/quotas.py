@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from waypoint.models import EmbeddingSpace, LearnedLimit, LearnedQuota
+from waypoint.models import EmbeddingSpace, EstimatedLimit, EstimatedQuota
 from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
@@ -12,34 +12,34 @@ class Quotas(LedgerFile):
     """The quota by provider and model."""
 
     @with_ballast
-    def keep_quota(self, space: EmbeddingSpace, learned: LearnedQuota) -> None:
+    def keep_quota(self, space: EmbeddingSpace, estimated: EstimatedQuota) -> None:
         """Note what was found; the last one counts."""
         with self._transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO learned_quotas VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO estimated_quotas VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     space.provider,
                     space.model,
-                    learned.rpm.value,
-                    learned.rpm.met,
-                    learned.tpm.value,
-                    learned.tpm.met,
-                    learned.token_factor,
+                    estimated.rpm.value,
+                    estimated.rpm.met,
+                    estimated.tpm.value,
+                    estimated.tpm.met,
+                    estimated.token_factor,
                     time.time(),
                 ),
             )
 
-    def learned_quota(self, space: EmbeddingSpace) -> LearnedQuota | None:
+    def estimated_quota(self, space: EmbeddingSpace) -> EstimatedQuota | None:
         """What earlier runs found; None for nothing."""
         with self._translated():
             row = self._db.execute(
-                "SELECT rpm, rpm_met, tpm, tpm_met, token_factor FROM learned_quotas"
+                "SELECT rpm, rpm_met, tpm, tpm_met, token_factor FROM estimated_quotas"
                 " WHERE provider = ? AND model = ?",
                 (space.provider, space.model),
             ).fetchone()
         if row is None:
             return None
         rpm, rpm_met, tpm, tpm_met, factor = row
-        return LearnedQuota(
-            LearnedLimit(rpm, bool(rpm_met)), LearnedLimit(tpm, bool(tpm_met)), factor
+        return EstimatedQuota(
+            EstimatedLimit(rpm, bool(rpm_met)), EstimatedLimit(tpm, bool(tpm_met)), factor
         )

@@ -213,6 +213,10 @@ MIGRATIONS = (
     -- Of a day's texts those of jobs, which the limit of a day does not count.
     ALTER TABLE usage ADD COLUMN job_texts INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE learned_quotas RENAME TO estimated_quotas;
+    ALTER TABLE estimated_quotas RENAME COLUMN learned_at TO estimated_at;
+    """,
 )
 
 SCHEMA_VERSION = len(MIGRATIONS)

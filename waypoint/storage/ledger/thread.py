@@ -16,7 +16,7 @@ from waypoint.models import (
     DayUse,
     Document,
     EmbeddingSpace,
-    LearnedQuota,
+    EstimatedQuota,
     SourceFile,
     TextKey,
     Vector,
@@ -269,11 +269,11 @@ class LedgerThread(Ledger):
     async def day_use(self, day: str, space: EmbeddingSpace) -> DayUse:
         return await self._run(self._ledger.day_use, day, space)
 
-    async def keep_quota(self, space: EmbeddingSpace, learned: LearnedQuota) -> None:
-        await self._run(self._ledger.keep_quota, space, learned)
+    async def keep_quota(self, space: EmbeddingSpace, estimated: EstimatedQuota) -> None:
+        await self._run(self._ledger.keep_quota, space, estimated)
 
-    async def learned_quota(self, space: EmbeddingSpace) -> LearnedQuota | None:
-        return await self._run(self._ledger.learned_quota, space)
+    async def estimated_quota(self, space: EmbeddingSpace) -> EstimatedQuota | None:
+        return await self._run(self._ledger.estimated_quota, space)
 
     async def make_room(self, room: CallRoom) -> None:
         await self._run(self._ledger.make_room, room)

@@ -11,7 +11,7 @@ from tests.support.background_simulator import background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded_async
 from tests.support.corpus import write_corpus
 from tests.support.poison import POISON, part, poison, rejects_listed
-from waypoint.ingestion import embed as paying
+from waypoint.ingestion import embed
 from waypoint.ingestion.options import IngestOptions
 from waypoint.ingestion.run import Ingestion
 from waypoint.observe.events import EventBus
@@ -27,7 +27,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """120 chunks, and no time to wait between rounds."""
     write_corpus(tmp_path / "kb", documents=6, sections=20)
     (tmp_path / "store").mkdir()
-    monkeypatch.setattr(paying, "POISON_PAUSE", 0.0)
+    monkeypatch.setattr(embed, "POISON_PAUSE", 0.0)
     monkeypatch.setattr("waypoint.embedding.retrying.FIRST_BACKOFF", 0.001)
     monkeypatch.setattr("waypoint.embedding.retrying.LONGEST_BACKOFF", 0.01)
     return tmp_path

@@ -1,4 +1,4 @@
-"""The canary: sent after every refusal that is in doubt, once for all who doubt together."""
+"""The canary: sent after every refusal of suspect texts, once for all who ask together."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def control_on(bench: Bench, committed: list[TextKey]) -> Canary:
     return Canary(bench.embedder, commit, space, known_model(space.model), None)
 
 
-def test_workers_who_doubt_together_share_it_and_later_doubts_do_not() -> None:
-    """What is answered before a refusal comes says nothing about the refusal; it is paid for."""
+def test_workers_that_ask_together_share_it_and_later_ones_do_not() -> None:
+    """What is answered before a refusal comes says nothing about the refusal; it is billed."""
 
     async def test(bench: Bench) -> list[TextKey]:
         committed: list[TextKey] = []
@@ -50,7 +50,7 @@ def test_workers_who_doubt_together_share_it_and_later_doubts_do_not() -> None:
 
 
 def test_where_it_is_refused_as_well_it_is_the_request() -> None:
-    """For each who doubted; nothing is noted, and a good one does not outlive it."""
+    """For each who asked; nothing is noted, and a good one does not outlive it."""
 
     async def test(bench: Bench) -> int:
         committed: list[TextKey] = []
@@ -58,14 +58,14 @@ def test_where_it_is_refused_as_well_it_is_the_request() -> None:
         await control.check(REFUSAL)
         told: list[RequestRefusedError] = []
 
-        async def doubt() -> None:
+        async def ask() -> None:
             with pytest.raises(RequestRefusedError, match="refuses every request") as caught:
                 await control.check(REFUSAL)
             told.append(caught.value)
 
         async with anyio.create_task_group() as group:
-            group.start_soon(doubt)
-            group.start_soon(doubt)
+            group.start_soon(ask)
+            group.start_soon(ask)
         assert len(committed) == 1
         return len(told)
 

@@ -21,7 +21,7 @@ EVENING = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 
 
-def night(events: list[Event], stop: Stop, began: float) -> DailyReset:
+def reset(events: list[Event], stop: Stop, began: float) -> DailyReset:
     """One whose wall clock goes with the loop's, from the evening on."""
     bus = EventBus()
     bus.subscribe(events.append)
@@ -35,7 +35,7 @@ def test_all_workers_sleep_until_midnight_and_it_is_told_once() -> None:
     async def run() -> tuple[float, list[Event]]:
         events: list[Event] = []
         began = asyncio.get_running_loop().time()
-        sleeper = night(events, Stop(), began)
+        sleeper = reset(events, Stop(), began)
         async with anyio.create_task_group() as group:
             for _ in range(8):
                 group.start_soon(sleeper.wait, daily_quota_error(1_000, now=EVENING))
@@ -52,7 +52,7 @@ def test_a_stop_wakes_it() -> None:
     async def run() -> float:
         stop = Stop()
         began = asyncio.get_running_loop().time()
-        sleeper = night([], stop, began)
+        sleeper = reset([], stop, began)
         async with anyio.create_task_group() as group:
 
             async def sleep() -> None:
