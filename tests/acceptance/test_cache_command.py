@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
-import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.crash_at import CRASHED
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 
 CACHE = ("-m", "waypoint", "cache")
 CRASH = (str(Path(__file__).parents[1] / "support" / "crash_at.py"),)
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture()
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """A knowledge base of 24 chunks, not yet ingested."""
-    workspace = Workspace(tmp_path)
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=6, sections=4)
-    return workspace
+workspace = workspace_fixture(documents=6, sections=4)
+"""A knowledge base of 24 chunks, not yet ingested."""
 
 
 def test_figures_and_pruning(workspace: Workspace, simulator: BackgroundSimulator) -> None:

@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import document_text, section_text, write_corpus
+from tests.support.fixtures import simulator_fixture
 
-
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator that counts all calls of a test's commands."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture()
+"""A simulator that counts all calls of a test's commands."""
 
 
 @pytest.fixture

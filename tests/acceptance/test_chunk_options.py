@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
-from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 from waypoint.embedding.tokens import estimate_tokens, most_tokens
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """A knowledge base of 12 chunks, each with a heading of its own."""
-    workspace = Workspace(tmp_path)
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=3, sections=4)
-    return workspace
+workspace = workspace_fixture(documents=3, sections=4)
+"""A knowledge base of 12 chunks, each with a heading of its own."""
 
 
 def assert_whole(workspace: Workspace) -> None:

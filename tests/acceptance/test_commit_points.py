@@ -9,22 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import section_text, write_corpus, write_records
 from tests.support.crash_at import CRASHED, POINTS
+from tests.support.fixtures import simulator_fixture
 
 CRASH = (str(Path(__file__).parents[1] / "support" / "crash_at.py"),)
 BATCH = 10
 RECORDS = "records.jsonl"
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
 @pytest.fixture(scope="module")

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
-from tests.support.corpus import document_text, write_corpus
+from tests.support.corpus import document_text
 from tests.support.crash_at import CRASHED, ENTRY, REPAIR_POINTS
+from tests.support.fixtures import ingested_fixture, simulator_fixture
 from tests.support.verified_store import move_root
 from waypoint.storage.chroma.files import chroma_files
 from waypoint.storage.ledger import LEDGER_NAME
@@ -29,21 +29,11 @@ CHUNKS = 1_200
 Damage = Callable[[Workspace], None]
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
-@pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulator) -> Workspace:
-    """A store of 1,200 chunks, enough for Chroma to have written its index; only to be copied."""
-    workspace = Workspace(tmp_path_factory.mktemp("ingested"))
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=30, sections=40)
-    assert workspace.run().code == 0
-    return workspace
+ingested = ingested_fixture(documents=30, sections=40)
+"""A store of 1,200 chunks, enough for Chroma to have written its index; only to be copied."""
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.support.background_simulator import BackgroundSimulator, background_s
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
 from tests.support.command import SCRIPT, Outcome, Workspace
 from tests.support.corpus import write_corpus
+from tests.support.fixtures import ingested_fixture, simulator_fixture
 from tests.support.small_disk import SmallDisk, small_disk
 from tests.support.waiting import wait_until
 
@@ -36,21 +37,11 @@ needs_root = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
-@pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulator) -> Workspace:
-    """A store of 1,100 chunks, enough for Chroma to have written its index; only to be copied."""
-    workspace = Workspace(tmp_path_factory.mktemp("ingested"))
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=22, sections=50)
-    assert workspace.run().code == 0
-    return workspace
+ingested = ingested_fixture(documents=22, sections=50)
+"""A store of 1,100 chunks, enough for Chroma to have written its index; only to be copied."""
 
 
 @pytest.fixture

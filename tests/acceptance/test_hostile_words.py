@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.command import Workspace
+from tests.support.fixtures import simulator_fixture
 from tests.support.office_files import changed_zip, docx_file
 from tests.support.pty_command import on_a_terminal, without_own_sequences
 from waypoint.sanitize import visible
@@ -23,11 +23,8 @@ INSPECT = ("-m", "waypoint", "inspect")
 NAME = "[bold]note\u202egpj\u200b.md"
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A service that refuses one text, with words that are as nasty."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture()
+"""A service that refuses one text, with words that are as nasty."""
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,15 @@ import pytest
 import uvloop
 
 import waypoint
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import PROJECT
 from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture
 from tests.support.waiting import wait_until
 from waypoint.errors import ConfigurationError, StoreLockedError, UsageError
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    with background_simulator(latency_ms=50) as running:
-        yield running
+simulator = simulator_fixture("module", latency_ms=50)
 
 
 @pytest.fixture

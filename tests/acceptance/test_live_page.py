@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from tests.acceptance.test_monitor import monitor_of
-from tests.support.background_simulator import KEY, BackgroundSimulator, background_simulator
+from tests.support.background_simulator import KEY, BackgroundSimulator
 from tests.support.browser import (
     DESKTOP,
     PHONE,
@@ -28,6 +28,7 @@ from tests.support.browser import (
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.cut_line import cut_line
+from tests.support.fixtures import simulator_fixture
 from tests.support.waiting import wait_until
 
 pytestmark = needs_browser
@@ -43,10 +44,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
         yield opened
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    with background_simulator(latency_ms=LATENCY_MS) as running:
-        yield running
+simulator = simulator_fixture(latency_ms=LATENCY_MS)
 
 
 @pytest.fixture

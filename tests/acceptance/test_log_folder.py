@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import orjson
@@ -15,15 +15,11 @@ from tests.support.background_simulator import BackgroundSimulator, background_s
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture
 from tests.support.small_disk import small_disk
 from tests.support.waiting import wait_until
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
 @pytest.fixture

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,9 +12,9 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.support.background_simulator import KEY, BackgroundSimulator, background_simulator
+from tests.support.background_simulator import KEY, BackgroundSimulator
 from tests.support.command import RunningCommand, Workspace
-from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 from tests.support.waiting import wait_until
 from waypoint.simulator.faults import Fault
 
@@ -24,19 +22,11 @@ PACE = ("--concurrency", "2", "--batch-size", "5", "--json", "--monitor-port", "
 TEXTS = 90
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    with background_simulator(latency_ms=50) as running:
-        yield running
+simulator = simulator_fixture(latency_ms=50)
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """90 chunks, not yet ingested."""
-    workspace = Workspace(tmp_path)
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=9, sections=10)
-    return workspace
+workspace = workspace_fixture(documents=9, sections=10)
+"""90 chunks, not yet ingested."""
 
 
 def monitor_of(running: RunningCommand) -> str:

@@ -5,35 +5,22 @@ from __future__ import annotations
 import shutil
 import signal
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
-import pytest
-
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import SIMULATED
 from tests.support.command import Workspace
-from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 from tests.support.waiting import wait_until
 from waypoint.storage.chroma.files import chroma_files
 from waypoint.storage.ledger import LEDGER_NAME
 
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """Slow enough for a run to be met in its middle."""
-    with background_simulator(latency_ms=100) as running:
-        yield running
+simulator = simulator_fixture("module", latency_ms=100)
+"""Slow enough for a run to be met in its middle."""
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """A corpus of 60 calls."""
-    made = Workspace(tmp_path)
-    made.use({**simulator.environment, "BATCH_SIZE": "5", "CONCURRENCY": "2"})
-    write_corpus(made.knowledge_base, documents=10, sections=30)
-    return made
+workspace = workspace_fixture(documents=10, sections=30, BATCH_SIZE="5", CONCURRENCY="2")
+"""A corpus of 60 calls."""
 
 
 def doubts(workspace: Workspace) -> dict[str, bool]:

@@ -13,21 +13,18 @@ import anyio
 import httpx2
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.chroma_servers import ChromaCommand
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_from
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from tests.support.crash_at import CRASHED, ENTRY
+from tests.support.fixtures import simulator_fixture
 
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
 @pytest.fixture

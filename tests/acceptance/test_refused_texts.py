@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
 from tests.support.corpus import section_text, write_corpus
 from tests.support.crash_at import CRASHED, ENTRY, REJECT_POINTS
+from tests.support.fixtures import simulator_fixture
 from tests.support.poison import POISON, part, poison, rejects_listed
 from tests.support.waiting import wait_until
 from waypoint.ingestion.canary import CANARY_TEXT
@@ -25,11 +25,8 @@ ONE_BY_ONE = ("--concurrency", "1", "--batch-size", "10")
 CACHE = ("-m", "waypoint", "cache")
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """One that refuses texts with the poison in them."""
-    with background_simulator(poison=POISON) as running:
-        yield running
+simulator = simulator_fixture(poison=POISON)
+"""One that refuses texts with the poison in them."""
 
 
 @pytest.fixture

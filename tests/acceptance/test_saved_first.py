@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
 from tests.support.chroma_servers import private_server
 from tests.support.collection import SIMULATED, assert_holds, chunks_of, read_embedded
 from tests.support.command import Workspace
-from tests.support.corpus import write_corpus
 from tests.support.crash_at import CLEAR_POINTS, CRASHED, ENTRY
+from tests.support.fixtures import ingested_fixture, simulator_fixture
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.sqlite_files import database_files
 
@@ -23,21 +22,11 @@ CACHE = ("-m", "waypoint", "cache")
 _COLLECTIONS = "/api/v2/tenants/default_tenant/databases/default_database/collections"
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
-@pytest.fixture(scope="module")
-def ingested(tmp_path_factory: pytest.TempPathFactory, simulator: BackgroundSimulator) -> Workspace:
-    """A store of 24 chunks, embedded with their context; only to be copied."""
-    workspace = Workspace(tmp_path_factory.mktemp("ingested"))
-    workspace.use({**simulator.environment, "CONTEXT_HEADERS": "true"})
-    write_corpus(workspace.knowledge_base, documents=DOCUMENTS, sections=4)
-    assert workspace.run().code == 0
-    return workspace
+ingested = ingested_fixture(documents=DOCUMENTS, sections=4, CONTEXT_HEADERS="true")
+"""A store of 24 chunks, embedded with their context; only to be copied."""
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import SCRIPT, RunningCommand, Workspace
 from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 from tests.support.waiting import wait_until
 
 CONCURRENCY, BATCH = 3, 5
@@ -39,20 +40,12 @@ def hangup() -> Iterator[None]:
     signal.signal(signal.SIGHUP, inherited)
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """Slow enough to be interrupted."""
-    with background_simulator(latency_ms=150) as running:
-        yield running
+simulator = simulator_fixture(latency_ms=150)
+"""Slow enough to be interrupted."""
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """90 chunks, not yet ingested."""
-    workspace = Workspace(tmp_path)
-    workspace.use(simulator.environment)
-    write_corpus(workspace.knowledge_base, documents=9, sections=10)
-    return workspace
+workspace = workspace_fixture(documents=9, sections=10)
+"""90 chunks, not yet ingested."""
 
 
 def wait_for_calls(running: RunningCommand, simulator: BackgroundSimulator) -> None:

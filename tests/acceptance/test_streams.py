@@ -13,10 +13,10 @@ from typing import IO
 import orjson
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.collection import assert_holds, chunks_of, read_embedded
 from tests.support.command import RUN_TIMEOUT, SCRIPT, Workspace
-from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture, workspace_fixture
 from tests.support.waiting import wait_until
 
 TEXTS = 90
@@ -24,20 +24,12 @@ FULL = Path("/dev/full")
 WORDY = {"LOG_FORMAT": "json", "LOG_LEVEL": "DEBUG", "BATCH_SIZE": "5", "CONCURRENCY": "2"}
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """Slow enough for a reader to leave in the middle."""
-    with background_simulator(latency_ms=100) as running:
-        yield running
+simulator = simulator_fixture(latency_ms=100)
+"""Slow enough for a reader to leave in the middle."""
 
 
-@pytest.fixture
-def workspace(tmp_path: Path, simulator: BackgroundSimulator) -> Workspace:
-    """90 chunks, and a run that has much to say about them."""
-    made = Workspace(tmp_path)
-    made.use({**simulator.environment, **WORDY})
-    write_corpus(made.knowledge_base, documents=9, sections=10)
-    return made
+workspace = workspace_fixture(documents=9, sections=10, **WORDY)
+"""90 chunks, and a run that has much to say about them."""
 
 
 def assert_whole(workspace: Workspace, simulator: BackgroundSimulator) -> None:

@@ -137,7 +137,9 @@ MISTAKES = {
     "a condition that is none": Mistake("search x --where a", "--where 'a'", "key=value"),
     "no store to verify": Mistake("verify", "chroma_db", "ingest first"),
     "a check that is none": Mistake("verify --check foo", "'foo'", "collection, recipe"),
-    "a check by its old name": Mistake("verify --check paid", "--check paid", "--check committed"),
+    "a check by its old name": Mistake(
+        "verify --check paid", "the check paid is now called committed"
+    ),
     "no store to tell of": Mistake("status", "chroma_db", "ingest first"),
     "no ledger": Mistake("cache", "chroma_db", "CHROMA_PERSIST_PATH"),
     "a file that is not there": Mistake("inspect none.md", "'none.md'"),

@@ -13,10 +13,11 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.chroma_servers import ChromaCommand
 from tests.support.collection import SIMULATED
 from tests.support.command import PROJECT, Outcome, Workspace
+from tests.support.fixtures import simulator_fixture
 from waypoint.storage.lock import StoreLock
 
 EXAMPLES = PROJECT / "examples" / "knowledge_base"
@@ -266,11 +267,7 @@ def _read(terminal: int) -> bytes:
         return b""
 
 
-@pytest.fixture
-def simulator() -> Iterator[BackgroundSimulator]:
-    """A simulator without limits."""
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture()
 
 
 def test_a_service_that_refuses_leaves_what_was_verified(

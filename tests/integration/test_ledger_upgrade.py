@@ -7,15 +7,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.background_simulator import BackgroundSimulator, background_simulator
+from tests.support.background_simulator import BackgroundSimulator
 from tests.support.command import PROJECT, Workspace
 from tests.support.corpus import write_corpus
+from tests.support.fixtures import simulator_fixture
 from tests.support.older_ledger import make_older
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.schema import SCHEMA_VERSION
@@ -31,10 +31,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[BackgroundSimulator]:
-    with background_simulator() as running:
-        yield running
+simulator = simulator_fixture("module")
 
 
 @pytest.fixture(scope="module")

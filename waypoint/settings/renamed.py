@@ -15,9 +15,11 @@ VARIABLES = {
 OPTIONS = {
     ("ingest", "--prune"): "--allow-mass-delete",
     ("cache", "--prune"): "--drop-unused",
-    ("verify", "--check paid"): "--check committed",
 }
 """By command."""
+
+CHECKS = {"paid": "committed"}
+"""Of ``verify --check``."""
 
 
 def refuse_old_variables(variables: Mapping[str, str | None], where: str) -> None:
@@ -41,4 +43,16 @@ def refuse_old_option(command: str, option: str) -> None:
     if new := OPTIONS.get((command, option)):
         raise UsageError(
             f"{option} of {command} is now called {new}", hint=f"use {new}; its meaning is the same"
+        )
+
+
+def refuse_old_check(name: str) -> None:
+    """
+    Raises:
+        UsageError: the check had this name.
+    """
+    if new := CHECKS.get(name):
+        raise UsageError(
+            f"the check {name} is now called {new}",
+            hint=f"use --check {new}; its meaning is the same",
         )

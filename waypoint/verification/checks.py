@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from waypoint.errors import UsageError
-from waypoint.settings.renamed import refuse_old_option
+from waypoint.settings.renamed import refuse_old_check
 
 MOST_EXAMPLES = 10
 """Findings of one check that are listed; all of them are counted."""
@@ -157,7 +157,7 @@ def checks_named(checks: Sequence[str], tiers: Sequence[str] = ()) -> frozenset[
         return frozenset({RETRIEVAL} if tiers else NAMES)
     names: set[str] = set()
     for name in checks:
-        refuse_old_option("verify", f"--check {name}")
+        refuse_old_check(name)
         if name not in NAMES and name not in GROUPS:
             raise UsageError(
                 f"there is no check {name!r}",
