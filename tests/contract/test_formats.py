@@ -9,7 +9,7 @@ import pytest
 from tests.support.old_sheet import OLD_SHEET
 from tests.support.reading import assert_sound
 from tests.support.toy_format import SAMPLE, TOY
-from tests.unit.test_sources_fuzz import SAMPLES
+from tests.unit.formats.test_fuzz import SAMPLES
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.registry import (
     FORMATS,

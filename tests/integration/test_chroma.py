@@ -24,7 +24,7 @@ from tests.support.vector_stores import (
     write,
 )
 from waypoint.errors import StoreUnavailableError
-from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.metadata.fields import FieldCollector
 from waypoint.models import EmbeddingSpace
 
 

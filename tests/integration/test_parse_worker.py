@@ -20,11 +20,11 @@ from tests.support.hostile_readers import FORMATS, TEXT
 from tests.support.old_sheet import OLD_SHEET
 from tests.support.processes import command_line
 from tests.support.waiting import wait_until
-from tests.unit.test_sources_fuzz import mutated
+from tests.unit.formats.test_fuzz import mutated
 from waypoint.errors import DocumentRejectedError, ParserUnavailableError
+from waypoint.formats.parsing.worker import ParseWorker
+from waypoint.formats.parsing.worker_messages import WorkerSetup
 from waypoint.formats.read_file import read_documents
-from waypoint.formats.worker import ParseWorker
-from waypoint.formats.worker_messages import WorkerSetup
 from waypoint.models import Document, SourceFile
 from waypoint.sources.snapshot import version_of
 
@@ -48,7 +48,9 @@ async def running(made: WorkerSetup) -> AsyncIterator[ParseWorker]:
 def processes() -> list[psutil.Process]:
     """The parsing processes of this one."""
     children = psutil.Process().children()
-    return [each for each in children if "waypoint.formats.worker_main" in command_line(each)]
+    return [
+        each for each in children if "waypoint.formats.parsing.worker_main" in command_line(each)
+    ]
 
 
 def put(folder: Path, text: str, name: str = "file.bad") -> SourceFile:

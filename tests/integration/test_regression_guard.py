@@ -92,7 +92,8 @@ def assert_statements_are_few(counts: Counts) -> None:
     # One for each group that is looked up; a group ends with a parcel of files.
     assert statements["SELECT vectors"] <= CHUNKS // GROUP + 4
     known = 2 * CHUNKS + 5 * DOCUMENTS + 9 * counts.calls
-    assert statements.total() - known <= 75
+    # A new ledger goes through each step of its schema.
+    assert statements.total() - known <= 80
 
 
 def assert_requests_are_few(counts: Counts) -> None:

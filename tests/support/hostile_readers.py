@@ -56,5 +56,5 @@ class HostileReader:
 
 FORMATS = (
     Format("hostile", (".bad",), f"{__name__}:HostileReader", untrusted=True),
-    Format("text", (".txt",), "waypoint.formats.plaintext:PlainTextReader", untrusted=True),
+    Format("text", (".txt",), "waypoint.formats.plain.plaintext:PlainTextReader", untrusted=True),
 )

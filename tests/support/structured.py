@@ -8,7 +8,7 @@ from typing import Literal
 
 from hypothesis import strategies as st
 
-from waypoint.formats.text import normalise_text
+from waypoint.formats.text.normalised import normalise_text
 from waypoint.models import Block, Document, Heading, SourceFile
 
 WORDS = st.sampled_from(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.registry import Format, ParsedDocument
-from waypoint.formats.text import normalise_text
+from waypoint.formats.text.normalised import normalise_text
 
 SAMPLE = b"Harbour\r\n-----\r\nShips come in at noon.\r\nThey leave by night.\r\n"
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from waypoint.chunking import Chunker, ChunkingSettings, ChunkPlan
 from waypoint.errors import ConfigurationError
-from waypoint.formats.markdown import find_headings
-from waypoint.formats.text import normalise_text
+from waypoint.formats.markup.markdown import find_headings
+from waypoint.formats.text.normalised import normalise_text
 from waypoint.models import Document, Heading, MetadataValue, Place, SourceFile
 
 USUAL = ChunkingSettings(600, 90)

@@ -127,10 +127,10 @@ SPEAKS_TO_PROGRAMS = {
     "sources/origin.py", "observe/rejects_file.py", "storage/ledger/documents.py",
     # Requests, the ledger and the lock, messages between our own processes: nobody reads these.
     "bounded_http.py", "embedding/batch_jobs/rows.py",
-    "embedding/providers/refusals.py", "formats/json_records.py",
-    "formats/metadata.py", "formats/mail_attachments.py", "formats/sidecars.py",
+    "embedding/providers/refusals.py", "formats/records/json_records.py",
+    "formats/metadata/fields.py", "formats/markup/mail_attachments.py", "formats/sidecars.py",
     "verification/inventory.py",
-    "formats/worker_messages.py", "storage/lock.py", "benchmark/bare_chroma.py",
+    "formats/parsing/worker_messages.py", "storage/lock.py", "benchmark/bare_chroma.py",
     "benchmark/caller.py",
 }  # fmt: skip
 PRINTS = {"cli/__init__.py", "observe/terminal.py", "cli/streams.py", "benchmark/bare_chroma.py",

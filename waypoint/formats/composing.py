@@ -8,9 +8,9 @@ from typing import Protocol
 
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.losses import Losses
-from waypoint.formats.metadata import FieldCollector
+from waypoint.formats.metadata.fields import FieldCollector
 from waypoint.formats.registry import ParsedDocument
-from waypoint.formats.text import MAX_CHARACTERS, normalise_text, too_much_text
+from waypoint.formats.text.normalised import MAX_CHARACTERS, normalise_text, too_much_text
 from waypoint.models import Block, Heading, MetadataValue, Place
 
 DEEPEST_HEADING = 6

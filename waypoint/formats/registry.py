@@ -17,7 +17,7 @@ class ParsedDocument:
     """What a reader makes of a file's bytes."""
 
     text: str
-    """Normalised by ``waypoint.formats.text``, without front matter."""
+    """Normalised by ``waypoint.formats.text.normalised``, without front matter."""
     headings: tuple[Heading, ...] = ()
     """In the order of the text; only those that are not inside a list, quote or code."""
     title: str = ""
@@ -127,7 +127,7 @@ class Format:
     documents an earlier reader made."""
     untrusted: bool = False
     """Whether its parser may crash, or go on for ever, on what a file says: such files are read
-    in processes of their own (waypoint.formats.worker)."""
+    in processes of their own (waypoint.formats.parsing.worker)."""
     images: bool = False
     """Whether it is nothing but images: there is a reader only with OCR."""
     has_attachments: bool = False
@@ -153,22 +153,24 @@ FORMATS = (
     Format(
         "markdown",
         (".md", ".markdown", ".mdx"),
-        "waypoint.formats.markdown:MarkdownReader",
+        "waypoint.formats.markup.markdown:MarkdownReader",
         markdown=True,
         authored=True,
     ),
     Format(
         "html",
         (".html", ".htm", ".xhtml"),
-        "waypoint.formats.html:HtmlReader",
+        "waypoint.formats.markup.html:HtmlReader",
         markdown=True,
         untrusted=True,
     ),
-    Format("pdf", (".pdf",), "waypoint.formats.pdf:PdfReader", takes_options=True, untrusted=True),
+    Format(
+        "pdf", (".pdf",), "waypoint.formats.pdf.pdf:PdfReader", takes_options=True, untrusted=True
+    ),
     Format(
         "image",
         (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"),
-        "waypoint.formats.images:ImageReader",
+        "waypoint.formats.images.images:ImageReader",
         takes_options=True,
         untrusted=True,
         images=True,
@@ -176,36 +178,48 @@ FORMATS = (
     Format(
         "docx",
         (".docx", ".docm", ".dotx", ".dotm"),
-        "waypoint.formats.docx:DocxReader",
+        "waypoint.formats.office.docx:DocxReader",
         markdown=True,
         untrusted=True,
     ),
     Format(
         "slides",
         (".pptx", ".pptm", ".ppsx", ".potx"),
-        "waypoint.formats.slides:SlideReader",
+        "waypoint.formats.office.slides:SlideReader",
         markdown=True,
         untrusted=True,
     ),
     Format(
         "sheet",
         (".xlsx", ".xlsm", ".xltx", ".xls"),
-        "waypoint.formats.sheets:SheetReader",
+        "waypoint.formats.office.sheets:SheetReader",
         untrusted=True,
     ),
-    Format("rtf", (".rtf",), "waypoint.formats.rtf:RtfReader", markdown=True, untrusted=True),
     Format(
-        "odt", (".odt", ".ott"), "waypoint.formats.odt:OdtReader", markdown=True, untrusted=True
+        "rtf", (".rtf",), "waypoint.formats.office.rtf:RtfReader", markdown=True, untrusted=True
     ),
-    Format("ods", (".ods", ".ots"), "waypoint.formats.ods:OdsReader", untrusted=True),
     Format(
-        "odp", (".odp", ".otp"), "waypoint.formats.odp:OdpReader", markdown=True, untrusted=True
+        "odt",
+        (".odt", ".ott"),
+        "waypoint.formats.office.odt:OdtReader",
+        markdown=True,
+        untrusted=True,
     ),
-    Format("epub", (".epub",), "waypoint.formats.epub:EpubReader", markdown=True, untrusted=True),
+    Format("ods", (".ods", ".ots"), "waypoint.formats.office.ods:OdsReader", untrusted=True),
+    Format(
+        "odp",
+        (".odp", ".otp"),
+        "waypoint.formats.office.odp:OdpReader",
+        markdown=True,
+        untrusted=True,
+    ),
+    Format(
+        "epub", (".epub",), "waypoint.formats.markup.epub:EpubReader", markdown=True, untrusted=True
+    ),
     Format(
         "mail",
         (".eml", ".mht", ".mhtml"),
-        "waypoint.formats.mail:MailReader",
+        "waypoint.formats.markup.mail:MailReader",
         takes_options=True,
         markdown=True,
         untrusted=True,
@@ -214,31 +228,31 @@ FORMATS = (
     Format(
         "notebook",
         (".ipynb",),
-        "waypoint.formats.notebook:NotebookReader",
+        "waypoint.formats.markup.notebook:NotebookReader",
         markdown=True,
         untrusted=True,
     ),
-    Format("captions", (".vtt", ".srt"), "waypoint.formats.captions:CaptionReader"),
-    Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.table:TableReader"),
+    Format("captions", (".vtt", ".srt"), "waypoint.formats.plain.captions:CaptionReader"),
+    Format("table", (".csv", ".tsv", ".tab"), "waypoint.formats.records.table:TableReader"),
     Format(
         "json",
         (".json",),
-        "waypoint.formats.json_records:JsonReader",
+        "waypoint.formats.records.json_records:JsonReader",
         takes_options=True,
         authored=True,
     ),
     Format(
         "jsonl",
         (".jsonl", ".ndjson"),
-        "waypoint.formats.json_records:JsonLinesReader",
+        "waypoint.formats.records.json_records:JsonLinesReader",
         takes_options=True,
         authored=True,
     ),
-    Format("code", CODE_SUFFIXES, "waypoint.formats.code:CodeReader"),
+    Format("code", CODE_SUFFIXES, "waypoint.formats.plain.code:CodeReader"),
     Format(
         "text",
         (".txt", ".text", ".rst", ".adoc", ".asciidoc", ".org"),
-        "waypoint.formats.plaintext:PlainTextReader",
+        "waypoint.formats.plain.plaintext:PlainTextReader",
     ),
 )
 
@@ -316,7 +330,7 @@ class ReaderRegistry:
         return made_by.reader_name + (self._options.ocr_name if parsed.recognised else "")
 
 
-_WITH_OCR = ("waypoint.formats.pdf:PdfReader", "waypoint.formats.images:ImageReader")
+_WITH_OCR = ("waypoint.formats.pdf.pdf:PdfReader", "waypoint.formats.images.images:ImageReader")
 
 
 ATTACHMENTS = "attachments not read"

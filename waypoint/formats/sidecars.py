@@ -10,16 +10,16 @@ from dataclasses import dataclass, field
 import orjson
 
 from waypoint.errors import DocumentRejectedError
-from waypoint.formats.json_values import RecordError, load_json, with_plain_numbers
-from waypoint.formats.metadata import (
+from waypoint.formats.metadata.fields import (
     MAX_CHARACTERS,
     MAX_FIELDS,
     FieldCollector,
     NotMappingError,
     RefusedError,
 )
+from waypoint.formats.records.json_values import RecordError, load_json, with_plain_numbers
 from waypoint.formats.registry import Format, ParsedDocument
-from waypoint.formats.text import read_text
+from waypoint.formats.text.normalised import read_text
 from waypoint.models import Metadata, MetadataValue
 
 MAX_BYTES = 4 * MAX_CHARACTERS
@@ -92,7 +92,7 @@ def read_fields(name: str, data: bytes) -> tuple[Metadata, tuple[str, ...]]:
 
 def _yaml_items(text: str, fields: FieldCollector) -> Iterator[tuple[object, object]]:
     # Late: PyYAML takes 25 ms.
-    from waypoint.formats.yaml_block import mapping_items
+    from waypoint.formats.metadata.yaml_block import mapping_items
 
     # As front matter, which many a sidecar was copied from.
     return mapping_items(_SECOND_FENCE.sub("\n", text), fields, what="field", first_line=1)

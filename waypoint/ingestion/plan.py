@@ -181,7 +181,7 @@ async def make_plan(
             used = await ledger.day_use(service_day().isoformat(), space)
             plan.texts_used_today, plan.calls_used_today = used.texts, used.calls
     if plan.pages_for_ocr:
-        from waypoint.formats.ocr import seconds_a_page
+        from waypoint.formats.images.ocr import seconds_a_page
 
         languages = settled.roots[0].settings.ocr_languages
         plan.ocr_seconds = plan.pages_for_ocr * seconds_a_page(languages) / source.readers

@@ -10,8 +10,8 @@ from typing import Any
 from waypoint.embedding.known_models import QUERY_TASK
 from waypoint.embedding.providers import endpoint_of
 from waypoint.errors import CollectionMismatchError, StoreDamagedError, UsageError
-from waypoint.formats.metadata import CHROMAS
-from waypoint.formats.text import is_unicode
+from waypoint.formats.metadata.fields import CHROMAS
+from waypoint.formats.text.normalised import is_unicode
 from waypoint.ingestion.recipe import space_of
 from waypoint.models import Metadata
 from waypoint.observe.events import EventBus

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from waypoint.errors import DocumentRejectedError, UsageError
-from waypoint.formats.decoding import decode
+from waypoint.formats.text.decoding import decode
 from waypoint.sources.patterns import Pattern
 
 IGNORE_FILE = ".waypointignore"

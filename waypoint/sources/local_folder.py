@@ -11,11 +11,11 @@ from dataclasses import replace
 from anyio import to_thread
 
 from waypoint.errors import DocumentRejectedError
+from waypoint.formats.parsing.worker import ParseWorker
+from waypoint.formats.parsing.worker_messages import WorkerSetup
 from waypoint.formats.read_file import read_documents
 from waypoint.formats.registry import ReaderOptions
 from waypoint.formats.sidecars import MAX_BYTES, NO_FIELDS, SidecarFields
-from waypoint.formats.worker import ParseWorker
-from waypoint.formats.worker_messages import WorkerSetup
 from waypoint.models import (
     Discovery,
     Sidecar,
@@ -84,7 +84,7 @@ class LocalFolder:
     def check_readers(self) -> None:
         """As ``Source``: OCR may be asked for, and not be there."""
         if self._setup.options.ocr != "off":
-            from waypoint.formats.ocr import require_engine
+            from waypoint.formats.images.ocr import require_engine
 
             require_engine(self._setup.options)
 

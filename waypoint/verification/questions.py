@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from waypoint.errors import UsageError
-from waypoint.formats.text import is_unicode
+from waypoint.formats.text.normalised import is_unicode
 from waypoint.models import Metadata
 from waypoint.verification.keywords import Keyword
 

@@ -1,0 +1,1 @@
+"""Markdown and HTML, and what is made of them: books, mail, notebooks; XML in archives."""

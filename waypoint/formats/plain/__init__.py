@@ -1,0 +1,1 @@
+"""Plain kinds of text: all of a file is body."""

@@ -1,0 +1,1 @@
+"""Files of records: tables of text, JSON and JSON Lines."""
