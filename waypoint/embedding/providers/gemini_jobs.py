@@ -54,6 +54,9 @@ _FILE_NAME = re.compile(r"files/[A-Za-z0-9_-]{1,100}")
 _STATES = {f"BATCH_STATE_{state.name}": state for state in JobState}
 _COUNT = re.compile(r"[0-9]{1,12}")
 _MISSING = (403, 404)
+_PRECONDITION = "FAILED_PRECONDITION"
+_NO_JOBS = ("", "Precondition check failed.")
+"""What is said, as users report, to an account that has no batch jobs."""
 _OK = 200
 
 
@@ -280,6 +283,8 @@ def _error(code: int, answer: httpx2.Response, model: str = "") -> Exception:
     told = ErrorAnswer(code, httpx2.codes.get_reason_phrase(code), answer.content)
     if code in NOT_SERVED and not (model and told.is_googles):
         return CallRefusedError(f"{code}, not served", code, doubtful=True)
+    if told.status == _PRECONDITION and told.message in _NO_JOBS:
+        return CallRefusedError(f"{code} {told.status}", code, doubtful=True)
     failure = translate(told, Called(model))
     if isinstance(failure, CallRefusedError):
         reason = f"{code} {told.status}".strip()
@@ -294,6 +299,7 @@ async def _lines(response: httpx2.Response) -> AsyncIterator[bytes]:
     async for part in response.aiter_raw():
         *lines, last = part.split(b"\n")
         for line in lines:
+            too_long = too_long or len(rest) + len(line) > MOST_LINE
             yield b"" if too_long else bytes(rest + line)
             rest.clear()
             too_long = False

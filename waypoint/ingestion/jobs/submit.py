@@ -7,7 +7,6 @@ its display name, and never asks again before it is sure that there is none.
 
 from __future__ import annotations
 
-import math
 from collections.abc import AsyncIterator, Callable
 
 import anyio
@@ -25,7 +24,6 @@ from waypoint.embedding.providers import model_of
 from waypoint.errors import (
     BudgetSpentError,
     RequestRefusedError,
-    ServiceUnavailableError,
     WaypointError,
 )
 from waypoint.ingestion.jobs.parts import JobParts
@@ -35,10 +33,10 @@ from waypoint.storage.ledger.records import BatchJob, JobLimits, JobStage, PoolS
 
 MOST_REFUSED = 3
 """Texts in a row that are each refused as a job of their own, after which it is not the texts."""
-COST_SHARE = 0.55
+_PARTS, _WHOLE = 11, 20
+COST_SHARE = _PARTS / _WHOLE
 """Of a call's price, that is reserved for a job: half, and a tenth more, since the service counts
 its tokens only when they are spent."""
-_UPLOADS = 5
 
 
 class Submitter:
@@ -111,7 +109,7 @@ class Submitter:
                     return None
                 tokens = job.tokens
                 if error.tokens_left is not None:
-                    tokens = int(error.tokens_left / COST_SHARE)
+                    tokens = error.tokens_left * _WHOLE // _PARTS
                 limits = JobLimits(texts, tokens)
             else:
                 return job
@@ -125,7 +123,6 @@ class Submitter:
             with anyio.CancelScope(shield=True):
                 billed = await self._create(job)
         except QuotaExceededError:
-            await self._take_back(job)
             self._parts.queue.refused(job, await self._parts.live(), self._parts.clock())
             self._tell_if_closed()
         except CallRefusedError as error:
@@ -138,29 +135,34 @@ class Submitter:
                     self._budget.release(job.texts, _cost(job))
 
     async def _upload(self, job: BatchJob) -> BatchJob:
-        """Bring the input file to the service; returns the job, which may have another id then."""
+        """Bring the input file to the service; returns the job, which may have another id then.
+
+        Raises:
+            QuotaExceededError, CallRefusedError: it is not taken; the job is dropped.
+            ServiceUnavailableError: the service has not answered for too long.
+        """
         parts = self._parts
         service = await parts.service.connected()
         size = sum([len(part) async for part in self._input(job)])
-        for attempt in range(_UPLOADS):
+        patience = parts.service.patience()
+        while True:
             try:
                 await service.upload(job.id, size, self._input(job))
                 break
             except QuotaExceededError:
+                await self._take_back(job)
                 raise
+            except CallRefusedError as error:
+                await self._take_back(job)
+                # A file is taken or not, whatever the texts in it.
+                raise CallRefusedError(error.reason, error.status, doubtful=True) from error
             except (NameTakenError, TransientCallError) as error:
                 # It may be there all the same; half a file, too, has its name.
                 if await self._has_file(job, size):
                     break
-                if attempt == _UPLOADS - 1:
-                    raise ServiceUnavailableError(
-                        f"a batch job's file could not be uploaded: {error.reason}",
-                        hint="run the same command again; nothing was billed for it",
-                    ) from error
                 await parts.drop_file(job.id)
                 job = await parts.jobs.rename_job(job.id)
-                with parts.stop.interruptible():
-                    await anyio.sleep(0.5 * 2**attempt)
+                await patience.wait(error, parts.stop)
         await parts.jobs.note_job(job.id, JobStage.UPLOADED)
         return job
 
@@ -189,6 +191,7 @@ class Submitter:
         try:
             made = await service.create(job.space, job.id, job.id)
         except QuotaExceededError:
+            await self._take_back(job)
             raise
         except TransientCallError:
             # It is looked for by its display name.
@@ -242,4 +245,4 @@ class Submitter:
 
 def _cost(job: BatchJob) -> int:
     """Tokens of calls that cost as much as the job."""
-    return math.ceil(COST_SHARE * job.tokens)
+    return -(-job.tokens * _PARTS // _WHOLE)
