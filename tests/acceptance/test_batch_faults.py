@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from tests.support.batch_runs import (
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
 from waypoint.simulator import JobFault
+from waypoint.storage.ledger import LEDGER_NAME
 
 
 @contextmanager
@@ -253,4 +255,28 @@ def test_a_storage_that_is_full_with_others_files(tmp_path: Path) -> None:
         assert simulator.stats().uploads == 0
         simulator.configure(file_storage_bytes=10**9)
         workspace.report_of(*BATCH)
+        assert_each_billed_once(workspace, simulator)
+
+
+@pytest.mark.slow
+def test_a_ledger_that_is_rebuilt_goes_on_with_its_jobs(tmp_path: Path) -> None:
+    """Its table of collections is broken; the jobs, and their texts, can be read."""
+    with opened(tmp_path, batch_speed=0.0) as (workspace, simulator):
+        workspace.report_of(*BATCH, "--detach", code=4)
+        path = workspace.store / LEDGER_NAME
+        with closing(sqlite3.connect(path)) as ledger:
+            ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            (page,) = ledger.execute(
+                "SELECT rootpage FROM sqlite_master WHERE name = 'collections'"
+            ).fetchone()
+            (size,) = ledger.execute("PRAGMA page_size").fetchone()
+        with path.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+        ended = workspace.run(*BATCH, "--detach")
+        assert ended.code == 4, ended.stderr
+        assert "1 batch jobs of the damaged ledger are taken over, with 24 texts" in ended.stderr
+        simulator.advance(3_600)
+        workspace.report_of(*BATCH)
+        assert_ingested(workspace)
         assert_each_billed_once(workspace, simulator)

@@ -8,6 +8,7 @@ from anyio import to_thread
 
 from waypoint.errors import LedgerDamagedError, StoreDamagedError
 from waypoint.observe.events import EventBus, StoreNotice
+from waypoint.storage.ledger.port import Ledger
 from waypoint.storage.ledgers import LedgerKind
 from waypoint.storage.quarantine import quarantine, quarantine_of
 from waypoint.storage.stores import Upkeep
@@ -15,8 +16,10 @@ from waypoint.storage.stores import Upkeep
 
 async def quarantine_ledger(
     kind: LedgerKind, folder: Path, error: LedgerDamagedError, events: EventBus
-) -> None:
+) -> Path:
     """Move a damaged ledger away: a new one is rebuilt from what the store holds.
+
+    Returns where it lies now.
 
     Raises:
         StoreWriteError: it cannot be moved; nothing was touched.
@@ -30,6 +33,20 @@ async def quarantine_ledger(
         )
     )
     await to_thread.run_sync(quarantine, files, target)
+    return target / files[0].name
+
+
+async def take_over_jobs(ledger: Ledger, damaged: Path, events: EventBus) -> None:
+    """Go on with the batch jobs of a ledger that was moved away, as far as it can be read."""
+    if ledger.batch is None:
+        return
+    jobs, texts = await ledger.batch.take_over(damaged)
+    if jobs:
+        events.emit(
+            StoreNotice(
+                f"{jobs:,} batch jobs of the damaged ledger are taken over, with {texts:,} texts"
+            )
+        )
 
 
 async def prepare_rebuild(

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import anyio
 from anyio import to_thread
@@ -45,7 +46,7 @@ from waypoint.ingestion.options import IngestOptions
 from waypoint.ingestion.origin_check import SettledOrigin, given_folders, settle
 from waypoint.ingestion.rebuild import Rebuilding
 from waypoint.ingestion.recipe import Recipe
-from waypoint.ingestion.recovery import prepare_rebuild, quarantine_ledger
+from waypoint.ingestion.recovery import prepare_rebuild, quarantine_ledger, take_over_jobs
 from waypoint.ingestion.shutdown import Interruption, watch_signals
 from waypoint.ingestion.standing_rejects import StandingRejects, list_rejects, standing_before
 from waypoint.models import FURTHER_ROOT, EmbeddingSpace, EstimatedQuota
@@ -164,15 +165,19 @@ class Ingestion:
             )
             embedder = LazyEmbedder(endpoint, self._space(endpoint.provider), stack)
             stack.callback(self._tell_lost)
+            damaged: Path | None = None
             for repairs_left in range(MOST_REPAIRS, -1, -1):
                 try:
                     async with self._ledgers.open(folder) as ledger:
+                        if damaged is not None:
+                            await take_over_jobs(ledger, damaged, self._events)
+                            damaged = None
                         await self._attempt(lock, opened, ledger, embedder)
                         return
                 except LedgerDamagedError as error:
                     if not repairs_left:
                         raise
-                    await quarantine_ledger(self._ledgers, folder, error, self._events)
+                    damaged = await quarantine_ledger(self._ledgers, folder, error, self._events)
                     self._repaired = True
                 except StoreDamagedError as error:
                     if not repairs_left:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import ParamSpec, Protocol, TypeVar
 
 from waypoint.models import EmbeddingSpace, TextKey, Vectors
@@ -103,3 +104,6 @@ class JobThread(JobLedger):
 
     async def settle_job(self, job: BatchJob, settlement: Settlement, day: str) -> BatchJob:
         return await self._run(self._ledger.settle_job, job, settlement, day)
+
+    async def take_over(self, damaged: Path) -> tuple[int, int]:
+        return await self._run(self._ledger.take_over, damaged)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import secrets
+import sqlite3
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,10 +30,14 @@ UPLOAD_PAGE = 500
 MOST_FAILURES = 3
 """Jobs that may bring others' vectors but not a text's, until it is sent in a call."""
 
-_JOB = """SELECT batch_jobs.id, account, stage, name, twin_of, texts, batch_jobs.tokens, created,
-    submitted, cancelled, ended, outcome, committed, cost_usd, returned, to_calls, lost_texts,
-    lost_usd, provider, model, dimensions, task_type
-    FROM batch_jobs JOIN spaces ON spaces.id = space_id"""
+_JOB_COLUMNS = (
+    "id", "account", "stage", "name", "twin_of", "texts", "tokens", "created", "submitted",
+    "cancelled", "ended", "outcome", "committed", "cost_usd", "returned", "to_calls",
+    "lost_texts", "lost_usd",
+)  # fmt: skip
+_JOB = f"""SELECT {", ".join(f"batch_jobs.{name}" for name in _JOB_COLUMNS)},
+    provider, model, dimensions, task_type
+    FROM batch_jobs JOIN spaces ON spaces.id = space_id"""  # noqa: S608
 _SIZE = "SELECT count(*), coalesce(sum(tokens), 0) FROM batch_texts"
 
 
@@ -290,6 +298,28 @@ class Jobs(CommittedVectors, LedgerFile):
                 self._count_job_use(job.space, lost, settlement.lost_usd, day)
         return self.job(job.id)
 
+    def take_over(self, damaged: Path) -> tuple[int, int]:
+        """Take from a damaged ledger, as far as it can be read, its live jobs and their texts.
+
+        Returns how many of each.
+        """
+        jobs, texts = _live_of(damaged)
+        with self._transaction() as db:
+            for job in jobs:
+                space_id = self._space_id(EmbeddingSpace(*job[-4:]))
+                marks = ",".join("?" * (len(_JOB_COLUMNS) + 1))
+                db.execute(
+                    f"INSERT OR IGNORE INTO batch_jobs ({','.join(_JOB_COLUMNS)}, space_id)"  # noqa: S608
+                    f" VALUES ({marks})",
+                    (*job[:-4], space_id),
+                )
+            db.executemany(
+                "INSERT OR IGNORE INTO batch_texts (text_key, space_id, job_id, text, tokens)"
+                " SELECT ?, space_id, id, ?, ? FROM batch_jobs WHERE id = ?",
+                texts,
+            )
+        return len(jobs), len(texts)
+
     def _drop(self, job_id: str) -> None:
         self._db.execute("UPDATE batch_texts SET job_id = NULL WHERE job_id = ?", (job_id,))
         self._db.execute("DELETE FROM batch_jobs WHERE id = ?", (job_id,))
@@ -306,3 +336,18 @@ class Jobs(CommittedVectors, LedgerFile):
                 job_texts = job_texts + excluded.job_texts""",
             (day, space.provider, space.model, size.texts, size.tokens, cost_usd, size.texts),
         )
+
+
+def _live_of(damaged: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """Rows of live jobs, and of the texts in them, before the first that cannot be read."""
+    jobs: list[tuple[Any, ...]] = []
+    texts: list[tuple[Any, ...]] = []
+    with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(damaged)) as old:
+        for row in old.execute(f"{_JOB} WHERE stage != ?", (JobStage.ENDED,)):
+            jobs.append(row)  # noqa: PERF402 - what came before a failure is kept
+        for row in old.execute(
+            "SELECT text_key, text, tokens, job_id FROM batch_texts NOT INDEXED"
+            " WHERE job_id IS NOT NULL"
+        ):
+            texts.append(row)  # noqa: PERF402
+    return jobs, texts

@@ -7,6 +7,7 @@ has begun is waited for, also under cancellation.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from waypoint.errors import StoreWriteError
@@ -241,3 +242,5 @@ class JobLedger(Protocol):
     ) -> None: ...
     async def settle_job(self, job: BatchJob, settlement: Settlement, day: str) -> BatchJob:
         """What still waits for it is given back; returns the job as it is then."""
+    async def take_over(self, damaged: Path) -> tuple[int, int]:
+        """Take from a damaged ledger what can be read of its live jobs; how many, and texts."""
