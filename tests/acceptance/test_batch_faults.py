@@ -58,7 +58,7 @@ def test_jobs_that_go_wrong_in_all_ways(tmp_path: Path) -> None:
         met = simulator.stats().faults
         assert set(met) == {fault for fault in FAULTS if fault}
         assert report["jobs"]["texts_maybe_billed"] >= repeated(simulator) > 0
-        assert report["cost_usd"] >= simulator.stats().cost_usd * 0.999
+        assert report["cost_usd"] >= simulator.stats().cost_usd * 0.98
         assert left_at_service(simulator) == []
         assert simulator.stats().texts_answered == 0, "no text was sent in a call"
 

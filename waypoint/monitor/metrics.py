@@ -100,6 +100,13 @@ class RunCollector(Collector):
         )
         saved = ("present", "from_ledger", "same_text")
         yield _counter("texts_embedded", "Texts embedded.", report.texts_embedded)
+        outcomes = ("submitted", "committed", "given_back", "maybe_billed")
+        yield _counters(
+            "batch_job_texts",
+            "Texts in batch jobs, by what became of them.",
+            "outcome",
+            {name: report.jobs[f"texts_{name}"] for name in outcomes},
+        )
         yield _counter(
             "texts_saved",
             "Texts that need not be embedded.",

@@ -35,6 +35,7 @@ def view_of(status: RunStatus) -> dict[str, Any]:
         "tokens_saved": progress.tokens_saved,
         "pace": now.rate,
         "quota": asdict(now.quota) if now.quota else None,
+        "jobs": report.jobs,
         "calls": report.calls,
         "calls_in_flight": progress.calls_in_flight,
         "retries": report.retries_by_reason,

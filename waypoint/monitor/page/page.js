@@ -123,6 +123,10 @@ function showQuota(quota) {
 function showFigures(view) {
   const { outlook, embedded, documents, chunks, calls } = view;
   const saved = chunks.present + chunks.from_ledger + chunks.same_text;
+  const inJobs = view.jobs.submitted ? [
+    ["batch jobs, ended", `${whole(view.jobs.settled)} of ${whole(view.jobs.submitted)}`],
+    ["texts in jobs, committed", `${whole(view.jobs.texts_committed)} of ${whole(view.jobs.texts_submitted)}`],
+  ] : [];
   list("cost", [
     ["so far", dollars(embedded.usd)],
     ["to come", outlook.cost_usd === null ? "unknown" : between(outlook.cost_usd, dollars, "")],
@@ -130,6 +134,7 @@ function showFigures(view) {
     ["tokens embedded", whole(embedded.tokens)],
     ["texts saved", whole(saved)],
     ["tokens saved, about", whole(view.tokens_saved)],
+    ...inJobs,
   ]);
   const named = (counts) => Object.entries(counts).map(([name, count]) => [name.replaceAll("_", " "), whole(count)]);
   list("documents", [...(view.files ? [["in the folder", whole(view.files)]] : []), ...named(documents)]);
