@@ -59,6 +59,31 @@ def test_chromas_own_client_asks_in_words(
     assert_verified_without_a_key(workspace, service)
 
 
+def test_the_newer_model_is_asked_with_its_task_in_the_text(
+    tmp_path: Path, service: BackgroundSimulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As docs/using-the-collection.md says, a question a call: it finds what our search finds. What
+    the service counted is what is billed."""
+    workspace = Workspace(tmp_path)
+    workspace.use({**service.environment, "EMBEDDING_MODEL": "gemini-embedding-2"})
+    report = workspace.report_of(str(EXAMPLES))
+    stats = service.stats()
+    assert report["model"] == "gemini-embedding-2"
+    assert report["tokens_embedded"] == stats.tokens_answered
+    assert report["cost_usd"] == pytest.approx(stats.tokens_answered * 0.20 / 1e6, abs=1e-6)
+    (question, *_) = QUESTIONS
+    ours = [hit["id"] for hit in workspace.run(question, "--json", entry=SEARCH).report["hits"]]
+    with monkeypatch.context() as environment:
+        for name in ("GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL"):
+            environment.setenv(name, service.environment[name])
+        with chroma_command(workspace.store) as port:
+            client = chromadb.HttpClient(host="127.0.0.1", port=port)
+            collection: Any = client.get_collection("waypoint_kb")
+            asked = f"task: search result | query: {question}"
+            theirs = collection.query(query_texts=[asked], n_results=5)["ids"]
+    assert theirs == [ours]
+
+
 def assert_verified_without_a_key(workspace: Workspace, service: BackgroundSimulator) -> None:
     """Questions are skipped, and said so; search and repair name the key; nothing is called."""
     service.reset()
