@@ -42,7 +42,7 @@ MISTAKES = {
     "an option too small": Mistake(
         f"{RUN} --dimensions 100", "--dimensions 100: must be 128 to 3072"
     ),
-    "an option too large": Mistake(f"{RUN} --batch-size 101", "--batch-size 101: must be 1 to 100"),
+    "an option too large": Mistake(f"{RUN} --batch-size 251", "--batch-size 251: must be 1 to 250"),
     "an option that is no number": Mistake(
         f"{RUN} --rpm many", "--rpm many: must be a whole number"
     ),
@@ -80,7 +80,7 @@ MISTAKES = {
         "ingest docs",
         "EMBEDDING_PROVIDER",
         "'openai'",
-        "gemini, simulator",
+        "gemini, vertex, simulator",
         variable="EMBEDDING_PROVIDER=openai",
     ),
     "an option that is none": Mistake(f"{RUN} --chnk-size 9", "--chnk-size", "--chunk-size"),

@@ -128,11 +128,11 @@ async def test_answers_are_read_one_at_a_time_and_once_there_to_the_end(
     begun, release = threading.Event(), threading.Event()
     together = [0, 0]
 
-    def held(body: AnswerBody, texts: Sequence[str], *, dimensions: int) -> Answer:
+    def held(body: AnswerBody, texts: Sequence[str], *, dimensions: int, form: str) -> Answer:
         together[:] = [together[0] + 1, max(together[1], together[0] + 1)]
         begun.set()
         assert release.wait(30)
-        answer = read_answer(body, texts, dimensions=dimensions)
+        answer = read_answer(body, texts, dimensions=dimensions, form=form)
         together[0] -= 1
         return answer
 

@@ -21,7 +21,7 @@ from waypoint.observe.events import EventBus
 from waypoint.observe.progress import Progress
 from waypoint.observe.report import RunReport
 from waypoint.settings import load_settings
-from waypoint.simulator import Fault, Simulator, SimulatorSettings
+from waypoint.simulator import Fault, Simulator, SimulatorSettings, server
 from waypoint.simulator.models import SimulatedModel
 
 KEY, WRONG = "AIza-a-key", "AIza-another-key"
@@ -47,7 +47,11 @@ async def simulated(provider: str, failures: tuple[Failure, ...]) -> AsyncIterat
     settings = SimulatorSettings(fault_script=script, poison=POISON, api_key=KEY)
     async with Simulator(settings) as simulator:
         right, wrong = (
-            load_settings(google_api_key=key, google_gemini_base_url=simulator.base_url)
+            load_settings(
+                google_api_key=key,
+                google_gemini_base_url=simulator.base_url,
+                google_vertex_base_url=simulator.base_url,
+            )
             for key in (KEY, WRONG)
         )
         yield Served(PROVIDERS[provider], right, wrong)
@@ -66,6 +70,19 @@ class TestGemini(ProviderContract):
     @asynccontextmanager
     async def serve(self, *failures: Failure) -> AsyncIterator[Served]:
         async with simulated("gemini", failures) as served:
+            yield served
+
+
+class TestVertex(ProviderContract):
+    """Vertex AI in express mode, by a server that does not say it is the simulator."""
+
+    @pytest.fixture(autouse=True)
+    def _nameless(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(server._Handlers, "stats", server._Handlers.token)
+
+    @asynccontextmanager
+    async def serve(self, *failures: Failure) -> AsyncIterator[Served]:
+        async with simulated("vertex", failures) as served:
             yield served
 
 
@@ -99,8 +116,8 @@ async def test_the_built_in_simulator_is_started_where_none_is_configured() -> N
 
 def test_a_name_that_no_provider_has_is_told_with_those_there_are() -> None:
     """Before anything is done."""
-    with pytest.raises(ConfigurationError, match="'vertex': not a provider") as caught:
-        provider_named("vertex")
+    with pytest.raises(ConfigurationError, match="'verteks': not a provider") as caught:
+        provider_named("verteks")
     assert all(name in caught.value.hint for name in PROVIDERS)
 
 

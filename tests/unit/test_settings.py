@@ -177,7 +177,7 @@ def test_the_overlap_is_below_the_size(options: dict[str, int]) -> None:
     "options",
     [
         {"concurrency": 0},
-        {"batch_size": 101},
+        {"batch_size": 251},
         {"embedding_dimensions": 3073},
         {"chunk_size": 49},
         {"quota_rpm": -1},
@@ -331,7 +331,7 @@ def test_what_a_file_of_toml_cannot_say(folder: Path, text: str, told: str) -> N
     ("text", "told"),
     [
         ("CONCURRENCY=many", ".env line 1: CONCURRENCY=many: must be 1 to 256, or auto"),
-        ("A=1\n\n  BATCH_SIZE = 0", ".env line 3: BATCH_SIZE=0: must be 1 to 100"),
+        ("A=1\n\n  BATCH_SIZE = 0", ".env line 3: BATCH_SIZE=0: must be 1 to 250"),
         ("CHUNK_SIZE=9.5", ".env line 1: CHUNK_SIZE=9.5: must be a whole number, 50 to 16000"),
         ("CALL_TIMEOUT=soon", "CALL_TIMEOUT=soon: must be a number, more than 0, at most 600"),
         ("QUOTA_WAIT=perhaps", "QUOTA_WAIT=perhaps: must be true or false"),

@@ -29,6 +29,8 @@ class EmbeddingModel:
     """Of one call's texts, in UTF-8."""
     task_forms: Mapping[str, str] | None = None
     """By task: what a text is sent as, where what it is for has to be said in the text."""
+    max_tokens: int = 0
+    """Of one call's texts, as the service counts them; 0 for no limit of its own."""
 
     @property
     def job_usd_per_million_tokens(self) -> float:

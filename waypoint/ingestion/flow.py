@@ -171,7 +171,7 @@ class Flow:
         batch: BatchBuilder[Candidate] = BatchBuilder(
             min(settings.batch_size, model.max_texts),
             model.max_bytes,
-            lambda: self._quota.best_batch,
+            lambda: self._quota.best_batch_for(model.max_tokens),
         )
         dedupe = DedupeStage(self._store, ledger, in_flight, events, route)
         return Stages(discover, read, chunk, dedupe, batch, embed, writer)

@@ -350,7 +350,7 @@ def _time(plan: Plan, settings: Settings, model: EmbeddingModel, provider: Provi
         least = least_time(demand, limits)
     plan.least_seconds, plan.least_days = least.seconds, least.days
     plan.binding_quota = least.binding_quota
-    plan.tiers = tier_times(demand)
+    plan.tiers = tier_times(demand) if provider.quota.has_tiers else []
     tier = settings.quota_tier if provider.has_jobs else QuotaTier.FREE
     plan.modes = mode_times(demand, limits, tier, model, settings.max_cost)
     plan.chunk_size_advice = advise_chunk_size(demand, limits, model, settings.chunk_size)

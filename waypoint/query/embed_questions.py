@@ -134,7 +134,7 @@ class ServiceTexts:
         builder: BatchBuilder[_Text] = BatchBuilder(
             min(self._service.settings.batch_size, self._model.max_texts),
             self._model.max_bytes,
-            lambda: quota.best_batch,
+            lambda: quota.best_batch_for(self._model.max_tokens),
         )
         for text in texts:
             for batch in builder.add(text):

@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from waypoint.settings.choices import (
     Attachments,
@@ -107,7 +115,25 @@ class Settings(BaseModel):
     )
 
     embedding_provider: str = _setting(
-        "gemini", "Embedding provider: gemini or simulator", Group.EMBEDDING
+        "gemini", "Embedding provider: gemini, vertex or simulator", Group.EMBEDDING
+    )
+    google_genai_use_vertexai: bool = _setting(
+        False, "The same as EMBEDDING_PROVIDER=vertex, which goes before it", Group.EMBEDDING
+    )
+    google_cloud_project: str | None = _setting(
+        None,
+        "Project that Vertex AI is used for",
+        Group.EMBEDDING,
+        unset="that of the credentials",
+    )
+    google_cloud_location: str | None = _setting(
+        None,
+        "Where Vertex AI is called: a region, or global",
+        Group.EMBEDDING,
+        unset="us-central1; gemini-embedding-2: global",
+    )
+    google_vertex_base_url: str | None = _setting(
+        None, "Another server that speaks Vertex AI's API", Group.EMBEDDING, unset="Google's"
     )
     google_api_key: SecretStr | None = _setting(None, "Key of the Gemini API", Group.EMBEDDING)
     gemini_api_key: SecretStr | None = _setting(
@@ -204,7 +230,7 @@ class Settings(BaseModel):
         le=MOST_CONCURRENCY,
     )
     batch_size: int = _setting(
-        100, "Maximum texts in one call", Group.EMBEDDING, option="--batch-size", ge=1, le=100
+        100, "Maximum texts in one call", Group.EMBEDDING, option="--batch-size", ge=1, le=250
     )
     quota_tier: QuotaTier = _setting(
         QuotaTier.AUTO,
@@ -502,7 +528,15 @@ class Settings(BaseModel):
             )
         return key
 
-    @field_validator("google_gemini_base_url")
+    @model_validator(mode="before")
+    @classmethod
+    def _vertex_may_be_chosen_as_by_the_sdk(cls, given: object) -> object:
+        if not isinstance(given, dict) or "embedding_provider" in given:
+            return given
+        chosen = str(given.get("google_genai_use_vertexai", "")).lower() in ("true", "1")
+        return {**given, "embedding_provider": "vertex"} if chosen else given
+
+    @field_validator("google_gemini_base_url", "google_vertex_base_url")
     @classmethod
     def _base_url_is_one(cls, url: str | None) -> str | None:
         try:

@@ -50,6 +50,8 @@ class EmbedCall:
     dimensions: int
     single: bool
     """Whether it came as ``embedContent``, whose answer has another shape."""
+    vertex: str = ""
+    """The method, of a call as Vertex AI takes it; empty for one of the Gemini API."""
 
 
 def estimate_tokens(text: str) -> int:

@@ -130,6 +130,18 @@ def resource_exhausted() -> Refusal:
     return Refusal(429, "RESOURCE_EXHAUSTED", "Resource has been exhausted (e.g. check quota).")
 
 
+def vertex_quota_exceeded(model: SimulatedModel) -> Refusal:
+    """As Vertex AI says it: without a delay, and without a figure."""
+    return Refusal(
+        429,
+        "RESOURCE_EXHAUSTED",
+        "Quota exceeded for aiplatform.googleapis.com/"
+        "embed_content_input_tokens_per_minute_per_base_model with base model: "
+        f"{model.quota_name}. Please submit a quota increase request. "
+        "https://cloud.google.com/vertex-ai/docs/generative-ai/quotas-genai.",
+    )
+
+
 def quota_exceeded(model: SimulatedModel, tier: str, exceeded: QuotaExceeded) -> Refusal:
     """The 429 that says which quotas and how long; without violations it names no quota.
 

@@ -7,6 +7,7 @@ byte is in the system's socket buffer; only then is it counted as answered.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
@@ -27,6 +28,9 @@ from waypoint.simulator.responses import (
     stay_silent,
 )
 from waypoint.simulator.service import EmbeddingService
+from waypoint.simulator.vertex import parse_vertex_call
+
+_Read = Callable[[web.Request], Awaitable[EmbedCall]]
 
 _METHODS = {"embedContent": True, "batchEmbedContents": False}
 _REFUSALS = {
@@ -51,6 +55,16 @@ def create_app(service: EmbeddingService) -> web.Application:
             *batch_routes(service),
             web.post(r"/{version:v1|v1beta}/models/{model:[^:/]+}:{method}", handlers.embed),
             web.get(r"/{version:v1|v1beta}/models/{model:[^:/]+}", handlers.describe),
+            web.post(
+                r"/v1beta1/projects/{project}/locations/{location}/publishers/google/models/"
+                r"{model:[^:/]+}:{method}",
+                handlers.embed_for_project,
+            ),
+            web.post(
+                r"/v1beta1/publishers/google/models/{model:[^:/]+}:{method}",
+                handlers.embed_in_express_mode,
+            ),
+            web.post("/token", handlers.token),
             web.get("/_simulator/stats", handlers.stats),
             web.get("/_simulator/texts", handlers.texts),
             web.get("/_simulator/settings", handlers.settings),
@@ -76,9 +90,40 @@ class _Handlers:
         return json_response(model.resource())
 
     async def embed(self, request: web.Request) -> web.StreamResponse:
+        return await self._counted(request, self._read_call)
+
+    async def embed_for_project(self, request: web.Request) -> web.StreamResponse:
+        """A call of Vertex AI, with an access token."""
+
+        async def read(request: web.Request) -> EmbedCall:
+            self._service.tokens.check(request.headers.get("Authorization", ""))
+            return await self._read_vertex_call(request)
+
+        return await self._counted(request, read)
+
+    async def embed_in_express_mode(self, request: web.Request) -> web.StreamResponse:
+        """A call of Vertex AI, with a key."""
+
+        async def read(request: web.Request) -> EmbedCall:
+            self._service.check_key(key_of(request))
+            return await self._read_vertex_call(request)
+
+        return await self._counted(request, read)
+
+    async def token(self, request: web.Request) -> web.StreamResponse:
+        """An access token for a service account's assertion, which is not checked."""
+        form = await request.post()
+        if not form.get("assertion"):
+            return json_response({"error": "invalid_grant", "error_description": "Bad JWT"}, 400)
+        settings = self._service.settings
+        token = self._service.tokens.issue(settings.token_s)
+        told = {"access_token": token, "expires_in": int(settings.token_told_s)}
+        return json_response({**told, "token_type": "Bearer"})
+
+    async def _counted(self, request: web.Request, read: _Read) -> web.StreamResponse:
         self._service.stats.call_begins()
         try:
-            return await self._embed(request)
+            return await self._embed(request, read)
         finally:
             self._service.stats.call_ends()
 
@@ -111,13 +156,13 @@ class _Handlers:
         self._service.batch_clock.advance(seconds)
         return json_response({})
 
-    async def _embed(self, request: web.Request) -> web.StreamResponse:
+    async def _embed(self, request: web.Request, read: _Read) -> web.StreamResponse:
         service = self._service
         call: EmbedCall | None = None
         fault: Fault | None = None
         try:
             try:
-                call = await self._read_call(request)
+                call = await read(request)
                 if service.settings.arrival_jitter_ms:
                     await asyncio.sleep(service.arrival_delay_s())
                 arrival_ns = service.clock()
@@ -147,6 +192,17 @@ class _Handlers:
         if single is None:
             raise errors.model_not_found(model.name, info["version"], method)
         return parse_call(body, model, single=single)
+
+    async def _read_vertex_call(self, request: web.Request) -> EmbedCall:
+        try:
+            body = await request.read()
+        except web.HTTPRequestEntityTooLarge as error:
+            raise errors.body_too_large(MAX_BODY_BYTES) from error
+        info = request.match_info
+        model = find_model(info["model"], "v1beta1", info["method"])
+        if info["method"] not in ("predict", "embedContent"):
+            raise errors.model_not_found(model.name, "v1beta1", info["method"])
+        return parse_vertex_call(body, model, info["method"])
 
     async def _answer(
         self, request: web.Request, call: EmbedCall, fault: Fault | None, arrival_ns: int

@@ -21,6 +21,7 @@ from waypoint.simulator.quota import SECOND_NS, Limit, Quota, QuotaExceeded, Vio
 from waypoint.simulator.settings import SimulatorSettings
 from waypoint.simulator.stats import SimulatorStats, StatsRecorder
 from waypoint.simulator.vectors import Embedder, text_digest
+from waypoint.simulator.vertex import Tokens, predict_answer
 
 Clock = Callable[[], int]
 """Nanoseconds of a monotonic clock."""
@@ -41,6 +42,7 @@ class EmbeddingService:
         self._quota = Quota(clock())
         self._embedders = {name: Embedder(name) for name in KNOWN_MODELS}
         self._digits = four_digits()
+        self.tokens = Tokens(clock)
         self._sow()
         self.batch_clock = BatchClock(clock, settings.batch_speed)
         self.files = FileStore(self.batch_clock)
@@ -96,6 +98,8 @@ class EmbeddingService:
         exceeded = self._quota.check(arrival_ns, texts, tokens, settings)
         if exceeded is not None:
             self.stats.refused(exceeded)
+            if call.vertex:
+                raise errors.vertex_quota_exceeded(call.model)
             if settings.quota_told == "nothing":
                 raise errors.resource_exhausted()
             raise errors.quota_exceeded(call.model, settings.tier, exceeded)
@@ -131,6 +135,14 @@ class EmbeddingService:
         count = len(digests) - (fault is Fault.TOO_FEW_VECTORS)
         dimensions = call.dimensions - (fault is Fault.WRONG_DIMENSION)
         first_value = b"" if fault is None else _FIRST_VALUES.get(fault, b"")
+        if call.vertex == "predict":
+            vectors = self._embedders[call.model.name].scaled(
+                call.texts[:count], digests[:count], dimensions
+            )
+            return (
+                predict_answer(list(vectors), call.tokens, first_value=first_value, gzip=gzip),
+                digests,
+            )
         writer = AnswerWriter(self._digits, single=call.single, gzip=gzip)
         embedder = self._embedders[call.model.name]
         step = max(1, _VALUES_PER_SLICE // dimensions)

@@ -26,6 +26,8 @@ _DURATIONS = (
     "job_pending_s",
     "job_ms_per_text",
     "job_list_lag_s",
+    "token_s",
+    "token_told_s",
 )
 _SWITCHES = ("record_texts", "no_batch")
 _CHOICES = {
@@ -157,6 +159,14 @@ class SimulatorSettings:
     )
     file_storage_bytes: int = field(
         default=20 * 1024**3, metadata=_told("Bytes that all uploaded files may have.")
+    )
+
+    token_s: float = field(
+        default=3600.0,
+        metadata=_told("How long an access token is good for on Vertex AI's routes."),
+    )
+    token_told_s: float = field(
+        default=3600.0, metadata=_told("How long it is said to be good for.")
     )
 
     api_key: str | None = field(

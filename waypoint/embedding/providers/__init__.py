@@ -7,16 +7,21 @@ from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Endpoint, Provider
 from waypoint.embedding.providers.developer_api import DeveloperApi
 from waypoint.embedding.providers.simulated import SIMULATOR
+from waypoint.embedding.providers.vertex_ai import VertexAi
 from waypoint.errors import CollectionMismatchError, MissingKeyError
 from waypoint.models import EmbeddingSpace
 from waypoint.settings import Settings
 
 PROVIDERS: dict[str, Provider] = {
-    provider.name: provider for provider in (DeveloperApi(), SIMULATOR)
+    provider.name: provider for provider in (DeveloperApi(), VertexAi(), SIMULATOR)
 }
 """By the name that settings, text keys, the ledger and collections have for it."""
 
-_SIMULATED = {"embedding_provider": SIMULATOR.name, "google_gemini_base_url": None}
+_SIMULATED = {
+    "embedding_provider": SIMULATOR.name,
+    "google_gemini_base_url": None,
+    "google_vertex_base_url": None,
+}
 """What ``--simulate`` means: the built-in one, whatever else is configured."""
 
 

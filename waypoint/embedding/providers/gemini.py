@@ -1,4 +1,4 @@
-"""The Gemini adapter: the only file that imports google-genai.
+"""The Gemini adapter.
 
 The SDK keeps what it is good at (addresses, authentication, errors); its HTTP client is ours,
 so that no other transport and no re-send of its own is in play, and the answer is taken from
@@ -28,6 +28,7 @@ from waypoint.bounded_http import (
     open_http_client,
     receive,
 )
+from waypoint.embedding.known_models import EmbeddingModel
 from waypoint.embedding.port import Answer, LateAnswerError, TransientCallError
 from waypoint.embedding.providers.awake import fail_after_awake
 from waypoint.embedding.providers.error_answer import ErrorAnswer
@@ -39,17 +40,17 @@ from waypoint.models import EmbeddingSpace
 
 
 @dataclass(slots=True)
-class _Slot:
+class Slot:
     """Where the answer to a call goes, past the SDK."""
 
     most_bytes: int
     body: AnswerBody | None = None
 
 
-_answer_slot: ContextVar[_Slot] = ContextVar("answer_slot")
+answer_slot: ContextVar[Slot] = ContextVar("answer_slot")
 
 
-class _AnswerTransport(BoundedTransport):
+class AnswerTransport(BoundedTransport):
     """Keeps good embedding answers for us and hands the SDK an empty object in their place."""
 
     async def _taken(self, request: httpx2.Request, response: httpx2.Response) -> httpx2.Response:
@@ -57,13 +58,17 @@ class _AnswerTransport(BoundedTransport):
             told = await super()._taken(request, response)
             # Past the SDK, whose parser makes nothing of what is not in Google's form.
             raise ErrorAnswer(told.status_code, told.reason_phrase, told.content)
-        slot = _answer_slot.get()
+        slot = answer_slot.get()
         slot.body = await receive(response, slot.most_bytes)
         return answer_of(request, response, b"{}")
 
 
 class GeminiEmbedder:
     """One model of one service, for one task. Built by ``Connection.open``."""
+
+    models: Mapping[str, EmbeddingModel] = GEMINI_MODELS
+    form = "embeddings"
+    """Of its answers, as ``read_answer`` knows it."""
 
     def __init__(
         self,
@@ -76,7 +81,7 @@ class GeminiEmbedder:
         self._space = space
         self._timeout = timeout
         self._called = called or Called(space.model)
-        self._model = GEMINI_MODELS[space.model]
+        self._model = self.models[space.model]
         # One at a time: in Python, many at once are no faster, and let the event loop wait.
         self._reading = anyio.CapacityLimiter(1)
 
@@ -86,36 +91,40 @@ class GeminiEmbedder:
 
     async def embed(self, texts: Sequence[str]) -> Answer:
         """One call, as ``Embedder.embed`` says. ``texts``: 1 to 100, none of them empty."""
-        requests = [self._request(text) for text in texts]
         dimensions = self._space.dimensions
-        slot = _Slot(most_bytes(len(texts), dimensions))
-        token = _answer_slot.set(slot)
+        slot = Slot(most_bytes(len(texts), dimensions))
+        token = answer_slot.set(slot)
         try:
             with fail_after_awake(self._timeout):
-                await self._client.aio.models.embed_content(
-                    model=self._space.model,
-                    # The request list below replaces what the SDK makes of this: for many
-                    # texts, its conversion costs more than the call.
-                    contents=[types.Content(parts=[types.Part(text=texts[0])])],
-                    config=types.EmbedContentConfig(
-                        http_options=types.HttpOptions(extra_body={"requests": requests})
-                    ),
-                )
+                await self._ask(texts)
         except TimeoutError:
             raise LateAnswerError(f"no answer within {self._timeout:g} s") from None
         except CALL_FAILURES as error:
             raise translate(error, self._called, texts) from error
         finally:
-            _answer_slot.reset(token)
+            answer_slot.reset(token)
         if slot.body is None:
             raise TransientCallError("empty answer", 200)
         # It is billed: a cancellation waits until it is read, as it does until it is committed.
         with anyio.CancelScope(shield=True):
             answer = await to_thread.run_sync(
-                partial(read_answer, slot.body, texts, dimensions=dimensions),
+                partial(read_answer, slot.body, texts, dimensions=dimensions, form=self.form),
                 limiter=self._reading,
             )
         return answer  # noqa: RET504 (to mypy, a scope might swallow an inner return)
+
+    async def _ask(self, texts: Sequence[str]) -> None:
+        """Have the SDK make the call; its answer comes by the transport."""
+        requests = [self._request(text) for text in texts]
+        await self._client.aio.models.embed_content(
+            model=self._space.model,
+            # The request list below replaces what the SDK makes of this: for many texts, its
+            # conversion costs more than the call.
+            contents=[types.Content(parts=[types.Part(text=texts[0])])],
+            config=types.EmbedContentConfig(
+                http_options=types.HttpOptions(extra_body={"requests": requests})
+            ),
+        )
 
     def _request(self, text: str) -> dict[str, Any]:
         # Each text is a content of its own: gemini-embedding-2 makes one vector of a list.
@@ -141,7 +150,7 @@ async def open_client(
     address, version = without_version(base_url) if base_url else (None, API_VERSION)
     # The SDK loads certificates for each of three clients, two of them never used, in 50 ms each.
     tls = certificates(encrypted=False)
-    async with open_http_client(_AnswerTransport, encrypted=encrypted) as http_client:
+    async with open_http_client(AnswerTransport, encrypted=encrypted) as http_client:
         with httpx2.Client(verify=tls, trust_env=False) as unused:
             yield genai.Client(
                 api_key=api_key,

@@ -44,9 +44,17 @@ def most_bytes(texts: int, dimensions: int) -> int:
 
 
 def read_answer(
-    body: AnswerBody, texts: Sequence[str], *, dimensions: int, simdjson: bool = HAS_SIMDJSON
+    body: AnswerBody,
+    texts: Sequence[str],
+    *,
+    dimensions: int,
+    form: str = "embeddings",
+    simdjson: bool = HAS_SIMDJSON,
 ) -> Answer:
     """Unpack, parse and check the answer to a call.
+
+    ``form``: what its vectors stand in: ``embeddings`` of the Gemini API; of Vertex AI
+    ``predictions``, or one ``embedding``.
 
     Raises:
         TransientCallError: it is not what an answer is like, or has not one good vector of
@@ -56,12 +64,12 @@ def read_answer(
     try:
         # NaN and infinity are not JSON, to either of them.
         json = body.unpacked(most_bytes(len(texts), dimensions))
-        parsed = parse(json)
+        parsed = parse(json, form)
     except UnusableAnswerError as error:
         raise TransientCallError(str(error), 200) from None
     except (ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         # A gateway's login page comes with status 200. What begins as an answer is cut short.
-        said = "" if b'"embeddings"' in json[:FRAME_BYTES] else described_page(json)
+        said = "" if f'"{form}"'.encode() in json[:FRAME_BYTES] else described_page(json)
         raise TransientCallError(
             f"malformed answer ({_kind(error)})", 200, said=quotable(said, texts)
         ) from None
@@ -69,26 +77,36 @@ def read_answer(
     return Answer(vectors, credible_tokens(parsed.tokens, texts))
 
 
-def _parse_by_simdjson(json: bytes) -> ParsedAnswer:
+def _parse_by_simdjson(json: bytes, form: str) -> ParsedAnswer:
     from simdjson import Parser
 
     # A parser of its own: one that is kept refuses work while anything of its last answer lives.
     answer: Any = Parser().parse(json)
-    arrays = [embedding["values"] for embedding in answer["embeddings"]]
+    arrays = [embedding["values"] for embedding in _embeddings(answer, form)]
     try:
         blocks = [array.as_buffer(of_type="d") for array in arrays]
     except TypeError:
         raise TransientCallError("vectors with values that are not numbers", 200) from None
-    return ParsedAnswer([np.frombuffer(block) for block in blocks], _tokens(answer))
+    return ParsedAnswer([np.frombuffer(block) for block in blocks], _tokens(answer, form))
 
 
-def _parse_by_orjson(json: bytes) -> ParsedAnswer:
+def _parse_by_orjson(json: bytes, form: str) -> ParsedAnswer:
     answer = orjson.loads(json)
-    return ParsedAnswer([each["values"] for each in answer["embeddings"]], _tokens(answer))
+    return ParsedAnswer(
+        [each["values"] for each in _embeddings(answer, form)], _tokens(answer, form)
+    )
 
 
-def _tokens(answer: Any) -> object:
+def _embeddings(answer: Any, form: str) -> list[Any]:
+    if form == "predictions":
+        return [prediction["embeddings"] for prediction in answer[form]]
+    return [answer[form]] if form == "embedding" else list(answer[form])
+
+
+def _tokens(answer: Any, form: str) -> object:
     try:
+        if form == "predictions":
+            return sum(each["statistics"]["token_count"] for each in _embeddings(answer, form))
         return answer["usageMetadata"]["promptTokenCount"]
     except (LookupError, TypeError, ValueError):
         # The vectors are billed, whatever is beside them.

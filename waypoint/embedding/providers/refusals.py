@@ -57,6 +57,8 @@ class Called:
     """The setting that holds it."""
     base_url: str | None = None
     """None for Google's own address."""
+    vertex: bool = False
+    """Whether it is Vertex AI."""
 
 
 def translate(error: CallFailure, called: Called, texts: Sequence[str] = ()) -> Exception:
@@ -83,7 +85,7 @@ def _translate_answer(error: ErrorAnswer, called: Called, texts: Sequence[str]) 
         return _translate_quota(error, reason, said)
     if trouble is not None or code in (401, 403):
         return KeyRefusedError(
-            f"the service refuses the API key ({whole})",
+            f"the service refuses the {'credentials' if called.vertex else 'API key'} ({whole})",
             hint=(trouble.hint if trouble else _key_hint(error, called)).format(
                 credential=called.credential
             ),
@@ -97,6 +99,11 @@ def _translate_answer(error: ErrorAnswer, called: Called, texts: Sequence[str]) 
 
 
 def _key_hint(error: ErrorAnswer, called: Called) -> str:
+    if called.vertex:
+        return (
+            "let the account of {credential} use Vertex AI (role roles/aiplatform.user on "
+            "GOOGLE_CLOUD_PROJECT), or use another"
+        )
     if called.base_url is not None and not error.is_googles:
         return (
             "see what the server at GOOGLE_GEMINI_BASE_URL wants: a key of its own in "
@@ -112,7 +119,8 @@ def _not_served(error: ErrorAnswer, whole: str, called: Called) -> RequestRefuse
     if error.is_googles and error.code == httpx2.codes.NOT_FOUND:
         return RequestRefusedError(
             f"the service does not know the model {called.model!r} ({whole})",
-            hint="set EMBEDDING_MODEL to a model the key may use",
+            hint="set EMBEDDING_MODEL to a model the key may use"
+            + (" and GOOGLE_CLOUD_LOCATION to where it is served" if called.vertex else ""),
         )
     if called.base_url is None:
         return RequestRefusedError(

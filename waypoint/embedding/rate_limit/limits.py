@@ -45,10 +45,13 @@ class QuotaRules:
     """The limits of a minute that it has, ``rpm`` and ``tpm``: found where nobody tells them."""
     start: QuotaLimits
     """What is tried first of these."""
+    has_tiers: bool = True
+    """Whether QUOTA_TIER says something of it."""
 
     def limits(self, settings: QuotaSettings) -> QuotaLimits:
         """The limits a run starts with: the tier's, each replaced by what was given for it."""
-        base = self.start if settings.tier is QuotaTier.AUTO else TIERS[settings.tier]
+        told = self.has_tiers and settings.tier is not QuotaTier.AUTO
+        base = TIERS[settings.tier] if told else self.start
         return QuotaLimits(
             base.rpm if settings.rpm is None else settings.rpm,
             base.tpm if settings.tpm is None else settings.tpm,

@@ -25,6 +25,9 @@ from waypoint.observe.gauges import QuotaState
 LARGEST_BATCH = 100
 """Texts that a call takes, however large the limit is."""
 
+ESTIMATED_SHARE = 0.9
+"""Of the tokens that a call takes, by our estimate: it may be that much too low for some texts."""
+
 SEARCH_SHARE = 300
 """The same while a limit is looked for: a batch is as much as it may be missed by."""
 
@@ -124,6 +127,14 @@ class Quota:
             0 if self._counts_calls else texts,
             max(1, int(tokens / self._factor.value)) if tokens else 0,
         )
+
+    def best_batch_for(self, most_tokens: int) -> tuple[int, int]:
+        """The same for a service that takes at most so many tokens a call; 0 for any number."""
+        texts, tokens = self.best_batch
+        if not most_tokens:
+            return texts, tokens
+        most = int(self.estimate_of(most_tokens) * ESTIMATED_SHARE)
+        return texts, min(tokens or most, most)
 
     def _best(self, name: Name) -> int:
         limit = self._minute.limit(name)
