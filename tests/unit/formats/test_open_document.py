@@ -158,6 +158,17 @@ def test_sheets_are_read_as_those_of_excel() -> None:
     assert parsed.warnings == ("hidden sheets left out: 1",)
 
 
+def test_a_cell_of_a_sheet_that_spans_rows_is_in_each_of_them() -> None:
+    """As its covered places are empty ones."""
+    tall = cell("North", more='table:number-rows-spanned="2"')
+    rows = row(cell("berth") + cell("fee")) + row(tall + cell("a"))
+    rows += row("<table:covered-table-cell/>" + cell("b")) + row(cell("South") + cell("c"))
+    parsed = read("a.ods", "spreadsheet", f'<table:table table:name="S">{rows}</table:table>')
+    assert parsed.text == (
+        "## S\n\nberth: North\nfee: a\n\nberth: North\nfee: b\n\nberth: South\nfee: c"
+    )
+
+
 def test_a_presentation_is_a_page_for_each_slide() -> None:
     """Titles, lists, notes; hidden slides are told and counted."""
 

@@ -14,6 +14,8 @@ from waypoint.formats.office import sheets
 from waypoint.formats.office.sheet_rows import shown
 from waypoint.models import Place
 
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+
 
 def test_each_row_is_a_paragraph_below_its_sheet() -> None:
     """With the names of its columns; the sheet's name is a heading, and in the metadata."""
@@ -56,6 +58,75 @@ def test_percentages_are_what_the_sheet_shows() -> None:
     rows += '<row r="3"><c s="3" r="C3"><v>1.5</v></c></row>'
     parsed = read_one("a.xlsx", sheet_file({"S": rows}))
     assert parsed.text == "## S\n\ncolumn 1: 0.25\ncolumn 2: 25%\n\n150%"
+
+
+@pytest.mark.parametrize(
+    ("form", "value", "text"),
+    [
+        ('#,##0.00 "€"', 1250.5, "1250.5 €"),
+        ("_-* #,##0.00 [$€-407]_-;-* #,##0.00 [$€-407]_-;_-@_-", 99.9, "99.9 €"),
+        ("[$$-409]#,##0.00;[RED]-[$$-409]#,##0.00", -1250.5, "-$1250.5"),
+        ("$#,##0_);[Red]($#,##0)", -7, "-$7"),
+        ('0.0" km"', 12.25, "12.25 km"),
+        ('General" kg"', 3.5, "3.5 kg"),
+        ('"Q"0', 3, "Q3"),
+        ("00000", 1067, "01067"),
+        ('#,##0.0,,"M"', 1234567, "1.234567M"),
+        ("0.0%;-0.0%", -0.253, "-25.3%"),
+        # what they add is not the same for all, or more than a unit
+        ('[<1000]0" g";0.0," kg"', 1500, "1500"),
+        ('"Gain "0;"Loss "0', -5, "-5"),
+        ("#,##0.00", 1250.5, "1250.5"),
+        ("0.00E+00", 1250.5, "1250.5"),
+        ("# ?/?", 0.5, "0.5"),
+        ("@", 1067, "1067"),
+    ],
+)
+def test_units_are_what_the_sheet_shows(form: str, value: float, text: str) -> None:
+    """Currencies, units, zeros in front; all digits, also where fewer are shown."""
+    named = form.replace('"', "&quot;").replace("<", "&lt;")
+    styles = f'<numFmts><numFmt numFmtId="170" formatCode="{named}"/></numFmts>'
+    styles += '<cellXfs><xf numFmtId="0"/><xf numFmtId="170"/></cellXfs>'
+    styles = f'<styleSheet xmlns="{SHEET}">{styles}</styleSheet>'
+    rows = f'<row r="1"><c r="A1" s="1"><v>{value}</v></c></row>'
+    data = sheet_file({"S": rows}, more={"xl/styles.xml": styles.encode()})
+    assert read_one("a.xlsx", data).text == f"## S\n\n{text}"
+
+
+def test_errors_are_what_the_sheet_shows() -> None:
+    """With and without their formulas; a text that looks like one is a text."""
+    rows = cells(["item", "a", "b", "c"])
+    rows += '<row r="2"><c r="A2" t="inlineStr"><is><t>Bolt</t></is></c>'
+    rows += '<c r="B2" t="e"><f>1/0</f><v>#DIV/0!</v></c><c r="C2" t="e"><v>#N/A</v></c>'
+    rows += '<c r="D2"><v>1</v></c></row>'
+    text = read_one("a.xlsx", sheet_file({"S": rows})).text
+    assert text == "## S\n\nitem: Bolt\na: #DIV/0!\nb: #N/A\nc: 1"
+
+
+def test_a_cell_that_is_merged_with_those_below_is_in_each_row() -> None:
+    """Of rows that say anything else; a title over several columns stands once."""
+    rows = cells(
+        ["Dues of 2024"], [], ["berth", "fee", "unit"], ["North", 1.0, "a"], [None, 2.0, "b"],
+        ["South", 3.0, "c"],
+    )  # fmt: skip
+    merged = '<mergeCells><mergeCell ref="A1:C1"/><mergeCell ref="A4:A5"/><mergeCell ref="B6:B9"/></mergeCells>'
+    sheet = f'<worksheet xmlns="{SHEET}"><sheetData>{rows}</sheetData>{merged}</worksheet>'
+    data = sheet_file({"S": rows}, more={"xl/worksheets/s1.xml": sheet.encode()})
+    assert read_one("a.xlsx", data).text == (
+        "## S\n\nDues of 2024\n\nberth: North\nfee: 1\nunit: a\n\n"
+        "berth: North\nfee: 2\nunit: b\n\nberth: South\nfee: 3\nunit: c"
+    )
+
+
+def test_years_are_names_of_columns() -> None:
+    """Also where they are all there is above the numbers, or stand beside an empty cell."""
+    for name in (None, "berth"):
+        rows = cells([name, 2019, 2020], ["a", 1.5, 2], ["b", 3, 4])
+        text = read_one("a.xlsx", sheet_file({"S": rows})).text
+        assert text.startswith(f"## S\n\n{name or 'column 1'}: a\n2019: 1.5\n2020: 2\n\n")
+    alone = cells([2019, 2020], [10.5, 11.5], [20.5, 21.5])
+    text = read_one("a.xlsx", sheet_file({"S": alone})).text
+    assert text == "## S\n\n2019: 10.5\n2020: 11.5\n\n2019: 20.5\n2020: 21.5"
 
 
 def test_a_workbook_of_before_2007_is_read_alike() -> None:

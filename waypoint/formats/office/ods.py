@@ -17,7 +17,7 @@ from waypoint.formats.office.odf import (
     read_open_document,
     rows_of,
 )
-from waypoint.formats.office.sheet_rows import Figure, Row, Value, write_sheet
+from waypoint.formats.office.sheet_rows import Figure, Row, Span, Value, spread_down, write_sheet
 from waypoint.formats.registry import ParsedDocument
 
 _MOST_COLUMNS = 16_384
@@ -44,16 +44,29 @@ def _write(document: OpenDocument, builder: TextBuilder) -> None:
 
 
 def _rows(document: OpenDocument, table: Element) -> Iterator[Row]:
+    spans: dict[int, list[Span]] = {}
+    return spread_down(_rows_alone(document, table, spans), spans)
+
+
+def _rows_alone(
+    document: OpenDocument, table: Element, spans: dict[int, list[Span]]
+) -> Iterator[Row]:
     """Rows that are the same stand once in the file, with their number."""
+    number = 0
     for row in rows_of(table):
-        values = _values(document, row)
+        values, heights = _values(document, row)
+        if heights:
+            spans[number] = [Span(at, number + height - 1) for at, height in heights.items()]
         times = whole_number(row.get(f"{TABLE}number-rows-repeated"), 1)
         for _ in range(max(1, times) if values else 1):
             yield values
+            number += 1
 
 
-def _values(document: OpenDocument, row: Element) -> list[Value]:
+def _values(document: OpenDocument, row: Element) -> tuple[list[Value], dict[int, int]]:
+    """The cells of a row; and by its column the height of each that is merged with those below."""
     values: list[Value] = []
+    heights: dict[int, int] = {}
     empty = 0
     for cell in row:
         if not local_name(cell).endswith("table-cell"):
@@ -65,9 +78,12 @@ def _values(document: OpenDocument, row: Element) -> list[Value]:
             continue
         # Empty cells reach to the last column; only those before a value say where it is.
         values += [""] * min(empty, _MOST_COLUMNS - len(values))
+        height = whole_number(cell.get(f"{TABLE}number-rows-spanned"), 1)
+        if height > 1 and whole_number(cell.get(f"{TABLE}number-columns-spanned"), 1) == 1:
+            heights[len(values)] = height
         values += [value] * min(times, _MOST_COLUMNS - len(values))
         empty = 0
-    return values
+    return values, heights
 
 
 def _value(document: OpenDocument, cell: Element) -> Value:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 
 from waypoint.formats.composing import TextBuilder
 from waypoint.formats.records.table_layout import SAMPLE_ROWS, Layout, find_layout
@@ -23,6 +24,33 @@ class Figure:
 
 Value = Figure | str | int | float | bool | date | datetime | time | timedelta
 Row = Sequence[Value]
+
+
+class Span(NamedTuple):
+    """A cell that is merged with those below it. Rows and columns count from 0."""
+
+    column: int
+    last_row: int
+
+
+def spread_down(rows: Iterable[Row], spans: Mapping[int, Sequence[Span]]) -> Iterator[Row]:
+    """The rows, a merged cell in each of its rows that says anything else.
+
+    ``spans``: by the row they begin in; looked at when that row comes.
+    """
+    carried: dict[int, tuple[int, Value]] = {}
+    for number, row in enumerate(rows):
+        if carried and any(map(_is_filled, row)):
+            values = list(row)
+            for column, (_, value) in carried.items():
+                values += [""] * (column + 1 - len(values))
+                values[column] = values[column] if _is_filled(values[column]) else value
+            row = values  # noqa: PLW2901 - the same row, filled
+        for span in spans.get(number, ()):
+            if 0 <= span.column < len(row) and _is_filled(row[span.column]):
+                carried[span.column] = span.last_row, row[span.column]
+        carried = {column: each for column, each in carried.items() if each[0] > number}
+        yield row
 
 
 def write_sheet(builder: TextBuilder, name: str, rows: Iterable[Row]) -> None:
