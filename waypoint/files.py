@@ -98,6 +98,13 @@ def written_whole(path: Path) -> Iterator[BinaryIO]:
         raise
 
 
+def write_whole(path: Path, data: bytes) -> Path:
+    """Write a file at once, as ``written_whole``; returns where it is."""
+    with written_whole(path) as file:
+        file.write(data)
+    return path
+
+
 def make_log_folder(folder: Path) -> None:
     """Make LOG_DIR where that can be done; else what is to be written there says why not."""
     with suppress(OSError):

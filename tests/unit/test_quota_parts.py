@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -17,6 +19,7 @@ from waypoint.embedding.rate_limit.estimator import (
     FIRST_STEP,
     MAX_COOLDOWN,
     RateEstimator,
+    Refusal,
 )
 from waypoint.embedding.rate_limit.jitter import LEAST, MOST, JitterMeter
 from waypoint.embedding.rate_limit.minute_limits import MinuteLimits
@@ -334,19 +337,10 @@ def found(value: float, *, now: float = 0.0, ceiling: float = 0.0) -> RateEstima
     return RateEstimator(value, largest=10_000, ceiling=ceiling, found=True, now=now)
 
 
-def refuse(estimator: RateEstimator, now: float, level: float, **given: float) -> bool:
+def refuse(estimator: RateEstimator, now: float, level: float, **given: Any) -> bool:
     """A refusal of a call of 10 at a level, sent a moment ago."""
-    values = {"sent_at": now - 0.1, "used": level - 10, "told": 0.0} | given
-    return estimator.refuse(
-        now,
-        amount=10,
-        level=level,
-        sent_at=values["sent_at"],
-        used=values["used"],
-        told=values["told"],
-        others=1,
-        under_way=0,
-    )
+    usual = Refusal(now - 0.1, 10, level, used=level - 10, told=0.0, others=1, under_way=0)
+    return estimator.refuse(now, replace(usual, **given))
 
 
 def test_a_limit_that_was_found_is_probed_once_it_has_stood_for_a_while() -> None:
@@ -454,9 +448,7 @@ def test_the_highest_limit_that_explains_enough_refusals_is_taken() -> None:
     """One further below may have been for want of capacity."""
     estimator = found(1_000)
     for at, level in ((100.0, 700), (101.0, 800)):
-        assert not estimator.refuse(
-            at, sent_at=at - 0.1, amount=10, level=level, used=0, told=0, others=1, under_way=5
-        )
+        assert not refuse(estimator, at, level, used=0, under_way=5)
     refuse(estimator, 102.0, 810)
     assert estimator.value == 790
 

@@ -6,8 +6,6 @@ either. Each is measured in a process of its own (:mod:`waypoint.benchmark.calle
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,9 +13,8 @@ import orjson
 
 from waypoint.benchmark.processes import Simulating, SimulatorProcess, run_simulator
 from waypoint.benchmark.results import Spread, spread
-from waypoint.benchmark.runs import RunFailedError
+from waypoint.benchmark.runs import run_module
 from waypoint.benchmark.tables import Grid
-from waypoint.child_environment import child_environment, module_path
 
 WAYS = {
     "waypoint": "Waypoint's adapter: vectors checked and of unit length",
@@ -69,20 +66,16 @@ def run_calls(settings: CallSettings, tell: Callable[[str], None]) -> list[CallC
 
 
 def _measure(way: str, settings: CallSettings, simulator: SimulatorProcess) -> float:
-    command = [sys.executable, "-m", "waypoint.benchmark.caller", way, simulator.base_url]
     sizes = (settings.calls, settings.batch, settings.characters)
-    ended = subprocess.run(  # noqa: S603
-        [*command, *map(str, sizes)],
-        env=child_environment(PYTHONPATH=module_path()),
-        capture_output=True,
-        check=False,
+    told = run_module(
+        "waypoint.benchmark.caller",
+        way,
+        simulator.base_url,
+        *map(str, sizes),
+        measured=f"calls by {way}",
+        hint="fix what it names and start again",
     )
-    if ended.returncode != 0:
-        raise RunFailedError(
-            f"calls by {way} could not be measured: {ended.stderr.decode()[-500:].strip()}",
-            hint="mend what it names and start again",
-        )
-    return float(orjson.loads(ended.stdout)["cpu_ms"])
+    return float(orjson.loads(told)["cpu_ms"])
 
 
 def call_grid(costs: Sequence[CallCost], settings: CallSettings) -> Grid:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +9,7 @@ from typing import Any
 import orjson
 
 from waypoint.benchmark.processes import SimulatorProcess
-from waypoint.benchmark.runs import RunFailedError
-from waypoint.child_environment import child_environment, module_path
+from waypoint.benchmark.runs import run_module
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +55,13 @@ class BareChroma:
         return BareRun(**figures)
 
     def _run(self, *options: str) -> bytes:
-        command = [sys.executable, "-m", "waypoint.benchmark.bare_chroma", str(self._rows)]
-        ended = subprocess.run(  # noqa: S603
-            [*command, *options],
-            env=child_environment(PYTHONPATH=module_path()),
-            capture_output=True,
-            check=False,
+        return run_module(
+            "waypoint.benchmark.bare_chroma",
+            str(self._rows),
+            *options,
+            measured="bare Chroma",
+            hint="start again; --no-ceiling leaves it out",
         )
-        if ended.returncode != 0:
-            raise RunFailedError(
-                f"bare Chroma could not be measured: {ended.stderr.decode()[-500:].strip()}",
-                hint="start again; --no-ceiling leaves it out",
-            )
-        return ended.stdout
 
 
 def service_ceiling(

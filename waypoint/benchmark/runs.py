@@ -15,6 +15,7 @@ import orjson
 import psutil
 
 from waypoint.benchmark.processes import environment
+from waypoint.child_environment import child_environment, module_path
 from waypoint.errors import WaypointError
 
 _LOOK_EVERY = 0.1
@@ -25,6 +26,24 @@ _MOST_SAMPLES = 240
 
 class RunFailedError(WaypointError):
     """A measured run did not end well: its figures are worth nothing."""
+
+
+def run_module(module: str, *arguments: str, measured: str, hint: str) -> bytes:
+    """Measure in a process of its own: a module as a program; returns what it prints.
+
+    Raises:
+        RunFailedError: it failed; ``measured`` and ``hint`` are for that.
+    """
+    ended = subprocess.run(  # noqa: S603
+        [sys.executable, "-m", module, *arguments],
+        env=child_environment(PYTHONPATH=module_path()),
+        capture_output=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        said = ended.stderr.decode()[-500:].strip()
+        raise RunFailedError(f"{measured} could not be measured: {said}", hint=hint)
+    return ended.stdout
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,9 +252,7 @@ class CollectionManager:
             )
 
     async def _agrees(self, known: LedgerCollection, state: CollectionState) -> bool:
-        ours = abs(known.generation)
-        possible = (ours,) if known.generation > 0 else (ours, ours - 1)
-        if known.store_id != state.id or _generation(state) not in possible:
+        if disagreement(known, state):
             return False
         expected = await self._ledger.chunk_count(known.id)
         # With documents started, any number is possible; they are compared one by one anyway.
@@ -299,6 +297,16 @@ class CollectionManager:
         # No generation is given twice: another copy of the collection may still bear it.
         newest = max(_generation(state), abs(known.generation) if known else 0)
         return await self._adopt(name, _BEING_REBUILT, newest)
+
+
+def disagreement(known: LedgerCollection, state: CollectionState) -> str:
+    """Why what the ledger describes is not this collection as it was left; empty if it is."""
+    if known.store_id != state.id:
+        return "the ledger describes another collection of that name"
+    ours = abs(known.generation)
+    if _generation(state) not in ((ours,) if known.generation > 0 else (ours, ours - 1)):
+        return f"its generation is {_generation(state)}, the ledger's {ours}"
+    return ""
 
 
 def recorded_origin(known: LedgerCollection | None, state: CollectionState | None) -> Origin | None:

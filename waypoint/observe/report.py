@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waypoint.files import written_whole
+from waypoint.files import write_whole
 from waypoint.sanitize import json_bytes
 
 MOST_LISTED = 1_000
@@ -145,7 +145,4 @@ def write_report(report: RunReport, folder: Path) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    path = folder / f"run-{report.run_id}.json"
-    with written_whole(path) as file:
-        file.write(report.to_json())
-    return path
+    return write_whole(folder / f"run-{report.run_id}.json", report.to_json())

@@ -133,12 +133,12 @@ def check_ids(inventory: Inventory) -> CheckResult:
     return by_findings(inventory, "ids", f"{ids:,} ids", "{found} wrong")
 
 
-def check_ledger(inventory: Inventory, disagreements: list[str]) -> CheckResult:
+def check_ledger(inventory: Inventory, disagreement: str = "") -> CheckResult:
     """The ledger's documents are complete, and their chunks are those of the collection.
 
-    ``disagreements``: what is different about the collection as a whole.
+    ``disagreement``: what is different about the collection as a whole; empty for nothing.
     """
-    for disagreement in disagreements:
+    if disagreement:
         inventory.find("ledger", "", disagreement, "the collection")
     inventory.write(
         """INSERT INTO findings (check_name, id, source, what)

@@ -49,7 +49,7 @@ class Subject:
     """Between the collection's recipe and the settings'."""
     recipe: str
     """The collection's recipe, for people."""
-    disagreements: Sequence[str] = ()
+    disagreement: str = ""
     """Between the ledger and the collection, of the collection as a whole."""
     no_ledger: str = ""
     broken_ledger: str = ""
@@ -193,7 +193,7 @@ class Integrity:
             "orphans": partial(comparing.check_orphans, inventory),
             "sequence": partial(comparing.check_sequence, inventory),
             "ids": partial(comparing.check_ids, inventory),
-            "ledger": partial(comparing.check_ledger, inventory, list(subject.disagreements)),
+            "ledger": partial(comparing.check_ledger, inventory, subject.disagreement),
             "contents": partial(comparing.count_contents, inventory),
         }
         if name == "stale":

@@ -7,7 +7,6 @@ file that has no name and is gone with the connection.
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +23,7 @@ from waypoint.models import (
     WalkWarning,
 )
 from waypoint.storage.ledger.records import LedgerDocument, LedgerReject
-from waypoint.storage.temporary import temporary_database
+from waypoint.storage.temporary import open_temporary, temporary_database
 from waypoint.verification.ports import LedgerChunk
 
 PAGE = 1_000
@@ -92,13 +91,7 @@ class Inventory:
     """
 
     def __init__(self) -> None:
-        # The empty name makes a private file, which SQLite deletes when it is closed.
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        with temporary_database():
-            self._db.execute("PRAGMA journal_mode=OFF")
-            self._db.execute("PRAGMA synchronous=OFF")
-            self._db.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
-            self._db.executescript(_SCHEMA)
+        self._db = open_temporary(_SCHEMA, cache_kib=_CACHE_KIB)
         self._db.create_function("file_of", 1, self._file_of, deterministic=False)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from waypoint.embedding.known_models import DOCUMENT_TASK
 from waypoint.embedding.providers import chosen_model
 from waypoint.errors import UsageError
 from waypoint.ingestion.chunk_setup import build_chunker
+from waypoint.ingestion.collection_manager import disagreement
 from waypoint.ingestion.origin_check import recorded_roots
 from waypoint.ingestion.recipe import Recipe
 from waypoint.models import EmbeddingSpace
@@ -77,11 +78,9 @@ def describe_subject(
     dimensions = state.metadata.get("waypoint_dimensions")
     if type(dimensions) is not int:
         dimensions = settings.embedding_dimensions
-    no_ledger, disagreements = store.no_ledger, list[str]()
+    no_ledger = store.no_ledger
     if store.ledger is not None and entry is None:
         no_ledger = f"the ledger does not know the collection {name!r}"
-    if entry is not None:
-        disagreements = _disagreements(entry, state)
     return Subject(
         count=state.count,
         dimensions=dimensions,
@@ -95,7 +94,7 @@ def describe_subject(
             str(recipe[f"waypoint_{part}"])
             for part in ("provider", "model", "dimensions", "task_type", "chunking")
         ),
-        disagreements=disagreements,
+        disagreement=disagreement(entry, state) if entry else "",
         no_ledger=no_ledger,
         broken_ledger=store.broken_ledger,
         no_folder=no_folder,
@@ -111,15 +110,3 @@ def _recipe(settings: Settings, state: CollectionState) -> Recipe:
         provider, settings.embedding_model, settings.embedding_dimensions, DOCUMENT_TASK
     )
     return Recipe(space, chunker.settings.fingerprint())
-
-
-def _disagreements(entry: LedgerCollection, state: CollectionState) -> list[str]:
-    """Between the ledger and Chroma, about the collection as a whole."""
-    if entry.store_id != state.id:
-        return ["the ledger describes another collection of that name"]
-    generation = state.metadata.get("waypoint_generation")
-    ours = abs(entry.generation)
-    possible = (ours,) if entry.generation > 0 else (ours, ours - 1)
-    if generation not in possible:
-        return [f"its generation is {generation!r}, the ledger's {ours}"]
-    return []

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from waypoint.files import written_whole
+from waypoint.files import write_whole
 from waypoint.sanitize import json_bytes
 from waypoint.verification.checks import CheckResult, Status
 from waypoint.verification.retrieval import TierResult
@@ -55,7 +55,4 @@ def write_verdict(verdict: Verdict, folder: Path) -> Path:
     Raises:
         OSError: the folder cannot be written.
     """
-    path = folder / f"verify-{verdict.verify_id}.json"
-    with written_whole(path) as file:
-        file.write(verdict.to_json())
-    return path
+    return write_whole(folder / f"verify-{verdict.verify_id}.json", verdict.to_json())

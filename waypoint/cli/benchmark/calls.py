@@ -9,12 +9,15 @@ from typing import Annotated
 import typer
 
 from waypoint.benchmark.call_cost import CallSettings, call_grid, run_calls
-from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
-from waypoint.benchmark.tables import machine_line
-from waypoint.cli.benchmark.common import JsonOption, OutOption, VerboseOption, run_measure
+from waypoint.cli.benchmark.common import (
+    JsonOption,
+    OutOption,
+    VerboseOption,
+    output_of,
+    run_measure,
+)
 from waypoint.observe.terminal import Terminal
-from waypoint.sanitize import json_bytes
 
 
 def calls(
@@ -30,20 +33,12 @@ def calls(
 
     def measure(console: Terminal) -> Output:
         settings = CallSettings(calls, batch, chunk_size, rounds)
-        machine = this_machine()
         costs = run_calls(settings, console.tell)
-        document = {
-            "schema": 1,
-            "machine": asdict(machine),
-            "settings": asdict(settings),
-            "ways": [asdict(cost) for cost in costs],
-        }
-        return Output(
+        return output_of(
             "Waypoint: cost of a call",
-            [machine_line(machine)],
-            [call_grid(costs, settings)],
-            [],
-            json_bytes(document, indent=True),
+            settings,
+            call_grid(costs, settings),
+            ways=[asdict(cost) for cost in costs],
         )
 
     run_measure(measure, "calls", out, json=json)

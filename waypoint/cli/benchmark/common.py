@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from waypoint.benchmark.charts import Chart
+from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
+from waypoint.benchmark.tables import Grid, machine_line
 from waypoint.errors import UsageError
 from waypoint.observe.terminal import Terminal, print_bytes
+from waypoint.sanitize import json_bytes
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _FILE_WIDTH = 160
 
@@ -25,6 +33,26 @@ OutOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the results as JSON on stdout.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", help="Show tracebacks of errors.")]
+
+
+def output_of(
+    title: str,
+    settings: DataclassInstance,
+    grid: Grid,
+    charts: Sequence[Chart] = (),
+    **figures: Sequence[Mapping[str, object]],
+) -> Output:
+    """What a measurement of one table comes to; ``figures`` are its rows, for the JSON."""
+    machine = this_machine()
+    document = {
+        "schema": 1,
+        "machine": asdict(machine),
+        "settings": asdict(settings),
+        **figures,
+    }
+    return Output(
+        title, [machine_line(machine)], [grid], list(charts), json_bytes(document, indent=True)
+    )
 
 
 def run_measure(measure: Callable[[Terminal], Output], name: str, out: Path, *, json: bool) -> None:

@@ -9,11 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.pace import ACCOUNTS, MODES, PaceSettings, pace_charts, pace_grid, run_pace
 from waypoint.benchmark.processes import Simulating
-from waypoint.benchmark.tables import machine_line
 from waypoint.cli.benchmark.common import (
     JsonOption,
     LatencyJitterOption,
@@ -22,10 +20,10 @@ from waypoint.cli.benchmark.common import (
     OutOption,
     VerboseOption,
     chosen,
+    output_of,
     run_measure,
 )
 from waypoint.observe.terminal import Terminal
-from waypoint.sanitize import json_bytes
 
 
 def pace(
@@ -61,21 +59,14 @@ def pace(
             chunk_size,
             tuple(option or ()),
         )
-        machine = this_machine()
         with tempfile.TemporaryDirectory(prefix="waypoint-pace-") as work:
             runs = run_pace(settings, Path(work), console.tell)
-        document = {
-            "schema": 1,
-            "machine": asdict(machine),
-            "settings": asdict(settings),
-            "runs": [{**asdict(run), "share": run.share()} for run in runs],
-        }
-        return Output(
+        return output_of(
             "Waypoint: use of the quota",
-            [machine_line(machine)],
-            [pace_grid(runs)],
+            settings,
+            pace_grid(runs),
             pace_charts(runs),
-            json_bytes(document, indent=True),
+            runs=[{**asdict(run), "share": run.share()} for run in runs],
         )
 
     run_measure(measure, "pace", out, json=json)

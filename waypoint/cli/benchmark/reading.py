@@ -9,20 +9,18 @@ from typing import Annotated
 
 import typer
 
-from waypoint.benchmark.machine import this_machine
 from waypoint.benchmark.output import Output
 from waypoint.benchmark.reading import SUFFIXES, ReadingSettings, reading_grid, run_reading
-from waypoint.benchmark.tables import machine_line
 from waypoint.cli.benchmark.common import (
     JsonOption,
     OutOption,
     VerboseOption,
     chosen,
+    output_of,
     run_measure,
 )
 from waypoint.errors import UsageError
 from waypoint.observe.terminal import Terminal
-from waypoint.sanitize import json_bytes
 
 
 def reading(
@@ -47,21 +45,13 @@ def reading(
                 hint="raise --files, or name fewer with --formats",
             )
         settings = ReadingSettings(files, suffixes, chunks_per_file, rounds, seed)
-        machine = this_machine()
         with tempfile.TemporaryDirectory(prefix="waypoint-reading-") as work:
             runs = run_reading(settings, Path(work), console.tell)
-        document = {
-            "schema": 1,
-            "machine": asdict(machine),
-            "settings": asdict(settings),
-            "runs": [{**asdict(run), "files_a_minute": run.files_a_minute} for run in runs],
-        }
-        return Output(
+        return output_of(
             "Waypoint: reading alone",
-            [machine_line(machine)],
-            [reading_grid(runs, settings)],
-            [],
-            json_bytes(document, indent=True),
+            settings,
+            reading_grid(runs, settings),
+            runs=[{**asdict(run), "files_a_minute": run.files_a_minute} for run in runs],
         )
 
     run_measure(measure, "reading", out, json=json)

@@ -48,6 +48,25 @@ OVERTAKING = 0.25
 """Seconds within which a call may arrive before one that was sent earlier."""
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A call that the service refused, held against one limit."""
+
+    sent_at: float
+    amount: float
+    """What it was of."""
+    level: float
+    """What it would have brought our own count to."""
+    used: float
+    """What the service has counted of us in the last minute."""
+    told: float
+    """The limit the service named; 0 for none."""
+    others: int
+    """Refusals in a row, from which on they can't be of anything else."""
+    under_way: int
+    """Calls of which it is not known yet whether they go through."""
+
+
 @dataclass(slots=True)
 class _Suspect:
     """A refusal that may be of the limit: nothing has gone through at its level since."""
@@ -192,32 +211,14 @@ class RateEstimator:
 
     # -- downwards -------------------------------------------------------------------------
 
-    def refuse(
-        self,
-        now: float,
-        *,
-        sent_at: float,
-        amount: float,
-        level: float,
-        used: float,
-        told: float,
-        others: int,
-        under_way: int,
-    ) -> bool:
+    def refuse(self, now: float, refusal: Refusal) -> bool:
         """Take in that the service refused a call.
-
-        Args:
-            sent_at: when the call was sent.
-            amount, level: what it was of, and would have brought our own count to.
-            used: what the service has counted of us in the last minute.
-            told: the limit the service named; 0 for none.
-            others: refusals in a row, from which on they can't be of anything else.
-            under_way: calls of which it is not known yet whether they go through.
 
         Returns:
             Whether we exceeded a limit that we knew, although we kept to it.
         """
-        is_news = sent_at > self._changed_at
+        told, used, level = refusal.told, refusal.used, refusal.level
+        is_news = refusal.sent_at > self._changed_at
         if told and (used >= ALONE * told or self.searching or told < self.value):
             known = abs(told - self.value) <= 0.01 * told and not self.searching
             if is_news or not known:
@@ -226,21 +227,22 @@ class RateEstimator:
                 return known and is_news
         if not is_news or not math.isfinite(self.value):
             return False
-        self._suspects.append(_Suspect(sent_at, now, amount, level))
+        self._suspects.append(_Suspect(refusal.sent_at, now, refusal.amount, level))
         # Of a minute that began before us, we do not know what is used.
         young = not self.searching and now - self._began < WINDOW
         if young or (self.searching and used < TOO_FEW * self._start):
             return False
         probing = 0 < self._probed_from < level
         if probing or told:
-            needed = max(PROBING_NEEDS, others)
+            needed = max(PROBING_NEEDS, refusal.others)
         else:
-            needed = max(SEARCHING_NEEDS if self.searching else NEEDS, others) + under_way
+            needed = max(SEARCHING_NEEDS if self.searching else NEEDS, refusal.others)
+            needed += refusal.under_way
         found = self._explained(needed)
         if found:
             self._blamed = len(self._suspects)
             if probing:
-                found = max(self._probed_from, self._probe_reached - amount)
+                found = max(self._probed_from, self._probe_reached - refusal.amount)
             self._settle(min(found, self.value), now)
         return False
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from waypoint.embedding.rate_limit.estimator import RateEstimator
+from waypoint.embedding.rate_limit.estimator import RateEstimator, Refusal
 from waypoint.embedding.rate_limit.limits import TIERS, QuotaLimits
 from waypoint.embedding.rate_limit.rate_limiter import WINDOW, RateLimiter
 from waypoint.models import EstimatedLimit, EstimatedQuota
@@ -110,32 +110,11 @@ class MinuteLimits:
             self._follow(name)
         return cleared
 
-    def refuse(
-        self,
-        name: Name,
-        now: float,
-        *,
-        sent_at: float,
-        amount: float,
-        level: float,
-        used: float,
-        told: float,
-        others: int,
-        under_way: int,
-    ) -> bool:
+    def refuse(self, name: Name, now: float, refusal: Refusal) -> bool:
         """Take in a refusal, as ``RateEstimator.refuse`` says, and go on at what it teaches."""
         estimator, limiter = self.estimators[name], self.limiters[name]
         searching = estimator.searching
-        exceeded = estimator.refuse(
-            now,
-            sent_at=sent_at,
-            amount=amount,
-            level=level,
-            used=used,
-            told=told,
-            others=others,
-            under_way=under_way,
-        )
+        exceeded = estimator.refuse(now, refusal)
         self._follow(name)
         if searching and not estimator.searching:
             # What the search sent at once comes free at once: evened out, it would leave a part

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import anyio
 
 from waypoint.embedding.rate_limit.day import DayCount
-from waypoint.embedding.rate_limit.estimator import ALONE
+from waypoint.embedding.rate_limit.estimator import ALONE, Refusal
 from waypoint.embedding.rate_limit.jitter import LEAST, LEAST_UNKNOWN, JitterMeter
 from waypoint.embedding.rate_limit.limits import QuotaLimits
 from waypoint.embedding.rate_limit.minute_limits import NAMES, Amounts, MinuteLimits, Name
@@ -301,9 +301,7 @@ class Quota:
                 # Not more than was allowed, by our estimate: it is the estimate that is low.
                 minute.limiters[name].recount(self._factor.last_correction)
                 used = tpm
-            if minute.refuse(
-                name,
-                now,
+            refusal = Refusal(
                 sent_at=admission.at,
                 amount=admission.amounts[name],
                 level=admission.levels[name],
@@ -312,7 +310,8 @@ class Quota:
                 others=self._streak.needed,
                 # Without this one.
                 under_way=self._in_flight - 1,
-            ):
+            )
+            if minute.refuse(name, now, refusal):
                 self._jitter.widen()
                 minute.set_margin(self._jitter.margin)
         self._tell(before, "the service said so" if named else "429 without a limit")

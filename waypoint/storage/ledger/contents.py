@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from waypoint.models import TextKey
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile
+from waypoint.storage.ledger.file import LedgerFile
 from waypoint.storage.ledger.records import LastRun, LedgerDocument, LedgerReject, Spending
 
 PAGE = 5_000
@@ -48,14 +48,9 @@ class Contents(LedgerFile):
 
     def raw_vectors(self, keys: Sequence[TextKey]) -> dict[TextKey, bytes]:
         """The bytes kept for those of the committed texts, not checked."""
-        found: dict[TextKey, bytes] = {}
-        with self._translated():
-            for start in range(0, len(keys), KEYS_PER_QUERY):
-                some = keys[start : start + KEYS_PER_QUERY]
-                marks = ",".join("?" * len(some))
-                query = f"SELECT text_key, vector FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
-                found.update(self._db.execute(query, some))
-        return found
+        return dict(
+            self._of_keys("SELECT text_key, vector FROM vectors WHERE text_key IN ({})", keys)
+        )
 
     def last_run(self) -> LastRun | None:
         """The latest run; None if there was none."""

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from waypoint.errors import (
     DiskFullError,
@@ -20,7 +20,7 @@ from waypoint.errors import (
     WaypointError,
     no_more_files,
 )
-from waypoint.models import FURTHER_ROOT
+from waypoint.models import FURTHER_ROOT, TextKey
 from waypoint.storage.access import access_failure
 from waypoint.storage.ledger import LEDGER_NAME
 from waypoint.storage.ledger.ballast import BALLAST_NAME, NO_SPACE, Ballast
@@ -274,6 +274,13 @@ class LedgerFile:
             cursor = self._db.execute(query, values)
             while rows := cursor.fetchmany(KEYS_PER_QUERY):
                 yield [source for (source,) in rows]
+
+    def _of_keys(self, query: str, keys: Sequence[TextKey]) -> Iterator[tuple[Any, ...]]:
+        """A query's rows for any number of texts: ``{}`` in it stands for their keys."""
+        with self._translated():
+            for start in range(0, len(keys), KEYS_PER_QUERY):
+                some = keys[start : start + KEYS_PER_QUERY]
+                yield from self._db.execute(query.format(",".join("?" * len(some))), some)
 
     def _damaged(self, reason: str) -> LedgerDamagedError:
         return LedgerDamagedError(

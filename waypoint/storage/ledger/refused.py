@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from waypoint.models import TextKey
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, in_scope, with_ballast
+from waypoint.storage.ledger.file import LedgerFile, in_scope, with_ballast
 
 UNUSED_TEXT = "NOT EXISTS (SELECT 1 FROM chunks WHERE chunks.text_key = refused_texts.text_key)"
 """No document of any collection holds the text."""
@@ -30,14 +30,8 @@ class RefusedTexts(LedgerFile):
 
     def refused_texts(self, keys: Sequence[TextKey]) -> dict[TextKey, str]:
         """Those of the texts that stand refused, with the reason."""
-        found: dict[TextKey, str] = {}
-        with self._translated():
-            for start in range(0, len(keys), KEYS_PER_QUERY):
-                some = keys[start : start + KEYS_PER_QUERY]
-                marks = ",".join("?" * len(some))
-                query = f"SELECT text_key, reason FROM refused_texts WHERE text_key IN ({marks})"  # noqa: S608
-                found.update(self._db.execute(query, some))
-        return found
+        query = "SELECT text_key, reason FROM refused_texts WHERE text_key IN ({})"
+        return dict(self._of_keys(query, keys))
 
     def retry_rejects(self, name: str, scope: str) -> int:
         """Let rejected chunks of a collection be tried again; returns how many there are.

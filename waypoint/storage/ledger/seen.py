@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 
-from waypoint.storage.temporary import temporary_database
+from waypoint.storage.temporary import open_temporary, temporary_database
 
 
 class SeenSources:
@@ -19,11 +18,7 @@ class SeenSources:
     """
 
     def __init__(self) -> None:
-        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        with temporary_database():
-            self._db.execute("PRAGMA journal_mode=OFF")
-            self._db.execute("PRAGMA synchronous=OFF")
-            self._db.execute("CREATE TABLE seen (source TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db = open_temporary("CREATE TABLE seen (source TEXT PRIMARY KEY) WITHOUT ROWID;")
 
     def add(self, sources: Iterable[str]) -> None:
         with temporary_database():

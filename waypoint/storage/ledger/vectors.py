@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from waypoint.models import DayUse, EmbeddingSpace, TextKey, Vector, Vectors
-from waypoint.storage.ledger.file import KEYS_PER_QUERY, LedgerFile, with_ballast
+from waypoint.storage.ledger.file import LedgerFile, with_ballast
 
 
 class CommittedVectors(LedgerFile):
@@ -96,28 +96,18 @@ class CommittedVectors(LedgerFile):
             LedgerDamagedError: a vector has not the dimensions of its space.
         """
         found: dict[TextKey, Vector] = {}
-        with self._translated():
-            for start in range(0, len(keys), KEYS_PER_QUERY):
-                some = keys[start : start + KEYS_PER_QUERY]
-                marks = ",".join("?" * len(some))
-                query = f"""SELECT text_key, vector, dimensions FROM vectors
-                    JOIN spaces ON spaces.id = space_id WHERE text_key IN ({marks})"""  # noqa: S608
-                for key, blob, dimensions in self._db.execute(query, some):
-                    if not isinstance(blob, bytes) or len(blob) != 4 * dimensions:
-                        raise self._damaged(f"a vector has not {dimensions} dimensions")
-                    found[key] = np.frombuffer(blob, dtype="<f4")
+        query = """SELECT text_key, vector, dimensions FROM vectors
+            JOIN spaces ON spaces.id = space_id WHERE text_key IN ({})"""
+        for key, blob, dimensions in self._of_keys(query, keys):
+            if not isinstance(blob, bytes) or len(blob) != 4 * dimensions:
+                raise self._damaged(f"a vector has not {dimensions} dimensions")
+            found[key] = np.frombuffer(blob, dtype="<f4")
         return found
 
     def committed_keys(self, keys: Sequence[TextKey]) -> set[TextKey]:
         """Those of the texts that are committed."""
-        found: set[TextKey] = set()
-        with self._translated():
-            for start in range(0, len(keys), KEYS_PER_QUERY):
-                some = keys[start : start + KEYS_PER_QUERY]
-                marks = ",".join("?" * len(some))
-                query = f"SELECT text_key FROM vectors WHERE text_key IN ({marks})"  # noqa: S608
-                found.update(key for (key,) in self._db.execute(query, some))
-        return found
+        query = "SELECT text_key FROM vectors WHERE text_key IN ({})"
+        return {key for (key,) in self._of_keys(query, keys)}
 
     def day_use(self, day: str, space: EmbeddingSpace) -> DayUse:
         """What was answered on that day for that provider and model."""
