@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -40,6 +41,7 @@ from waypoint.sources.snapshot import too_large, version_of
 
 Entry: TypeAlias = "os.DirEntry[str]"
 
+_SUFFIX = re.compile(r"\.[^\s.]{1,16}")
 _KINDS = (
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
@@ -320,4 +322,6 @@ def _irregular_reason(entry: Entry) -> str:
 
 def _no_reader_reason(name: str) -> str:
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122 - Path is slow, and this is a name
-    return f"no reader for {suffix}" if suffix else "no reader for files without a suffix"
+    # "Minutes of 3. March" has none; each such name would be a reason of its own.
+    is_one = _SUFFIX.fullmatch(suffix)
+    return f"no reader for {suffix}" if is_one else "no reader for files without a suffix"

@@ -280,3 +280,22 @@ def test_of_two_sidecars_the_plain_one_counts(tmp_path: Path) -> None:
     (tmp_path / "a.md.meta.yaml").symlink_to("a.md.meta.json")
     (file,) = [item for item in walk(tmp_path) if isinstance(item, SourceFile)]
     assert [each.source for each in file.sidecars] == ["a.md.meta.json"]
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("a.TAR.GZ", ".gz"),
+        ("b.7z", ".7z"),
+        ("c.äöü", ".äöü"),
+        ("README", ""),
+        ("d.", ""),
+        ("Minutes of 3. March", ""),
+        ("e.0123456789abcdef0123456789abcdef", ""),
+    ],
+)
+def test_unknown_formats_are_counted_by_suffix(tmp_path: Path, name: str, counted: str) -> None:
+    """In small letters; what only looks like a suffix is none."""
+    put(tmp_path, name)
+    reason = f"no reader for {counted or 'files without a suffix'}"
+    assert walk(tmp_path) == [SkippedFile(name, reason, named=False)]
