@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +149,7 @@ def test_the_latest_run_is_told_and_whether_it_is_over(ledger: SqliteLedger) -> 
     told = ledger.last_run()
     assert told is not None
     assert told.ended is not None
-    assert (told.run_id, told.complete, told.started <= told.ended) == ("first", True, True)
+    assert (told.run_id, told.complete, told.started < told.ended) == ("first", True, True)
     ledger.start_run("second", 1)
     told = ledger.last_run()
     assert told is not None
@@ -288,3 +289,47 @@ def test_what_fails_for_no_known_reason_is_damage_only_if_a_check_finds_some(
     assert ("NULL value in spoilt.x" in str(caught.value)) == spoilt
     assert ("run again: it is quarantined" in caught.value.hint) == spoilt
     assert ("see that no other program has it open" in caught.value.hint) == (not spoilt)
+
+
+@pytest.mark.parametrize(
+    ("code", "damaged"),
+    [(sqlite3.SQLITE_CORRUPT_INDEX, True), (sqlite3.SQLITE_IOERR_READ, False), (None, False)],
+)
+def test_a_check_that_fails_is_damage_if_the_file_is_why(
+    ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch, code: int | None, damaged: bool
+) -> None:
+    """SQLite's own check of the file, after an error that says nothing of it."""
+    failure = sqlite3.DatabaseError("the check ended")
+    if code is not None:
+        failure.sqlite_errorcode = code
+
+    class Failing:
+        in_transaction = False
+
+        def execute(self, statement: str, *_values: object) -> object:
+            raise failure if "integrity_check" in statement else unknown
+
+        def close(self) -> None:
+            pass
+
+    unknown = sqlite3.DatabaseError("something")
+    unknown.sqlite_errorcode = sqlite3.SQLITE_ERROR
+    with contextlib.closing(ledger._db):
+        monkeypatch.setattr(ledger, "_db", Failing())
+        with pytest.raises(LedgerError, match="something") as caught:
+            ledger.last_run()
+    assert isinstance(caught.value, LedgerDamagedError) == damaged
+    assert ("something: the check ended" in caught.value.message) == damaged
+
+
+def test_the_readers_of_a_collection_are_told(ledger: SqliteLedger) -> None:
+    """Each once; those of another collection are not among them."""
+    for name, sources in (("c", ("a.md", "b.md", "d.csv")), ("other", ("e.pdf",))):
+        collection = ledger.adopt_collection(name, store_id=name, generation=1, root="/").id
+        done = [
+            CompleteDocument(replace(document(source), reader=source[-3:]), [], {})
+            for source in sources
+        ]
+        ledger.start_documents(collection, sources)
+        ledger.complete_documents(collection, done)
+        assert ledger.readers(collection) == {source[-3:] for source in sources}

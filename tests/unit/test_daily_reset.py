@@ -46,6 +46,32 @@ def test_all_workers_sleep_until_midnight_and_it_is_told_once() -> None:
     assert events == [WaitingForDailyReset("2026-11-24T08:00:05+00:00")]
 
 
+@pytest.mark.parametrize(
+    ("told", "seconds", "at"),
+    [
+        (None, 2 * 3_600 + 5, "2026-11-24T08:00:05+00:00"),
+        (EVENING + timedelta(seconds=90.75), 90.75, "2026-11-24T06:01:30+00:00"),
+        (EVENING + timedelta(seconds=0.5), 0.5, "2026-11-24T06:00:00+00:00"),
+        (EVENING - timedelta(seconds=1), 0, "2026-11-24T05:59:59+00:00"),
+    ],
+)
+def test_it_sleeps_until_the_time_that_was_told(
+    told: datetime | None, seconds: float, at: str
+) -> None:
+    """Or, if none was, until the service's midnight; neither shorter nor longer."""
+
+    async def run() -> tuple[float, list[Event]]:
+        events: list[Event] = []
+        began = asyncio.get_running_loop().time()
+        error = DailyQuotaError("used up", hint="", remaining=0, come_back_at=told)
+        await reset(events, Stop(), began).wait(error)
+        return asyncio.get_running_loop().time() - began, events
+
+    slept, events = run_virtual(run)
+    assert slept == pytest.approx(seconds, abs=0.01)
+    assert events == [WaitingForDailyReset(at)]
+
+
 def test_a_stop_wakes_it() -> None:
     """At once."""
 
