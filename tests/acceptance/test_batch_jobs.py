@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.background_simulator import background_simulator
 from tests.support.batch_runs import (
@@ -15,6 +18,7 @@ from tests.support.batch_runs import (
 )
 from tests.support.command import Workspace
 from tests.support.corpus import write_corpus
+from tests.support.waiting import wait_until
 
 JOBS = ("-m", "waypoint", "jobs")
 STATUS = ("-m", "waypoint", "status")
@@ -51,3 +55,22 @@ def test_jobs_are_listed_and_cancelled(tmp_path: Path) -> None:
         assert_ingested(workspace)
         assert_each_billed_once(workspace, simulator)
         assert simulator.stats().texts_answered == 24
+
+
+@pytest.mark.slow
+def test_a_run_that_waits_for_jobs_is_interrupted(tmp_path: Path) -> None:
+    """At once; the jobs go on at the service, and the next run collects them."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=3, sections=8)
+    with background_simulator(batch_speed=0.0) as simulator:
+        workspace.use(simulator.environment)
+        with workspace.start(*BATCH) as run:
+            wait_until(lambda: not run.alive or simulator.stats().jobs > 0)
+            run.signal(signal.SIGINT)
+            ended = run.wait()
+        assert ended.code == 130, ended.stderr
+        simulator.advance(3_600)
+        workspace.report_of(*BATCH)
+        assert_ingested(workspace)
+        assert_each_billed_once(workspace, simulator)
+        assert simulator.stats().jobs == 1
