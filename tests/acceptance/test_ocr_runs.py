@@ -9,14 +9,13 @@ import pytest
 
 from tests.support.collection import read_embedded
 from tests.support.command import VERIFY, Workspace
-from tests.support.scans import as_bytes, pdf_of, scan
+from tests.support.scans import as_bytes, engine_says, pdf_of, scan
 
 TEXT = "The words of this page are text as they are, more than a hundred characters of them, so "
 TEXT += "that nobody takes it for a scan with a stamp."
 ENGINE = """#!/bin/sh
 [ "$1" = --list-langs ] && { printf 'languages (1):\\neng\\n'; exit; }
-cat >/dev/null; echo recognised words
-"""
+""" + engine_says("recognised", "words")  # fmt: skip
 
 
 def texts_of(workspace: Workspace) -> set[tuple[object, ...]]:

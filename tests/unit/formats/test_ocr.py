@@ -13,7 +13,7 @@ from PIL import Image
 
 from tests.support.pdf_files import drawn_pdf, placed
 from tests.support.reading import read_one, reject_of
-from tests.support.scans import as_bytes, needs_tesseract, pdf_of, scan
+from tests.support.scans import as_bytes, engine_says, needs_tesseract, pdf_of, scan
 from waypoint.errors import UsageError
 from waypoint.formats.images.ocr import MOST_PAGES, require_engine
 from waypoint.formats.registry import ReaderOptions, default_registry
@@ -29,7 +29,7 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     program.parent.mkdir()
 
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-    say(program, "cat >/dev/null; echo recognised words")
+    say(program, engine_says("recognised", "words"))
     return program
 
 
@@ -82,6 +82,30 @@ def test_a_page_that_fails_is_a_warning(
     assert document.warnings == (f"{told}: page 2",)
     assert told in reject_of("a.pdf", pdf_of(scan("a")), ocr="auto").reason
     assert told in reject_of("a.png", as_bytes(scan("a"), "PNG"), ocr="auto").reason
+
+
+def test_what_is_seen_in_photographs_is_no_text(engine: Path) -> None:
+    """Words that the engine isn't sure of, on average; a word among others that are is kept."""
+    say(engine, engine_says("FE", "W4S", "=", certainty=32))
+    document = read_one("a.pdf", pdf_of(TEXT, scan("a")), ocr="auto")
+    told = "images in which OCR is sure of hardly a word"
+    assert (document.text, document.warnings) == (TEXT, (f"{told}: page 2",))
+    assert told in reject_of("a.jpg", as_bytes(scan("a"), "JPEG"), ocr="auto").reason
+    assert read_one("a.pdf", pdf_of(TEXT), ocr="force").text == TEXT
+
+
+def test_lines_and_paragraphs_are_those_of_the_engine(engine: Path) -> None:
+    """A row of its table is a word; those without a word are of lines, blocks and the page."""
+    rows = ["1 0 0 0 0", "5 1 1 1 1 Two", "5 1 1 1 2 words", "5 1 1 2 1 next", "5 1 2 1 1 new"]
+    rows += ["2 2 0 0 0", "5 2 1 1 1 block"]
+    lines = []
+    for row in rows:
+        level, block, paragraph, line, _, *word = row.split()
+        place = "\\t".join([level, "1", block, paragraph, line])
+        lines.append(f"{place}\\t1\\t0\\t0\\t9\\t9\\t96\\t{''.join(word)}\\n")
+    say(engine, f"cat >/dev/null; printf 'level\\n{''.join(lines)}'")
+    text = read_one("a.png", as_bytes(scan("a"), "PNG"), ocr="auto").text
+    assert text == "Two words\nnext\n\nnew\n\nblock"
 
 
 def test_what_the_time_does_not_suffice_for_is_named(engine: Path) -> None:
