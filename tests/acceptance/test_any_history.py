@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase
 from hypothesis import strategies as st
+from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.support.background_simulator import KEY, BackgroundSimulator, background_simulator
@@ -62,6 +64,8 @@ class History(RuleBasedStateMachine):
     """A folder that is changed, and runs that end well or die; a collection of its own."""
 
     world: World
+    failures: list[Exception]
+    """What failed, over all histories: hypothesis tells only that it did not fail again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -74,8 +78,17 @@ class History(RuleBasedStateMachine):
         self.world.simulator.reset()
 
     def teardown(self) -> None:
-        self._run()
+        with self._noted():
+            self._run()
         shutil.rmtree(self._workspace.folder)
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.failures.append(error)
+            raise
 
     @initialize(changes=st.lists(changes(), min_size=8, max_size=16))
     def begin(self, changes: Sequence[Change]) -> None:
@@ -92,15 +105,16 @@ class History(RuleBasedStateMachine):
         self, changes: Sequence[Change], server: signal.Signals | None, death: int | None
     ) -> None:
         """Changes, perhaps a new start of the server, and a run, perhaps not to its end."""
-        for change in changes:
-            change.apply(self._workspace.knowledge_base)
-        if server is not None:
-            self.world.server.end(server)
-            self.world.server.start()
-        if death is None:
-            self._run()
-        else:
-            self._run_until(death)
+        with self._noted():
+            for change in changes:
+                change.apply(self._workspace.knowledge_base)
+            if server is not None:
+                self.world.server.end(server)
+                self.world.server.start()
+            if death is None:
+                self._run()
+            else:
+                self._run_until(death)
 
     def _run(self) -> None:
         settings = load_settings(
@@ -141,20 +155,27 @@ class History(RuleBasedStateMachine):
 
 def explore(world: World, examples: int, steps: int, *, derandomize: bool) -> None:
     """Try that many histories, each of at most so many steps."""
-    run_state_machine_as_test(
-        type("HistoryOfWorld", (History,), {"world": world}),
-        settings=hypothesis.settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            deadline=None,
-            derandomize=derandomize,
-            database=None,
-            # Shrinking would take minutes: a history of a few steps can be read as it is.
-            phases=[Phase.generate],
-            report_multiple_bugs=False,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    failures: list[Exception] = []
+    try:
+        run_state_machine_as_test(
+            type("HistoryOfWorld", (History,), {"world": world, "failures": failures}),
+            settings=hypothesis.settings(
+                max_examples=examples,
+                stateful_step_count=steps,
+                deadline=None,
+                derandomize=derandomize,
+                database=None,
+                # Shrinking would take minutes: a history of a few steps can be read as it is.
+                phases=[Phase.generate],
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+    except Flaky:
+        # What was drawn depends on nothing else: it differs because a failure did not come again.
+        if failures:
+            raise failures[0] from None
+        raise
 
 
 @pytest.mark.timeout(600)
