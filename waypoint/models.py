@@ -52,6 +52,7 @@ class SourceFile:
     """Path below its root, with ``/``, whatever the system; ``//NAME/`` before it if that is one
     of a collection's further roots."""
     path: Path
+    """Where a local file lies; of another source's it says nothing."""
     size: int
     """Bytes."""
     version: str

@@ -168,8 +168,8 @@ class Settings(BaseModel):
     knowledge_base_path: Path = _setting(
         Path("knowledge_base"), "Folder of documents to ingest", Group.DOCUMENTS, option="PATH"
     )
-    vector_store: str = _setting("chroma", "Vector store: chroma", Group.STORE)
-    ledger_database: str = _setting("sqlite", "Database of the ledger: sqlite", Group.STORE)
+    vector_store: str = _setting("chroma", "Kind of vector store", Group.STORE)
+    ledger_database: str = _setting("sqlite", "Kind of ledger", Group.STORE)
     chroma_persist_path: Path = _setting(
         Path("chroma_db"), "Folder of the ledger and of the embedded store", Group.STORE
     )

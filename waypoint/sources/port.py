@@ -110,8 +110,9 @@ class SourceKind(Protocol):
     """A kind of source."""
 
     def identity(self, settings: Settings) -> tuple[str, str]:
-        """What tells the root that the settings mean from every other, as it can be printed; and
-        what it is called outside of this container, if that is known."""
+        """What tells the root of the settings from every other; and what it is called outside of
+        this container, if that is known. It is kept with the collection: given as a path, the
+        first has to name the root again."""
         ...
 
     def open(self, root: Root, category: str | None, *, ocr_counts: bool) -> Source:
