@@ -292,7 +292,7 @@ def test_a_service_that_refuses_leaves_what_was_verified(
         ("search", [QUESTION, "--where", "$and=3"], 0, "nothing found"),
         ("search", [os.fsdecode(b"caf\xe9")], 2, "the question is not valid UTF-8"),
         ("search", [QUESTION, "--where", os.fsdecode(b"a=\xe9")], 2, "not valid UTF-8"),
-        ("inspect", ["a" * 300], 3, "File name too long"),
+        ("inspect", ["a" * 300], 2, "File name too long"),
         (
             "simulate",
             ["--port", "99999"],

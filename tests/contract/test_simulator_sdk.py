@@ -168,7 +168,7 @@ async def test_calls_that_are_not_in_order_are_refused_whole(
             "EmbedContentRequestsPerMinutePerUserPerProjectPerModel-FreeTier",
             "10",
         ),
-        ("embedded", {"rpm": 10}, "EmbedContentPerMinutePerProjectPerUserPerModel-PaidTier", "10"),
+        ("paid", {"rpm": 10}, "EmbedContentPerMinutePerProjectPerUserPerModel-PaidTier", "10"),
         (
             "free",
             {"tpm": 70},

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import stat
+import struct
 from pathlib import Path
 
 from waypoint.errors import StoreWriteError
+
+_GET_FLAGS, _IMMUTABLE = 0x80086601, 0x10
+"""FS_IOC_GETFLAGS and FS_IMMUTABLE_FL of <linux/fs.h>."""
 
 
 def access_failure(path: Path) -> StoreWriteError | None:
@@ -27,19 +32,35 @@ def access_failure(path: Path) -> StoreWriteError | None:
         return None
     if os.statvfs(path).f_flag & os.ST_RDONLY:
         return StoreWriteError(
-            f"{path} is on a file system that is read-only",
+            f"{path} is on a read-only file system",
             hint="mount it writable, or set CHROMA_PERSIST_PATH to a folder that is",
         )
-    if os.geteuid() == 0 or (os.geteuid() == status.st_uid and status.st_mode & 0o600 == 0o600):
+    if _is_immutable(path):
         return StoreWriteError(
-            f"not even {_user_name(os.geteuid())} may write {path}: it may be immutable",
-            hint=f"if lsattr -d {path} shows an i, run sudo chattr -i {path}, then the same "
-            "command again; nothing was moved or dropped",
+            f"{path} is immutable: not even root may write it",
+            hint=f"run sudo chattr -i {path}, then the same command again; nothing was moved or "
+            "dropped",
         )
     return StoreWriteError(
         f"this user cannot read and write {path}, which belongs to {_user_name(status.st_uid)}",
         hint=to_own(path),
     )
+
+
+def _is_immutable(path: Path) -> bool:
+    """Whether it has the attribute of ``chattr +i``, as far as this user can see."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        flags = fcntl.ioctl(descriptor, _GET_FLAGS, bytes(struct.calcsize("l")))
+    except OSError:
+        # The file system knows no attributes.
+        return False
+    finally:
+        os.close(descriptor)
+    return bool(struct.unpack("l", flags)[0] & _IMMUTABLE)
 
 
 def to_own(path: Path) -> str:
