@@ -14,6 +14,7 @@ from tests.support.background_simulator import BackgroundSimulator, background_s
 from tests.support.batch_runs import (
     BATCH,
     QUICK,
+    ask,
     assert_each_billed_once,
     assert_ingested,
     left_at_service,
@@ -280,3 +281,19 @@ def test_a_ledger_that_is_rebuilt_goes_on_with_its_jobs(tmp_path: Path) -> None:
         workspace.report_of(*BATCH)
         assert_ingested(workspace)
         assert_each_billed_once(workspace, simulator)
+
+
+@pytest.mark.slow
+def test_a_job_that_the_service_lost_is_counted_and_told(tmp_path: Path) -> None:
+    """Not at once: it may be a service that doesn't know it yet."""
+    with opened(tmp_path, batch_speed=0.0) as (workspace, simulator):
+        workspace.report_of(*BATCH, "--detach", code=4)
+        (job,) = ask(simulator, lambda client: client.get("batches")).json()["operations"]
+        ask(simulator, lambda client: client.delete(job["name"]))
+        assert workspace.report_of(*BATCH, "--detach", code=4)["jobs"]["settled"] == 0
+        simulator.configure(**QUICK)
+        pass_time(workspace, 200)
+        report = workspace.report_of(*BATCH)
+        assert report["jobs"]["texts_maybe_billed"] == repeated(simulator) == 24
+        assert report["cost_lost_usd"] > 0
+        assert_ingested(workspace)

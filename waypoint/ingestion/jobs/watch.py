@@ -20,6 +20,8 @@ CANCEL_WINDOW = 120.0
 """Seconds that a job that is cancelled may take to say so."""
 FORGOTTEN = 72 * 3600.0
 """Seconds after which a job has ended, whoever may see it, and none is made late."""
+MOST_MISSED = 3
+"""Looks after which results that are not there are taken to be gone."""
 FEW_TEXTS = 100
 """A job of so few may have nothing but bad ones: they may be sent in calls."""
 
@@ -39,6 +41,8 @@ class Watcher:
         """Jobs that were looked for in the list when it had each of them for sure."""
         self._first_seen: dict[str, float] = {}
         """In seconds of the event loop's clock, which nobody sets."""
+        self._missed: dict[str, int] = {}
+        """Looks at which a job's results were not there."""
         self.foreign: set[str] = set()
         """Jobs that another key made, and this one doesn't see."""
         self.barren = 0
@@ -115,7 +119,7 @@ class Watcher:
             account = (await parts.service.connected()).account
             if job.account != account and self._age(job) < FORGOTTEN:
                 self.foreign.add(job.id)
-            else:
+            elif self._age(job) > ADOPT_WINDOW:
                 await self._settle(job, "the service does not know it any more")
             return
         age = self._age(job)
@@ -144,7 +148,10 @@ class Watcher:
                 lambda service: self._collector.collect(service, job, found.results), parts.stop
             )
         except MissingError:
-            await self._settle(job, "its results are gone", found)
+            # Believed at the third look: they are paid for.
+            self._missed[job.id] = self._missed.get(job.id, 0) + 1
+            if self._missed[job.id] >= MOST_MISSED:
+                await self._settle(job, "its results are gone", found)
             return
         if tally is not None:
             await self._settle(job, str(found.state), found, tally)
