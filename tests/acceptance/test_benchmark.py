@@ -195,6 +195,25 @@ def test_reading_is_measured_alone(tmp_path: Path) -> None:
     assert not (tmp_path / "chroma_db").exists()
 
 
+def test_readers_are_measured_beside_another(tmp_path: Path) -> None:
+    """By format: bytes, rejects, warnings, and words that one has and the other doesn't."""
+    workspace = Workspace(tmp_path, timeout=200)
+    base = workspace.knowledge_base
+    (base / "a.md").write_text("one two three three")
+    (base / "b.md").write_text("four")
+    (base / "c.json").write_text("{")
+    (base / "d.unknown").write_text("five")
+    other = f"{sys.executable} -c \"print('one three THREE three six')\" {{}}"
+    outcome = benchmark(workspace, "readers", str(base), "--beside", other, "--json")
+    assert outcome.code == 0, outcome.stderr
+    markdown, json = outcome.report["formats"]
+    counts = ("format", "files", "rejected", "bytes", "words", "missing", "extra")
+    assert [markdown[name] for name in counts] == ["markdown", 2, 0, 23, 10, 7, 2]
+    assert [json[name] for name in counts] == ["json", 1, 1, 1, 0, 0, 0]
+    assert markdown["cpu"] > 0
+    assert page_of(tmp_path / "benchmark" / "readers.html").tags.count("table") == 1
+
+
 def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
     """Without a terminal and --yes nothing is called, but the cost is said; with it, it is."""
     workspace = Workspace(tmp_path, timeout=400)
@@ -232,6 +251,9 @@ def test_the_real_service_is_not_called_unasked(tmp_path: Path) -> None:
         (("--files=20", "--chunks=10"), "20 files cannot hold 10 chunks"),
         (("pace", "--tiers=9"), "--tiers: '9'"),
         (("reading", "--formats=pages"), "--formats: 'pages'"),
+        (("readers", "."), "no file of a format that is read"),
+        (("readers", ".", "--beside=cat"), "doesn't say where the file goes"),
+        (("readers", "none"), "there is no folder 'none'"),
         (("reading", "--files=1"), "--files: 1 are fewer than 2 formats"),
     ],
 )

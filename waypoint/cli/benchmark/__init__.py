@@ -7,6 +7,7 @@ import typer
 from waypoint.cli.benchmark.batch import batch
 from waypoint.cli.benchmark.calls import calls
 from waypoint.cli.benchmark.pace import pace
+from waypoint.cli.benchmark.readers import readers
 from waypoint.cli.benchmark.reading import reading
 from waypoint.cli.benchmark.sweep import sweep
 
@@ -18,5 +19,5 @@ benchmark_app = typer.Typer(
     rich_markup_mode=None,
 )
 benchmark_app.callback()(sweep)
-for command in (pace, calls, reading, batch):
+for command in (pace, calls, reading, readers, batch):
     benchmark_app.command()(command)
