@@ -139,12 +139,18 @@ class Passes:
         failures: list[Exception] = []
         passed = anyio.Event()
 
-        def is_worth(left: PoolSize) -> bool:
-            return not all_by_calls or self._seconds_by_calls(left) > EXPECTED_TURNAROUND
+        taken_before = self.runner.submitter.tokens_taken
+
+        def most(left: PoolSize) -> float:
+            if all_by_calls:
+                return math.inf if self._seconds_by_calls(left) > EXPECTED_TURNAROUND else 0
+            # What calls can't pay for, and no more, however soon a job could be made.
+            taken = self.runner.submitter.tokens_taken - taken_before
+            return pool.tokens - allowance - taken
 
         async def run_jobs() -> None:
             try:
-                await self.runner.run_beside(passed, is_worth)
+                await self.runner.run_beside(passed, most)
             except StopRequested:
                 return
             except Exception as error:

@@ -59,13 +59,13 @@ class JobRunner:
             )
         await self.submitter.fall_back(reason)
 
-    async def run_beside(self, passed: anyio.Event, is_worth: Callable[[PoolSize], bool]) -> None:
+    async def run_beside(self, passed: anyio.Event, most: Callable[[PoolSize], float]) -> None:
         """Submit and watch until ``passed``, the end of a pass whose calls take of the pool.
 
-        ``is_worth``: asked of what is left, before each job.
+        ``most``: tokens that jobs may take of what is left, asked before each.
         """
         while not passed.is_set():
-            await self.submitter.submit(lambda left: not passed.is_set() and is_worth(left))
+            await self.submitter.submit(lambda left: 0 if passed.is_set() else most(left))
             await self.look()
             pause = self.parts.queue.pause(await self.live(), self.parts.clock())
             with self.parts.stop.interruptible(), anyio.move_on_after(pause):

@@ -7,7 +7,9 @@ its display name, and never asks again before it is sure that there is none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import anyio
 
@@ -56,6 +58,8 @@ class Submitter:
         self._fallback = fallback
         self._refused = 0
         """Texts in a row that were refused, each as a job of its own."""
+        self.tokens_taken = 0
+        """By all jobs that were made."""
         self.spent: BudgetSpentError | None = None
         """Set when nothing more may be submitted."""
         self.fallen_back = False
@@ -75,20 +79,25 @@ class Submitter:
         )
         await self._parts.jobs.empty_pool()
 
-    async def submit(self, is_worth: Callable[[PoolSize], bool] = bool) -> None:
+    async def submit(self, most: Callable[[PoolSize], float] = lambda _: math.inf) -> None:
         """Make jobs until the service's queue is full, or nothing is left of the pool.
 
-        ``is_worth``: asked of what is left, before each.
+        ``most``: tokens that jobs may take of what is left, asked before each; 0 for no job.
 
         Raises:
             RequestRefusedError: the service takes no jobs.
             ServiceUnavailableError: no file can be uploaded.
         """
         parts = self._parts
-        while (pool := await self.pool()).texts and is_worth(pool):
+        while (pool := await self.pool()).texts and (tokens := most(pool)) > 0:
             limits = parts.queue.next_job(await parts.live(), parts.clock())
-            if limits is None or (job := await self._claim(limits)) is None:
+            if limits is None:
                 break
+            if tokens < limits.tokens:
+                limits = replace(limits, tokens=int(tokens))
+            if (job := await self._claim(limits)) is None:
+                break
+            self.tokens_taken += job.tokens
             await self._make(job)
         if parts.queue.closed(parts.clock()) and self._fallback and not self.fallen_back:
             await self.fall_back("the service's queue is full with jobs of others")
