@@ -116,6 +116,14 @@ _STYLES = (
     f'<w:styles xmlns:w="{_WORD}"><w:style w:type="paragraph" w:styleId="Heading1">'
     '<w:name w:val="heading 1"/><w:pPr><w:outlineLvl w:val="0"/></w:pPr></w:style></w:styles>'
 )
+_KIND = "application/vnd.openxmlformats-officedocument.wordprocessingml"
+_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    '<Default Extension="rels" '
+    'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+    f'<Override PartName="/word/document.xml" ContentType="{_KIND}.document.main+xml"/>'
+    f'<Override PartName="/word/styles.xml" ContentType="{_KIND}.styles+xml"/></Types>'
+)
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _RELATIONS = (
     '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
@@ -131,6 +139,7 @@ def _docx(sections: list[Section]) -> bytes:
         for section in sections
     )
     parts = {
+        "[Content_Types].xml": _TYPES,
         "_rels/.rels": _RELATIONS.format(f"{_OFFICE}/officeDocument", "word/document.xml"),
         "word/_rels/document.xml.rels": _RELATIONS.format(f"{_OFFICE}/styles", "styles.xml"),
         "word/styles.xml": _STYLES,
