@@ -26,7 +26,7 @@ from waypoint.embedding.providers import vertex as vertex_module
 from waypoint.errors import KeyRefusedError, MissingKeyError, ServiceUnavailableError
 from waypoint.models import EmbeddingSpace
 from waypoint.settings import load_settings
-from waypoint.simulator import Simulator, SimulatorSettings, server, vector_of
+from waypoint.simulator import Fault, Simulator, SimulatorSettings, server, vector_of
 
 FIRST, SECOND = "gemini-embedding-001", "gemini-embedding-2"
 TEXTS = ["a port", "a harbour", "what ships need"]
@@ -156,6 +156,21 @@ async def test_a_token_that_is_refused_is_renewed_once(account: Path) -> None:
             with pytest.raises(KeyRefusedError, match="refuses the credentials") as caught:
                 await embedder.embed(TEXTS)
     assert "roles/aiplatform.user" in caught.value.hint
+
+
+async def test_a_token_that_was_taken_may_end_again_and_again(account: Path) -> None:
+    """Also where each call that it was taken for failed of something else."""
+    script = (Fault.UNAVAILABLE,) * 3
+    async with Simulator(SimulatorSettings(fault_script=script)) as simulator:
+        service_account(account, simulator.base_url)
+        async with embedder_at(simulator.base_url) as embedder:
+            for _ in script:
+                with pytest.raises(TransientCallError, match="503"):
+                    await embedder.embed(TEXTS)
+                simulator.revoke_tokens()
+                with pytest.raises(TransientCallError, match="401"):
+                    await embedder.embed(TEXTS)
+            assert len((await embedder.embed(TEXTS)).vectors) == len(TEXTS)
 
 
 async def test_credentials_that_are_of_no_use(

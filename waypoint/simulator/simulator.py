@@ -89,6 +89,10 @@ class Simulator:
         """Forget counts, quotas' past and recorded texts, and begin the draws anew."""
         self._service.reset()
 
+    def revoke_tokens(self) -> None:
+        """Take none of the access tokens any more that were issued so far."""
+        self._service.tokens.revoke()
+
     def advance(self, seconds: float) -> None:
         """Let so much time pass at once for files and batch jobs."""
         self._service.batch_clock.advance(seconds)

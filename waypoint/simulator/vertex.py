@@ -47,6 +47,10 @@ class Tokens:
         self._good_until[token] = self._clock() + round(seconds * SECOND_NS)
         return token
 
+    def revoke(self) -> None:
+        """All that were issued."""
+        self._good_until.clear()
+
     def check(self, authorization: str) -> None:
         """Raise the Refusal that the header deserves, if any."""
         kind, _, token = authorization.partition(" ")

@@ -88,8 +88,10 @@ class VertexEmbedder(GeminiEmbedder):
     ) -> None:
         super().__init__(client, space, timeout, called)
         self._credentials = credentials
-        self._renewed = ""
-        """The token that a refusal has had renewed, until one is taken again."""
+        self._accepted = ""
+        """The last authorization that was taken, whatever became of its call."""
+        self._strangers = 0
+        """Tokens in a row that were refused and never taken."""
         self._predicts = space.model == PREDICTED
         self.form = "predictions" if self._predicts else "embedding"
 
@@ -103,12 +105,17 @@ class VertexEmbedder(GeminiEmbedder):
         except ErrorAnswer as error:
             if error.code == httpx2.codes.UNAUTHORIZED:
                 self._renew(call.authorization, error, texts)
+            else:
+                self._accept(call.authorization)
             raise
         except GoogleAuthError as error:
             raise _auth_failure(error) from error
         finally:
             _call.reset(token)
-        self._renewed = ""
+        self._accept(call.authorization)
+
+    def _accept(self, authorization: str) -> None:
+        self._accepted, self._strangers = authorization, 0
 
     def _predict(self, texts: Sequence[str]) -> dict[str, Any]:
         return {
@@ -130,7 +137,8 @@ class VertexEmbedder(GeminiEmbedder):
         }
 
     def _renew(self, authorization: str, error: ErrorAnswer, texts: Sequence[str]) -> None:
-        """Have a token that is refused replaced, once: it may have been revoked before its time.
+        """Have a token that is refused replaced, unless it is the second that never was taken: it
+        may have been revoked before its time.
 
         Raises:
             TransientCallError: the next call has another token.
@@ -139,9 +147,9 @@ class VertexEmbedder(GeminiEmbedder):
             return
         present = f"Bearer {self._credentials.token}"
         if authorization == present:
-            if self._renewed:
+            self._strangers += authorization != self._accepted
+            if self._strangers > 1:
                 return
-            self._renewed = authorization
             self._credentials.token = None
         raise TransientCallError("401 UNAUTHENTICATED", 401, said=error.said(texts)) from error
 
