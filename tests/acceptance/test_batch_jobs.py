@@ -74,3 +74,21 @@ def test_a_run_that_waits_for_jobs_is_interrupted(tmp_path: Path) -> None:
         assert_ingested(workspace)
         assert_each_billed_once(workspace, simulator)
         assert simulator.stats().jobs == 1
+
+
+@pytest.mark.slow
+def test_jobs_of_a_key_that_is_gone_are_given_up(tmp_path: Path) -> None:
+    """Cancelled with another key, that doesn't see them: all of it may have been billed."""
+    workspace = Workspace(tmp_path)
+    write_corpus(workspace.knowledge_base, documents=3, sections=8)
+    with background_simulator(batch_speed=0.0) as simulator:
+        workspace.use(simulator.environment)
+        workspace.report_of(*BATCH, "--detach", code=4)
+    with background_simulator() as simulator:
+        workspace.use(simulator.environment | {"GOOGLE_API_KEY": "AIza-another-key-0123456789"})
+        assert "waypoint jobs cancel" in workspace.report_of(code=4)["hint"]
+        (job,) = listed(workspace, "cancel")
+        assert "given up" in job["state"]
+        assert job["maybe_billed_usd"] > 0
+        workspace.report_of()
+        assert_ingested(workspace)

@@ -183,8 +183,8 @@ class Passes:
         if not live and (foreign := self.runner.watcher.foreign):
             return JobsPendingError(
                 f"texts are in {len(foreign):,} batch jobs that were made with another API key",
-                hint="run with that key to collect them; three days after they were made, their "
-                "texts are submitted anew",
+                hint="run with that key to collect them, or give them up with `waypoint jobs "
+                "cancel`; three days after they were made, their texts are submitted anew",
             )
         texts = sum(job.texts - job.committed for job in live if not job.twin_of)
         more = f"; {pool.texts:,} more are submitted when there is room" if pool.texts else ""

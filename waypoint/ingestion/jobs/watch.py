@@ -117,7 +117,9 @@ class Watcher:
             found = await parts.service.ask(lambda service: service.get(job.name), parts.stop)
         except MissingError:
             account = (await parts.service.connected()).account
-            if job.account != account and self._age(job) < FORGOTTEN:
+            if job.cancelled or self._age(job) > FORGOTTEN:
+                await self._settle(job, "given up: the service does not know it any more")
+            elif job.account != account:
                 self.foreign.add(job.id)
             elif self._age(job) > ADOPT_WINDOW:
                 await self._settle(job, "the service does not know it any more")
