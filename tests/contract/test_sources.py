@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.memory_source import MemorySource
+from tests.support.memory_source import SHARED, MemoryKind, MemorySource
 from waypoint.errors import DocumentRejectedError
-from waypoint.models import Document, SkippedFile, SourceFile
+from waypoint.models import Document, SkippedFile, SourceFile, root_prefix
 from waypoint.settings import Settings
+from waypoint.sources import kinds
 from waypoint.sources.kinds import open_source
 from waypoint.sources.port import Root, Source
 
@@ -25,7 +26,7 @@ class Served:
     remove: Callable[[str], None]
 
 
-def local(folder: Path) -> Served:
+def local(folder: Path, name: str = "") -> Served:
     """A folder."""
 
     def put(name: str, data: bytes) -> None:
@@ -33,13 +34,13 @@ def local(folder: Path) -> Served:
         (folder / name).write_bytes(data)
 
     settings = Settings.model_validate({"knowledge_base_path": folder})
-    source = open_source([Root("", settings)])
+    source = open_source([Root(name, settings)])
     return Served(source, put, lambda name: (folder / name).unlink())
 
 
-def in_memory(_folder: Path) -> Served:
+def in_memory(_folder: Path, name: str = "") -> Served:
     """A mapping."""
-    source = MemorySource()
+    source = MemorySource(prefix=root_prefix(name))
     return Served(source, source.put, source.files.__delitem__)
 
 
@@ -108,3 +109,48 @@ async def test_a_file_that_changes_is_told_from_what_it_was(served: Served) -> N
     assert not served.source.is_edited(after[1], before[1].version)
     served.remove("a.md")
     assert files_of(served.source) == before[1:]
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+async def test_a_further_root_begins_all_its_names(kind: str, tmp_path: Path) -> None:
+    """With its own name: what is listed, read, refused and left out, and what it may remove."""
+    served = SOURCES[kind](tmp_path, "more")
+    for name in ("a.md", "gone.md", "photo.xyz"):
+        served.put(name, b"text")
+    assert [each.source for each in served.source.discover()] == [
+        "//more/a.md", "//more/gone.md", "//more/photo.xyz",
+    ]  # fmt: skip
+    files = files_of(served.source)
+    served.remove("gone.md")
+    async with served.source.open() as reader:
+        read, gone = await reader.read(files)
+    assert not isinstance(read, DocumentRejectedError)
+    assert [each.source for each in read] == ["//more/a.md"]
+    assert isinstance(gone, DocumentRejectedError)
+    assert gone.source == "//more/gone.md"
+    assert len(served.source.digest(files[0])) == 64
+    assert list(served.source.scopes) == ["//more/"]
+
+
+async def test_roots_of_two_kinds_are_one_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder, and what the scheme of a path names: each file is read by its own."""
+    monkeypatch.setitem(kinds.SOURCES, "memory", f"{MemoryKind.__module__}:{MemoryKind.__name__}")
+    monkeypatch.setitem(SHARED, "harbour", MemorySource())
+    SHARED["harbour"].put("b.md", b"# In memory")
+    (tmp_path / "a.md").write_text("# In a folder")
+    paths = {"": tmp_path, "more": Path("memory://harbour")}
+    roots = [
+        Root(name, Settings.model_validate({"knowledge_base_path": path}))
+        for name, path in paths.items()
+    ]
+    source = open_source(roots)
+    files = files_of(source)
+    async with source.open() as reader:
+        contents = await reader.read(files[::-1])
+    titles = [each.title for content in contents if not isinstance(content, Exception)
+              for each in content if isinstance(each, Document)]  # fmt: skip
+    assert titles == ["In memory", "In a folder"]
+    assert list(source.scopes) == ["", "//more/"]
+    assert kinds.scheme_of(Path("other://harbour")) == ""

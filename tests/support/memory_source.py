@@ -11,7 +11,14 @@ from pathlib import Path
 from waypoint.errors import DocumentRejectedError
 from waypoint.formats.read_file import documents_of
 from waypoint.formats.registry import default_registry
-from waypoint.models import Discovery, SkippedFile, SourceFile, UnreadableFolder
+from waypoint.models import (
+    Discovery,
+    SkippedFile,
+    SourceFile,
+    UnreadableFolder,
+    below_root,
+    root_prefix,
+)
 from waypoint.settings import Settings
 from waypoint.sources.port import DocumentReader, FileContent, Root
 from waypoint.sources.snapshot import Snapshot
@@ -26,7 +33,8 @@ class MemorySource:
     """Folders that cannot be listed."""
     reads: list[str] = field(default_factory=list)
     readers: int = 2
-    scopes: Sequence[str] = ("",)
+    prefix: str = ""
+    """Of its root's name, before all names that it lists."""
     _changes: dict[str, int] = field(default_factory=dict)
 
     def put(self, name: str, data: bytes) -> None:
@@ -34,20 +42,24 @@ class MemorySource:
         self.files[name] = data
         self._changes[name] = self._changes.get(name, 0) + 1
 
+    @property
+    def scopes(self) -> Sequence[str]:
+        return (self.prefix,)
+
     def check_readers(self) -> None:
         """They are there."""
 
     def discover(self) -> Iterator[Discovery]:
         registry = default_registry()
         for folder in sorted(self.hidden):
-            yield UnreadableFolder(folder, "not shown")
+            yield UnreadableFolder(self.prefix + folder, "not shown")
         for name in sorted(self.files):
             if name.partition("/")[0] in self.hidden:
                 continue
             if registry.supports(name):
                 yield self._file(name)
             else:
-                yield SkippedFile(name, "no reader")
+                yield SkippedFile(self.prefix + name, "no reader")
 
     def takes_long(self, file: SourceFile) -> bool:
         return False
@@ -63,13 +75,13 @@ class MemorySource:
         yield self
 
     async def read(self, files: Sequence[SourceFile]) -> list[FileContent]:
-        return [self._read(file.source) for file in files]
+        return [self._read(below_root(file.source)) for file in files]
 
     def is_edited(self, file: SourceFile, before: str) -> bool:
         return bool(before) and file.version != before
 
     def digest(self, file: SourceFile) -> str:
-        return hashlib.sha256(self.files[file.source]).hexdigest()
+        return hashlib.sha256(self.files[below_root(file.source)]).hexdigest()
 
     def sidecar_digest(self, file: SourceFile) -> str:
         """There are no sidecars."""
@@ -78,7 +90,7 @@ class MemorySource:
     def _read(self, name: str) -> FileContent:
         self.reads.append(name)
         if name not in self.files:
-            return DocumentRejectedError(name, "vanished")
+            return DocumentRejectedError(self.prefix + name, "vanished")
         snapshot = Snapshot(self._file(name), self.files[name])
         try:
             return documents_of(snapshot, default_registry())
@@ -86,7 +98,8 @@ class MemorySource:
             return error
 
     def _file(self, name: str) -> SourceFile:
-        return SourceFile(name, Path(), len(self.files[name]), f"change {self._changes[name]}")
+        version = f"change {self._changes[name]}"
+        return SourceFile(self.prefix + name, Path(), len(self.files[name]), version)
 
 
 SHARED: dict[str, MemorySource] = {}
@@ -94,10 +107,12 @@ SHARED: dict[str, MemorySource] = {}
 
 
 class MemoryKind:
-    """A ``SourceKind``; one root a collection."""
+    """A ``SourceKind``."""
 
     def identity(self, settings: Settings) -> tuple[str, str]:
         return str(settings.knowledge_base_path), ""
 
     def open(self, root: Root, category: str | None, *, ocr_counts: bool) -> MemorySource:
-        return SHARED[root.settings.knowledge_base_path.name]
+        source = SHARED[root.settings.knowledge_base_path.name]
+        source.prefix = root_prefix(root.name)
+        return source
