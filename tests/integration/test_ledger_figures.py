@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 
 from tests.support.documents import document
-from waypoint.errors import LedgerDamagedError, LedgerError
+from waypoint.errors import (
+    DiskFullError,
+    LedgerDamagedError,
+    LedgerError,
+    StoreWriteError,
+    WaypointError,
+)
 from waypoint.models import DayUse, EmbeddingSpace, EstimatedLimit, EstimatedQuota, TextKey, Vectors
-from waypoint.storage.ledger import LEDGER_NAME, contents
+from waypoint.storage import temporary
+from waypoint.storage.ledger import LEDGER_NAME, contents, file
 from waypoint.storage.ledger.records import (
     CachedCollection,
     CachedSpace,
@@ -333,3 +340,48 @@ def test_the_readers_of_a_collection_are_told(ledger: SqliteLedger) -> None:
         ledger.start_documents(collection, sources)
         ledger.complete_documents(collection, done)
         assert ledger.readers(collection) == {source[-3:] for source in sources}
+
+
+@pytest.mark.parametrize(
+    ("code", "full", "kind", "words"),
+    [
+        (None, "", LedgerDamagedError, "{path} is damaged: the words"),
+        (sqlite3.SQLITE_CORRUPT_INDEX, "", LedgerDamagedError, "{path} is damaged: the words"),
+        (sqlite3.SQLITE_FULL, "", DiskFullError, "full beneath the ledger in {folder}: the words"),
+        (
+            sqlite3.SQLITE_IOERR_WRITE,
+            "ledger",
+            DiskFullError,
+            "full beneath the ledger in {folder}",
+        ),
+        (sqlite3.SQLITE_FULL, "temporary", DiskFullError, "temporary files in {tmp}: the words"),
+        (sqlite3.SQLITE_IOERR_WRITE, "ledger temporary", DiskFullError, "full beneath the led"),
+        (sqlite3.SQLITE_IOERR_WRITE, "", StoreWriteError, "cannot write the ledger {path}: the w"),
+        (sqlite3.SQLITE_BUSY, "", LedgerError, "the ledger {path} failed: the words"),
+    ],
+)
+def test_an_error_of_sqlites_is_told_as_what_it_is(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int | None,
+    full: str,
+    kind: type[WaypointError],
+    words: str,
+) -> None:
+    """Damage, a full disk, which one, a file that cannot be written, or another program."""
+    elsewhere = Path("/elsewhere")
+    disks = {"ledger": tmp_path, "temporary": elsewhere}
+    for module in (file, temporary):
+        monkeypatch.setattr(module, "temporary_folder", lambda: elsewhere)
+        monkeypatch.setattr(
+            module, "is_full", lambda folder: folder in [disks[name] for name in full.split()]
+        )
+    failure = sqlite3.DatabaseError("the words")
+    if code is not None:
+        failure.sqlite_errorcode = code
+    with contextlib.closing(SqliteLedger(tmp_path)) as ledger:
+        told = ledger._translate(failure)
+    assert type(told) is kind
+    named = words.format(path=tmp_path / LEDGER_NAME, folder=tmp_path, tmp=elsewhere)
+    assert named in told.message
+    assert told.hint
