@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command import PROJECT
+from tests.support.command import PROJECT, PYTHONPATH
 from waypoint.cli.command_names import as_typed
 from waypoint.settings import FACTS, Group
 
@@ -20,7 +20,7 @@ def told(*command: str, code: int = 0, **variables: str) -> str:
     """All that it prints, in a folder without settings, at 80 columns."""
     environment = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": str(PROJECT),
+        "PYTHONPATH": PYTHONPATH,
         "COLUMNS": "80",
     } | variables
     done = subprocess.run(
@@ -99,7 +99,7 @@ def test_lines_are_json_where_they_are_to_be(command: str) -> None:
 def test_what_was_asked_for_as_json_fails_as_json(command: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "waypoint", *command.split()],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHONPATH},
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -118,7 +118,7 @@ def test_every_line_of_a_run_is_json(tmp_path: Path) -> None:
     for more in ([], ["--rpm", "many"]):
         done = subprocess.run(
             [sys.executable, "-m", "waypoint", "ingest", "--simulate", *more],
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": PYTHONPATH},
             cwd=tmp_path,
             stderr=subprocess.PIPE,
             text=True,

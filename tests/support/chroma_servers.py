@@ -21,6 +21,9 @@ from waypoint.storage.lock import StoreLock
 
 _PATIENCE = 30.0
 
+_CHROMA = "import sys, chromadb_rust_bindings as it; it.cli(['chroma', *sys.argv[1:]])"
+"""The ``chroma`` command, but for its import of chromadb, which takes longer than its start."""
+
 
 def free_port() -> int:
     """A port that nobody listened on a moment ago."""
@@ -84,8 +87,18 @@ class ChromaCommand:
 
     def start(self) -> None:
         """Start it and return when it listens."""
-        command = [str(Path(sys.executable).with_name("chroma")), "run"]
-        command += ["--path", str(self.folder), "--host", HOST, "--port", str(self.port)]
+        command = [
+            sys.executable,
+            "-c",
+            _CHROMA,
+            "run",
+            "--path",
+            str(self.folder),
+            "--host",
+            HOST,
+            "--port",
+            str(self.port),
+        ]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         _wait_for(self.port, self._process)
 

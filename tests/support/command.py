@@ -18,6 +18,7 @@ import psutil
 from tests.support.processes import command_line, is_alive
 
 PROJECT = Path(__file__).resolve().parents[2]
+PYTHONPATH = os.pathsep.join([str(PROJECT), str(PROJECT / "tests" / "support" / "as_installed")])
 SCRIPT = (str(PROJECT / "scripts" / "ingest.py"),)
 MODULE = ("-m", "waypoint", "ingest")
 VERIFY = ("-m", "waypoint", "verify")
@@ -61,7 +62,7 @@ class Workspace:
         # The defaults of store and logs are what is used: they lie in the working folder.
         self.environment |= {
             "HOME": str(folder),
-            "PYTHONPATH": str(PROJECT),
+            "PYTHONPATH": PYTHONPATH,
             "KNOWLEDGE_BASE_PATH": str(self.knowledge_base),
             "COLUMNS": "200",
         }
