@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from waypoint.cli.options import Json, Verbose, load
 from waypoint.observe.terminal import Terminal, print_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from waypoint.storage.cache_report import CacheReport
 
 
@@ -72,6 +73,8 @@ def _print(console: Terminal, report: CacheReport) -> None:
 
 
 def _table(title: str, *, words: Sequence[str], figures: Sequence[str]) -> Table:
+    from rich.table import Table
+
     table = Table(title=title)
     for name in words:
         table.add_column(name, overflow="fold")

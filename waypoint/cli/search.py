@@ -6,7 +6,6 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.padding import Padding
 
 from waypoint.cli.options import Json, Verbose, load, takes_settings
 from waypoint.observe.terminal import Passage, Terminal, Text, print_json
@@ -77,6 +76,8 @@ def _tell(console: Terminal, event: Event) -> None:
 
 
 def _print(console: Terminal, result: SearchResult) -> None:
+    from rich.padding import Padding
+
     from waypoint.verification.keywords import Keyword
 
     if not result.hits:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import gc
 import importlib
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,11 +118,26 @@ def _import_gemini() -> Any:
     if _ADAPTER in sys.modules:
         # Waits, where another thread is not yet done with it.
         return importlib.import_module(_ADAPTER)
+    # A process of our own (ingestion/runtime.py): a host's garbage and modules are not ours.
+    own = bool(gc.get_freeze_count())
     gc.disable()
     try:
-        return importlib.import_module(_ADAPTER)
+        with _not_installed("aiohttp") if own else nullcontext():
+            return importlib.import_module(_ADAPTER)
     finally:
         gc.enable()
-        if gc.get_freeze_count():
-            # A process of our own (ingest/runtime.py): a host's garbage is not ours to keep.
+        if own:
             gc.freeze()
+
+
+@contextmanager
+def _not_installed(package: str) -> Iterator[None]:
+    """As if it weren't: the SDK imports aiohttp where it can, 0.1 s, and calls by our client."""
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]
