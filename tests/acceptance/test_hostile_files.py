@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 def test_the_run_outlives_its_parsers(tmp_path: Path) -> None:
     """Crash, exit, endless loop, too much memory: each a reject with its reason."""
     workspace = Workspace(tmp_path)
-    workspace.use({"PARSE_TIMEOUT": "5", "PARSE_MEMORY": str(400 * 2**20)})
+    workspace.use({"PARSE_TIMEOUT": "10", "PARSE_MEMORY": str(400 * 2**20)})
     base = workspace.knowledge_base
     write_corpus(base, documents=3, sections=2)
     (base / "page.html").write_text("<h1>Title</h1><p>What the page says, at some length.</p>")
@@ -24,7 +24,7 @@ def test_the_run_outlives_its_parsers(tmp_path: Path) -> None:
     hostile = {
         "a.bad": ("segfault", "its parser was killed by SIGSEGV"),
         "b.bad": ("exit 7", "its parser ended with status 7"),
-        "c.bad": ("backtrack", "its parser did not finish within 5 s"),
+        "c.bad": ("backtrack", "its parser did not finish within 10 s"),
         "d.bad": (f"eat {600 * 2**20}", "its parser needs more than 400 MiB of memory"),
     }
     for name, (text, _) in hostile.items():
